@@ -1,0 +1,63 @@
+package byteio
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Mapping is a whole input file in memory, read only. On Unix a regular file
+// is mapped, so that a view of the headers of a 2 GB file costs 2 pages.
+type Mapping struct {
+	Path string
+	Data []byte
+	Info fs.FileInfo // as it was when opened; the writer compares it before the rename
+
+	unmap func() error
+}
+
+// ErrNotRegular is what Open answers for folders, FIFOs, devices and sockets.
+var ErrNotRegular = errors.New("not a regular file")
+
+// Open maps the file at path. The caller must not touch Data after Close.
+func Open(path string) (*Mapping, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
+	}
+	m := &Mapping{Path: path, Info: info}
+	if info.Size() == 0 {
+		return m, nil
+	}
+	if err := m.load(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// readAll is the way of hosts, and file systems, that cannot map.
+func (m *Mapping) readAll(f *os.File) error {
+	m.Data = make([]byte, m.Info.Size())
+	_, err := io.ReadFull(f, m.Data)
+	return err
+}
+
+// Close gives the memory back.
+func (m *Mapping) Close() error {
+	if m.unmap == nil {
+		return nil
+	}
+	unmap := m.unmap
+	m.unmap, m.Data = nil, nil
+	return unmap()
+}

@@ -1,0 +1,168 @@
+// Package cli is what was typed and what is answered: one file per verb that
+// resolves options, calls the stages in order, and hands one result to report.
+//
+// stdout is the answer alone; progress, notes and errors go to stderr. Errors
+// from below come up wrapped; here they get the program's name, a hint line
+// when they carry one, and an exit status.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses, documented in the README and in `minsize help exit-status`.
+const (
+	exitOK           = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitBudget       = 3 // a budget was exceeded
+	exitVerification = 4 // a check did not pass
+	exitNotSmaller   = 5 // nothing smaller was found (only when asked for)
+	exitRefused      = 6 // the input was left alone for a stated reason
+	exitInterrupted  = 130
+)
+
+// statusError gives an error its exit status and its hint.
+type statusError struct {
+	status int
+	hint   string // what to try; may be empty
+	err    error
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+func (e *statusError) Unwrap() error { return e.err }
+
+// usageError is an error in what was typed: exit status 2.
+func usageError(hint, format string, args ...any) error {
+	return &statusError{status: exitUsage, hint: hint, err: fmt.Errorf(format, args...)}
+}
+
+// withStatus gives err another exit status than 1, and a hint.
+func withStatus(status int, hint string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &statusError{status: status, hint: hint, err: err}
+}
+
+// env is what a verb may touch of the world; tests give their own.
+type env struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	global globalFlags
+}
+
+// verb makes one subcommand. A verb is one file in this package and one line
+// in verbs.
+type verb struct {
+	group string
+	make  func(*env) *cobra.Command
+}
+
+// Groups, in the order of help.
+const (
+	groupShrink  = "shrink"
+	groupExplain = "explain"
+	groupRewrite = "rewrite"
+	groupGuard   = "guard"
+	groupOther   = "other"
+)
+
+var groups = []*cobra.Group{
+	{ID: groupShrink, Title: "Make a cargo project's program small:"},
+	{ID: groupExplain, Title: "Explain where the bytes of any program are:"},
+	{ID: groupRewrite, Title: "Rewrite finished programs:"},
+	{ID: groupGuard, Title: "Guard what was won:"},
+	{ID: groupOther, Title: "Other:"},
+}
+
+var verbs = []verb{
+	{groupOther, newVersionCommand},
+}
+
+// Main runs one command line and returns the exit status. args[0] is the
+// program's name: as cargo-minsize, cargo's own leading `minsize` is dropped.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	args = dropCargoWord(args)
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRootCommand(e)
+	root.SetArgs(args[1:])
+	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil {
+		fmt.Fprintln(stderr, "minsize: interrupted")
+		return exitInterrupted
+	}
+	return e.explain(err)
+}
+
+// dropCargoWord removes the subcommand's name that cargo passes on.
+func dropCargoWord(args []string) []string {
+	base := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	if base == "cargo-minsize" && len(args) > 1 && args[1] == "minsize" {
+		return append(args[:1:1], args[2:]...)
+	}
+	return args
+}
+
+func newRootCommand(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "minsize",
+		Short:         "the smallest program that still does the job, and why each byte is there",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("minsize help", "unknown command %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+	}
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(cmd.CommandPath()+" --help", "%v", err)
+	})
+	e.global.register(root.PersistentFlags())
+	root.AddGroup(groups...)
+	for _, v := range verbs {
+		cmd := v.make(e)
+		cmd.GroupID = v.group
+		root.AddCommand(cmd)
+	}
+	return root
+}
+
+// explain prints err the way that the whole program does and gives its status.
+func (e *env) explain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	status := exitFailed
+	var s *statusError
+	if errors.As(err, &s) {
+		status = s.status
+	}
+	if msg := err.Error(); msg != "" {
+		fmt.Fprintf(e.stderr, "minsize: %s\n", msg)
+	}
+	if s != nil && s.hint != "" {
+		fmt.Fprintf(e.stderr, "  try: %s\n", s.hint)
+	}
+	return status
+}

@@ -1,0 +1,107 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// format sets one cell as text. Unknown types print as fmt does, so that a
+// mistake is seen rather than hidden.
+func (c Column) format(cell Cell, o Options) string {
+	switch v := cell.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case int:
+		return c.number(int64(v), o)
+	case int64:
+		return c.number(v, o)
+	case uint64:
+		return c.number(int64(v), o)
+	case float64:
+		return c.float(v)
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+func (c Column) number(n int64, o Options) string {
+	switch c.Kind {
+	case Bytes:
+		return FormatBytes(n, o.ExactBytes)
+	case Delta:
+		s := FormatBytes(n, o.ExactBytes)
+		if n > 0 {
+			s = "+" + s
+		}
+		return s
+	default:
+		return thousands(n)
+	}
+}
+
+func (c Column) float(f float64) string {
+	switch c.Kind {
+	case Percent:
+		return strconv.FormatFloat(f*100, 'f', 1, 64) + "%"
+	case Ratio:
+		return strconv.FormatFloat(f, 'f', 3, 64)
+	case Seconds:
+		return strconv.FormatFloat(f, 'f', 2, 64)
+	default:
+		return strconv.FormatFloat(f, 'g', 4, 64)
+	}
+}
+
+// FormatBytes prints n bytes: exact with separators, or in KiB and MiB.
+func FormatBytes(n int64, exact bool) string {
+	abs := n
+	if abs < 0 {
+		abs = -abs
+	}
+	switch {
+	case exact || abs < 1024:
+		return thousands(n)
+	case abs < 1<<20:
+		return strconv.FormatFloat(float64(n)/1024, 'f', 1, 64) + " KiB"
+	default:
+		return strconv.FormatFloat(float64(n)/(1<<20), 'f', 2, 64) + " MiB"
+	}
+}
+
+// thousands prints 1234567 as 1,234,567.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// raw sets a cell for machines: numbers without separators and units.
+func raw(cell Cell) string {
+	switch v := cell.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// alignRight says whether the column's cells end flush.
+func (c Column) alignRight() bool { return c.Kind != Words }

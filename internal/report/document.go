@@ -1,0 +1,120 @@
+// Package report turns results into what people and programs read.
+//
+// N analyses times M formats is what makes size tools stop at text. So each
+// analysis is turned into one Document, once (a file per result: size.go,
+// ladder.go, ...), and each format is one writer of Documents (text.go,
+// json.go, markdown.go, html.go, csv.go) with one line in formats.
+package report
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+)
+
+// Document is everything a report says, free of any format.
+type Document struct {
+	Title  string
+	Schema string // "minsize.<verb>/1", the JSON contract
+	Data   any    // what JSON prints beside "schema": the raw numbers, bytes as integers
+	Blocks []Block
+	Visual *Visual // what the HTML shows beyond the tables; nil for none
+}
+
+// Block is a heading, prose, and at most one table.
+type Block struct {
+	Heading string
+	Text    []string // paragraphs, one line each
+	Table   *Table
+	Notes   []string // what the reader must know to believe the table
+}
+
+// Table is rows of cells under columns.
+type Table struct {
+	Columns []Column
+	Rows    []Row
+	Footer  []Cell // totals; may be nil
+}
+
+// Column says how its cells are set.
+type Column struct {
+	Name string
+	Kind ColumnKind
+	Flex bool // takes what width is left and is cut with an ellipsis in text
+}
+
+// ColumnKind decides alignment and number format.
+type ColumnKind uint8
+
+const (
+	Words   ColumnKind = iota // left
+	Bytes                     // KiB, or exact bytes with Options.ExactBytes
+	Delta                     // signed Bytes
+	Count                     // integer with thousands separators
+	Percent                   // a share, 0..1
+	Ratio                     // 0.652, three decimals
+	Seconds                   // CPU or wall seconds
+)
+
+// Row is one line; Depth indents it under its parent (hierarchies).
+type Row struct {
+	Depth  int
+	Cells  []Cell
+	Strong bool // the winner, a total
+	Faint  bool // left out, not kept
+}
+
+// Cell is a string, or a number of its column's kind. Nil prints nothing.
+type Cell any
+
+// Visual is an interactive figure of the HTML format. Kind names the script
+// in assets/<kind>.js; Data is its input, embedded as JSON.
+type Visual struct {
+	Kind string
+	Data any
+}
+
+// Options of a writer.
+type Options struct {
+	ExactBytes bool // bytes as integers instead of KiB
+	Color      bool
+	Width      int // columns of the terminal; 0 for no limit
+}
+
+// Format is one way to write a Document.
+type Format struct {
+	Name    string
+	Summary string
+	Write   func(w io.Writer, d *Document, o Options) error
+}
+
+// formats is the table of writers: one file and one line each.
+var formats = []Format{
+	{"text", "tables for a terminal", writeText},
+	{"json", "raw numbers under a committed schema", writeJSON},
+	{"markdown", "tables for pull requests and READMEs", writeMarkdown},
+	{"csv", "the tables, comma separated", writeCSV},
+	{"tsv", "the tables, tab separated", writeTSV},
+	{"html", "one self-contained page that opens without network", writeHTML},
+}
+
+// Names returns the formats' names, for help and completion.
+func Names() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Write prints d in the named format.
+func Write(w io.Writer, format string, d *Document, o Options) error {
+	for _, f := range formats {
+		if f.Name == format {
+			return f.Write(w, d, o)
+		}
+	}
+	return fmt.Errorf("unknown format %q (one of %s)", format, strings.Join(Names(), ", "))
+}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// page is the shell of every HTML report: one file, no network, dark and
+// light by the reader's preference. A Visual brings its script from assets.
+var page = template.Must(template.ParseFS(assets, "assets/page.html"))
+
+type pageData struct {
+	*Document
+	Style  template.CSS
+	Script template.JS
+	JSON   template.JS
+	Tables []pageTable
+}
+
+type pageTable struct {
+	Block
+	Cells [][]string
+	Right []bool
+}
+
+// writeHTML sets a Document as one self-contained page.
+func writeHTML(w io.Writer, d *Document, o Options) error {
+	style, err := assets.ReadFile("assets/page.css")
+	if err != nil {
+		return err
+	}
+	p := pageData{Document: d, Style: template.CSS(style)}
+	for _, b := range d.Blocks {
+		t := pageTable{Block: b}
+		if b.Table != nil {
+			t.Cells = formatRows(b.Table, o)
+			for _, c := range b.Table.Columns {
+				t.Right = append(t.Right, c.alignRight())
+			}
+		}
+		p.Tables = append(p.Tables, t)
+	}
+	if d.Visual != nil {
+		script, err := assets.ReadFile("assets/" + d.Visual.Kind + ".js")
+		if err != nil {
+			return fmt.Errorf("figure %q: %w", d.Visual.Kind, err)
+		}
+		data, err := json.Marshal(d.Visual.Data) // escapes <, > and & itself
+		if err != nil {
+			return err
+		}
+		p.Script, p.JSON = template.JS(script), template.JS(data)
+	}
+	return page.Execute(w, p)
+}
