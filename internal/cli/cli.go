@@ -88,6 +88,7 @@ var groups = []*cobra.Group{
 }
 
 var verbs = []verb{
+	{groupShrink, newNewCommand},
 	{groupOther, newVersionCommand},
 }
 

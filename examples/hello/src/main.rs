@@ -1,0 +1,4 @@
+//! Tier std: an ordinary program. `minsize shrink --level abort` here.
+fn main() {
+    println!("Hello, world!");
+}

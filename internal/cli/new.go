@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/examples"
+)
+
+// packageName is what cargo takes as a package's name.
+var packageName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
+func newNewCommand(e *env) *cobra.Command {
+	var tierName, name string
+	var names []string
+	var lines strings.Builder
+	for _, t := range examples.Tiers {
+		names = append(names, t.Name)
+		fmt.Fprintf(&lines, "  %-8s %s\n           hello: %d bytes; gives up %s\n", t.Name, t.Summary, t.Floor, t.Loses)
+	}
+	cmd := &cobra.Command{
+		Use:   "new --tier TIER DIR",
+		Short: "write a project of a smaller tier: no_main, no_std, or no library at all",
+		Long: "Writes a cargo project that builds and says hello, for the tiers that no compiler flag reaches.\n\n" +
+			lines.String() +
+			"\nAn ordinary program comes from `cargo new`; `minsize shrink` makes it small.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError("minsize new --tier no-std hello", "expected one folder but got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tier, err := findTier(tierName, names)
+			if err != nil {
+				return err
+			}
+			dir := args[0]
+			if name == "" {
+				name = filepath.Base(filepath.Clean(dir))
+			}
+			if !packageName.MatchString(name) {
+				return usageError("minsize new --name hello ...", "%q is no name for a package", name)
+			}
+			if err := writeTier(tier, dir, name); err != nil {
+				return err
+			}
+			fmt.Fprintf(e.stdout, "%s: a %s project, %s\n", dir, tier.Name, tier.Summary)
+			if !e.global.quiet {
+				fmt.Fprintf(e.stderr, "next: cd %s && cargo build --release && minsize strip --max target/release/%s\n", dir, name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&tierName, "tier", "", "one of "+strings.Join(names, ", "))
+	cmd.Flags().StringVar(&name, "name", "", "the package's name (default: the folder's)")
+	cmd.RegisterFlagCompletionFunc("tier", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func findTier(name string, names []string) (examples.Tier, error) {
+	for _, t := range examples.Tiers {
+		if t.Name == strings.ReplaceAll(name, "_", "-") {
+			return t, nil
+		}
+	}
+	hint := "minsize new --tier " + names[0] + " DIR"
+	if name == "" {
+		return examples.Tier{}, usageError(hint, "--tier is missing (one of %s)", strings.Join(names, ", "))
+	}
+	return examples.Tier{}, usageError(hint, "unknown tier %q (one of %s)", name, strings.Join(names, ", "))
+}
+
+// writeTier writes the project into a folder beside dir and renames it, so
+// that dir is whole or not there. An existing dir must be empty.
+func writeTier(tier examples.Tier, dir, name string) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return withStatus(exitRefused, "another folder", fmt.Errorf("%s: is there already and not empty", dir))
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	files, err := tier.Files()
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(parent, ".minsize-new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	if err := os.CopyFS(temp, files); err != nil {
+		return err
+	}
+	manifest := filepath.Join(temp, "Cargo.toml")
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		return err
+	}
+	named := strings.Replace(string(text), fmt.Sprintf("name = %q", tier.Name), fmt.Sprintf("name = %q", name), 1)
+	if err := os.WriteFile(manifest, []byte(named), 0o666); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(temp, ".gitignore"), []byte("/target\n"), 0o666); err != nil {
+		return err
+	}
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(temp, dir)
+}
