@@ -1,0 +1,23 @@
+//go:build darwin || freebsd || netbsd
+
+package byteio
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+func accessTime(info fs.FileInfo) time.Time {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(int64(s.Atimespec.Sec), int64(s.Atimespec.Nsec))
+	}
+	return info.ModTime()
+}
+
+func changeTime(info fs.FileInfo) int64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int64(s.Ctimespec.Sec)*1e9 + int64(s.Ctimespec.Nsec)
+	}
+	return 0
+}

@@ -1,0 +1,13 @@
+//go:build !(linux || darwin || freebsd || netbsd)
+
+package byteio
+
+import "os"
+
+type lostXattr struct {
+	name  string
+	vital bool
+	err   error
+}
+
+func copyXattrs(*os.File, string) ([]lostXattr, error) { return nil, nil }
