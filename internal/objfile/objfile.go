@@ -156,34 +156,36 @@ const (
 	BindWeak
 )
 
-// Symbol is one entry of a symbol table. Name is as in the file (mangled).
+// Symbol is one entry of a symbol table. Name is as in the file (mangled) and
+// shares File.Data: whoever keeps it after the mapping is closed clones it.
 type Symbol struct {
 	Name      string
+	Version   string // ELF symbol version, when it has one
 	Addr      uint64 // virtual address; in relocatable objects the offset in its section; Wasm: function index
 	Size      uint64 // memory bytes; 0 when the format does not tell
+	Section   int    // index into the format's own section table, -1 for undefined, absolute and common
+	Index     int    // in its own table, as relocations refer to it
 	Kind      SymbolKind
 	Bind      SymbolBind
-	Section   int // index into the format's own section table, -1 for undefined, absolute and common
 	Undefined bool
-	Dynamic   bool   // from .dynsym, an export table or export trie
-	Hidden    bool   // STV_HIDDEN or STV_INTERNAL
-	Index     int    // in its own table, as relocations refer to it
-	Version   string // ELF symbol version, when it has one
+	Dynamic   bool // from .dynsym, an export table or export trie
+	Hidden    bool // STV_HIDDEN or STV_INTERNAL
 }
 
 // Reloc is one relocation, static (in an object or kept by --emit-relocs) or
-// dynamic (applied by the loader).
+// dynamic (applied by the loader). The fields are ordered by size: large files
+// have millions of these.
 type Reloc struct {
 	Addr      uint64 // virtual address of the place; in relocatable objects the offset in Section
-	Type      uint32 // the machine's own number; RELR entries have the machine's RELATIVE type
-	Symbol    int    // index into the table that the relocation section links to, -1 without
-	Addend    int64  // in REL files read from the place when HasAddend is false
-	HasAddend bool
+	Addend    int64  // where HasAddend is false, what stands at the place itself (0 when that is no plain number)
+	Symbol    int    // index into the table that the relocation section links to, -1 without; see File.RelocSymbol
 	Section   int    // the section that is relocated (static), -1 for dynamic ones
-	Size      uint8  // bytes at the place; 0 when unknown
-	Relative  bool   // place gets load base + Addend (R_*_RELATIVE, rebase, base relocation)
 	Entry     uint64 // file offset of the table entry itself, for charging its bytes; RELR: of its bitmap word
-	EntrySize uint8
+	Type      uint32 // the machine's own number; RELR entries have the machine's RELATIVE type
+	Size      uint8  // bytes at the place; 0 when unknown
+	EntrySize uint8  // bytes of the table entry; RELR bitmap words: on the word's first place alone, 0 on the others
+	HasAddend bool
+	Relative  bool // place gets load base + Addend (R_*_RELATIVE, rebase, base relocation)
 }
 
 // ErrFormat is wrapped by Parse for bytes that no opener knows.

@@ -1,0 +1,135 @@
+package objfile
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/minsize/minsize/internal/byteio"
+)
+
+// compareELF holds the standard library's reader against ours on a sane file.
+func compareELF(t *testing.T, path string) {
+	t.Helper()
+	m, err := byteio.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	want, err := elf.NewFile(bytes.NewReader(m.Data))
+	if err != nil {
+		t.Skipf("%s: debug/elf: %v", path, err)
+	}
+	f, err := Parse(path, m.Data)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+		return
+	}
+	if f.ELF.SectionsError != nil {
+		t.Errorf("%s: sections: %v", path, f.ELF.SectionsError)
+	}
+	if f.Entry != want.Entry || uint32(want.Machine) != f.Machine || f.Order != want.ByteOrder {
+		t.Errorf("%s: header: %+v, debug/elf %+v", path, f.ELF.Ehdr, want.FileHeader)
+	}
+	if len(f.Segments) != len(want.Progs) || len(f.Sections) != len(want.Sections) {
+		t.Fatalf("%s: %d segments, %d sections; debug/elf %d, %d", path, len(f.Segments), len(f.Sections), len(want.Progs), len(want.Sections))
+	}
+	for i, s := range want.Sections {
+		g := f.Sections[i]
+		if g.Name != s.Name || g.Addr != s.Addr || g.Offset != s.Offset || fmt.Sprintf("%d", f.ELF.Shdrs[i].Type) != fmt.Sprintf("%d", uint32(s.Type)) {
+			t.Errorf("%s: section %d: %+v, debug/elf %+v", path, i, g, s.SectionHeader)
+		}
+	}
+	got, err := f.Symbols()
+	if err != nil {
+		t.Errorf("%s: symbols: %v", path, err)
+	}
+	static, err := want.Symbols()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		t.Fatalf("%s: debug/elf: %v", path, err)
+	}
+	dynamic, err := want.DynamicSymbols()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		t.Fatalf("%s: debug/elf: %v", path, err)
+	}
+	if f.Kind == DebugFile {
+		dynamic = nil
+	}
+	if len(got) != len(static)+len(dynamic) {
+		t.Fatalf("%s: %d symbols, debug/elf %d + %d", path, len(got), len(static), len(dynamic))
+	}
+	for i, s := range append(static, dynamic...) {
+		g := got[i]
+		addr := s.Value
+		if want.Machine == elf.EM_ARM && g.Kind == SymFunc {
+			addr &^= 1
+		}
+		if g.Name != s.Name || g.Addr != addr || g.Size != s.Size || g.Version != s.Version || g.Undefined != (s.Section == 0) {
+			t.Fatalf("%s: symbol %d: %+v, debug/elf %+v", path, i, g, s)
+		}
+	}
+}
+
+func TestELFAgainstStandardLibrary(t *testing.T) {
+	files, _ := filepath.Glob("/usr/lib/*/libc.so.6")
+	crt, _ := filepath.Glob("/usr/lib/*/*crt1.o")
+	files = append(append(files, crt...), "/bin/sh", "/bin/ls")
+	if self, err := os.Executable(); err == nil {
+		files = append(files, self)
+	}
+	for _, path := range files {
+		head := make([]byte, 4)
+		if file, err := os.Open(path); err == nil {
+			_, _ = file.Read(head)
+			file.Close()
+		}
+		if string(head) != "\x7fELF" {
+			continue // another host
+		}
+		compareELF(t, path)
+	}
+}
+
+// TestSweepELF opens every ELF file of the system.
+func TestSweepELF(t *testing.T) {
+	if os.Getenv("MINSIZE_SWEEP") == "" {
+		t.Skip("MINSIZE_SWEEP=1 opens every ELF file under /usr")
+	}
+	n, relocs := 0, 0
+	for _, root := range []string{"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec"} {
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil
+			}
+			m, err := byteio.Open(path)
+			if err != nil {
+				return nil
+			}
+			defer m.Close()
+			if !matchELF(m.Data) {
+				return nil
+			}
+			f, err := Parse(path, m.Data)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				return nil
+			}
+			n++
+			t.Run(strings.TrimPrefix(path, "/usr/"), func(t *testing.T) { compareELF(t, path) })
+			for _, err := range f.EachReloc() {
+				if err != nil {
+					t.Errorf("%s: relocations: %v", path, err)
+				}
+				relocs++
+			}
+			return nil
+		})
+	}
+	t.Logf("%d files, %d relocations", n, relocs)
+}

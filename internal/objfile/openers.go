@@ -1,0 +1,7 @@
+package objfile
+
+// openers is every format that can be read. The order matters only where
+// magics are ambiguous.
+var openers = []opener{
+	{"ELF", matchELF, parseELF},
+}
