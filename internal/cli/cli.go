@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/minsize/minsize/internal/relink"
 	"github.com/spf13/cobra"
 )
 
@@ -98,6 +99,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	if relink.ActsAsLinker() { // before all else: rustc's arguments are not ours
+		return relink.LinkerMain(ctx, args, stdin, stdout, stderr)
+	}
 	args = dropCargoWord(args)
 	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRootCommand(e)

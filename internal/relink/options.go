@@ -1,0 +1,170 @@
+package relink
+
+// What a replayed link can be told, as a table: an option is one entry here,
+// and a consistency test says what an entry lacks.
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Option is a named change to a link.
+type Option struct {
+	Name    string
+	Summary string // what it does, one plain sentence
+	Loses   string // what is lost; empty: nothing that a user can see
+	Linkers []LinkerKind
+	Args    []string // driver arguments added
+	Remove  []string // recorded arguments taken away, see Variant.Remove
+	Static  bool     // makes sense in programs without a dynamic loader too
+
+	needs func(*plan) error // further conditions
+	set   func(*plan)       // what is not said with arguments
+}
+
+// Options is the table. Its order is the order in which arguments are added.
+var Options = []Option{
+	{
+		Name: "unwind-tables-out", Static: true,
+		Summary: "takes .eh_frame and .gcc_except_table out of the objects",
+		Loses:   "unwinding: only for programs that abort on panic; debuggers cannot walk the stack without a separate debug file",
+		set:     func(p *plan) { p.dropUnwind = true },
+	},
+	{
+		Name: "no-eh-frame-hdr", Static: true,
+		Summary: "leaves out the table by which unwinders find frames",
+		Loses:   "unwinding: only for programs that abort on panic",
+		Args:    []string{"-Wl,--no-eh-frame-hdr"},
+		Remove:  []string{"-Wl,--eh-frame-hdr"},
+	},
+	{
+		Name:    "relr",
+		Summary: "packs relative relocations (DT_RELR): a few bits each instead of 24 bytes",
+		Loses:   "systems before glibc 2.36, musl 1.2.4 or Android 9 cannot load the program",
+		Linkers: []LinkerKind{LLD, BFD, Mold},
+		Args:    []string{"-Wl,-z,pack-relative-relocs"},
+		set: func(p *plan) {
+			if p.kind == Mold { // mold 1 knows the older spelling alone
+				p.add[len(p.add)-1] = "-Wl,--pack-dyn-relocs=relr"
+			}
+		},
+	},
+	{
+		Name: "icf-all", Static: true,
+		Summary: "keeps one of several identical functions",
+		Loses:   "addresses of different functions may compare equal",
+		Linkers: []LinkerKind{LLD, Mold, Gold},
+		Args:    []string{"-Wl,--icf=all"},
+	},
+	{
+		Name: "no-build-id", Static: true,
+		Summary: "leaves out the note that ties a program to its separate debug file",
+		Loses:   "debuggers and symbol servers cannot match the program by its build id",
+		Args:    []string{"-Wl,--build-id=none"},
+	},
+	{
+		Name:    "hash-style-gnu",
+		Summary: "writes the GNU symbol hash table alone, not the old one too",
+		Args:    []string{"-Wl,--hash-style=gnu"},
+	},
+	{
+		Name: "optimize-strings", Static: true,
+		Summary: "merges strings that end alike (the linker's -O2)",
+		Args:    []string{"-Wl,-O2"},
+	},
+	{
+		Name: "strip-all", Static: true,
+		Summary: "writes no symbol table and no debug sections",
+		Loses:   "names in backtraces and debuggers, as `strip` does",
+		Args:    []string{"-Wl,--strip-all"},
+		Remove:  []string{"-Wl,--strip-debug"},
+	},
+	{
+		Name: "noseparate-code", Static: true,
+		Summary: "lets code share pages with read-only data",
+		Loses:   "read-only data becomes executable (hardening)",
+		Linkers: []LinkerKind{BFD, LLD},
+		Args:    []string{"-Wl,-z,noseparate-code"},
+	},
+	{
+		Name: "no-rosegment", Static: true,
+		Summary: "puts read-only data and code into one segment",
+		Loses:   "read-only data becomes executable (hardening)",
+		Linkers: []LinkerKind{LLD},
+		Args:    []string{"-Wl,--no-rosegment"},
+	},
+	{
+		Name: "norelro", Static: true,
+		Summary: "leaves relocated data writable, which saves a segment and its padding",
+		Loses:   "function tables can be overwritten by an attacker (hardening)",
+		Args:    []string{"-Wl,-z,norelro"},
+		Remove:  []string{"-Wl,-z,relro"},
+	},
+	{
+		Name: "nognustack", Static: true,
+		Summary: "leaves out the PT_GNU_STACK header",
+		Loses:   "some kernels then map the stack executable (hardening)",
+		Linkers: []LinkerKind{LLD},
+		Args:    []string{"-Wl,-z,nognustack"},
+		Remove:  []string{"-Wl,-z,noexecstack"},
+	},
+	{
+		Name: "no-pie", Static: true,
+		Summary: "links to a fixed address: no relocations of pointers",
+		Loses:   "address space layout randomisation of the program (hardening)",
+		Args:    []string{"-no-pie"},
+		Remove:  []string{"-pie", "-static-pie"},
+		needs: func(p *plan) error {
+			if !slices.Contains(p.recording.link.Args, "-pie") && !slices.Contains(p.recording.link.Args, "-static-pie") {
+				return errors.New("the program is not position-independent as it is")
+			}
+			return nil
+		},
+		set: func(p *plan) {
+			if slices.Contains(p.recording.link.Args, "-static-pie") {
+				p.add = append(p.add, "-static")
+			}
+		},
+	},
+	{
+		Name:    "own-start",
+		Summary: "replaces the C runtime's start files by a `_start` of a few bytes that calls __libc_start_main",
+		Loses:   "systems before glibc 2.34; profilers' and sanitizers' start hooks (gprof, __gmon_start__)",
+		Args:    []string{"-nostartfiles"},
+		needs:   startAvailable,
+		set:     func(p *plan) { p.ownStart = true },
+	},
+}
+
+// OptionByName returns the table's entry, or nil.
+func OptionByName(name string) *Option {
+	for i := range Options {
+		if Options[i].Name == name {
+			return &Options[i]
+		}
+	}
+	return nil
+}
+
+// available says why the option cannot be had in this link, or nil.
+func (o *Option) available(p *plan) error {
+	if len(o.Linkers) > 0 && p.kind != unknown && !slices.Contains(o.Linkers, p.kind) {
+		return fmt.Errorf("%s does not know it (known to %v)", p.kind, o.Linkers)
+	}
+	if !o.Static && slices.ContainsFunc(p.recording.link.Args, func(a string) bool { return a == "-static" || a == "-static-pie" }) {
+		return errors.New("the program is linked statically")
+	}
+	if o.needs != nil {
+		return o.needs(p)
+	}
+	return nil
+}
+
+func (o *Option) apply(p *plan) {
+	p.remove = append(p.remove, o.Remove...)
+	p.add = append(p.add, o.Args...)
+	if o.set != nil {
+		o.set(p)
+	}
+}

@@ -1,0 +1,381 @@
+package relink
+
+// The recorder: minsize in the linker's place.
+//
+// cargo calls one linker for everything: build scripts, proc macros and the
+// program. Only the last is wanted, and cargo says which it is through the
+// environment that it gives rustc, which gives it to the linker
+// (CARGO_BIN_NAME; since cargo 1.43). Everything else is passed through.
+//
+// The inputs must be kept at once: rustc deletes its objects when the linker
+// returns. Objects are copied (a clone where the file system can), never hard
+// linked, for rustc writes the next build's object into the same file.
+// Archives are hard linked where possible: rustc and cargo put a new one in
+// place by a rename, which leaves ours alone.
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// The environment by which a Recorder reaches minsize behind cargo and rustc.
+const (
+	envRecordDir     = "MINSIZE_RECORD_DIR"     // where recordings go; set means: act as the linker
+	envRecordBin     = "MINSIZE_RECORD_BIN"     // CARGO_BIN_NAME of the program
+	envRecordPackage = "MINSIZE_RECORD_PACKAGE" // CARGO_PKG_NAME of the program, or empty for any
+	envRecordLinker  = "MINSIZE_RECORD_LINKER"  // the real linker
+)
+
+// Recorder says what to record while a cargo build runs.
+type Recorder struct {
+	Dir     string // an absolute path; recordings become folders in it
+	Bin     string // the binary (or example) target's name, as cargo knows it
+	Package string // its package, needed only where two packages have a binary of that name
+	Linker  string // the linker that the project would have been linked with; empty: cc
+}
+
+// Env is the environment to add to cargo's.
+func (r Recorder) Env() []string {
+	return []string{
+		envRecordDir + "=" + r.Dir,
+		envRecordBin + "=" + r.Bin,
+		envRecordPackage + "=" + r.Package,
+		envRecordLinker + "=" + r.Linker,
+	}
+}
+
+// CargoArgs are the arguments to add to cargo's so that it links with minsize:
+// self is the absolute path of the minsize program, triple the target.
+func (r Recorder) CargoArgs(triple, self string) []string {
+	quoted, _ := json.Marshal(self) // a JSON string is a TOML basic string
+	return []string{"--config", fmt.Sprintf("target.%s.linker=%s", triple, quoted)}
+}
+
+// ActsAsLinker says whether this process was started as a linker.
+func ActsAsLinker() bool { return os.Getenv(envRecordDir) != "" }
+
+// LinkerMain runs the real linker with args (args[0] is our own name), records
+// the link when it is the wanted one and succeeds, and returns the exit status.
+func LinkerMain(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	driver := os.Getenv(envRecordLinker)
+	if driver == "" {
+		driver = "cc"
+	}
+	rec := &recordedLink{Version: recordVersion, Driver: driver, Args: args[1:]}
+	wanted := os.Getenv("CARGO_BIN_NAME") == os.Getenv(envRecordBin) && os.Getenv("CARGO_BIN_NAME") != ""
+	if p := os.Getenv(envRecordPackage); p != "" && p != os.Getenv("CARGO_PKG_NAME") {
+		wanted = false
+	}
+	var staged *staging
+	if wanted {
+		var err error
+		if staged, err = rec.stage(os.Getenv(envRecordDir)); err != nil {
+			fmt.Fprintf(stderr, "minsize: recording the link: %v\n", err)
+			return 1
+		}
+		defer staged.discard()
+	}
+	cmd := exec.CommandContext(ctx, driver, args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "MINSIZE_RECORD_") })
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() > 0 {
+			return exit.ExitCode()
+		}
+		fmt.Fprintf(stderr, "minsize: linker %s: %v\n", driver, err)
+		return 1
+	}
+	if wanted {
+		if err := staged.commit(rec); err != nil {
+			fmt.Fprintf(stderr, "minsize: recording the link: %v\n", err)
+			return 1
+		}
+	}
+	return 0
+}
+
+// recordVersion is raised when the layout of a recording changes; an older
+// recording is then made again.
+const recordVersion = 1
+
+// recordedLink is link.json of a recording. Paths in Args are as they were;
+// Inputs says which of them were kept and where.
+type recordedLink struct {
+	Version int
+	Driver  string            // the real linker, as cargo would have called it
+	Args    []string          // without the program's name, response files expanded
+	Dir     string            // the working directory
+	Env     map[string]string // what linkers and their drivers look at
+	Inputs  []recordedInput
+	Output  string // as in Args, made absolute
+	SHA256  string // of the recorded link's output
+	Package string
+	Bin     string
+}
+
+// recordedInput is one file that the link reads.
+type recordedInput struct {
+	Path    string // as it stands in the argument
+	Stored  string // relative to the recording
+	Bitcode string `json:",omitempty"` // relative to the recording: the merged bitcode that the object was made of
+}
+
+// linkerEnv are the variables that linkers and compiler drivers look at. No
+// others are kept: an environment holds secrets.
+var linkerEnv = []string{
+	"PATH", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TMPDIR", "HOME",
+	"LIBRARY_PATH", "LD_LIBRARY_PATH", "LD_RUN_PATH", "LDEMULATION", "COMPILER_PATH", "GCC_EXEC_PREFIX", "COLLECT_NO_DEMANGLE",
+	"SOURCE_DATE_EPOCH", "ZERO_AR_DATE", "SDKROOT", "DEVELOPER_DIR", "MACOSX_DEPLOYMENT_TARGET",
+	"LIB", "LIBPATH", "INCLUDE", "SystemRoot", "TEMP", "TMP", "VSLANG",
+	"RUSTUP_TOOLCHAIN", "RUSTUP_HOME",
+}
+
+// staging is a recording that is not complete yet.
+type staging struct {
+	dir   string // temporary, beside the final one
+	final string
+}
+
+func (s *staging) discard() {
+	if s.dir != "" {
+		os.RemoveAll(s.dir)
+	}
+}
+
+// stage copies the inputs while they exist.
+func (l *recordedLink) stage(root string) (*staging, error) {
+	var err error
+	if l.Dir, err = os.Getwd(); err != nil {
+		return nil, err
+	}
+	if l.Args, err = expandResponseFiles(l.Args, l.Dir); err != nil {
+		return nil, err
+	}
+	output, err := outputOf(l.Args)
+	if err != nil {
+		return nil, err
+	}
+	l.Output = absolute(l.Dir, output)
+	l.Package, l.Bin = os.Getenv("CARGO_PKG_NAME"), os.Getenv("CARGO_BIN_NAME")
+	l.Env = map[string]string{}
+	for _, name := range linkerEnv {
+		if value, ok := os.LookupEnv(name); ok {
+			l.Env[name] = value
+		}
+	}
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return nil, err
+	}
+	s := &staging{final: filepath.Join(root, filepath.Base(l.Output))}
+	if s.dir, err = os.MkdirTemp(root, ".recording-*"); err != nil {
+		return nil, err
+	}
+	if err := l.keepInputs(s.dir); err != nil {
+		s.discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// keepInputs copies every regular file that an argument names.
+func (l *recordedLink) keepInputs(dir string) error {
+	if err := os.Mkdir(filepath.Join(dir, "inputs"), 0o777); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for i, arg := range l.Args {
+		if i > 0 && l.Args[i-1] == "-o" {
+			continue
+		}
+		path := fileInArgument(arg, l.Dir)
+		if path == "" || seen[path] || absolute(l.Dir, path) == l.Output {
+			continue
+		}
+		seen[path] = true
+		source := absolute(l.Dir, path)
+		in := recordedInput{Path: path, Stored: filepath.Join("inputs", fmt.Sprintf("%03d-%s", len(l.Inputs), filepath.Base(path)))}
+		if err := keep(source, filepath.Join(dir, in.Stored)); err != nil {
+			return err
+		}
+		if base, isObject := strings.CutSuffix(source, ".o"); isObject {
+			bitcode := base + bitcodeSuffix
+			if _, err := os.Stat(bitcode); err == nil {
+				in.Bitcode = strings.TrimSuffix(in.Stored, ".o") + bitcodeSuffix
+				if err := copyFile(bitcode, filepath.Join(dir, in.Bitcode)); err != nil {
+					return err
+				}
+			}
+		}
+		l.Inputs = append(l.Inputs, in)
+	}
+	return nil
+}
+
+// bitcodeSuffix replaces ".o" in the name of the merged bitcode that rustc
+// leaves before fat LTO's optimisation when it is given -C save-temps.
+const bitcodeSuffix = ".lto.after-restriction.bc"
+
+// commit writes link.json and puts the recording in its place.
+func (s *staging) commit(l *recordedLink) error {
+	sum, err := hashFile(l.Output)
+	if err != nil {
+		return err
+	}
+	l.SHA256 = sum
+	text, err := json.MarshalIndent(l, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "link.json"), text, 0o666); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(s.final); err != nil {
+		return err
+	}
+	if err := os.Rename(s.dir, s.final); err != nil {
+		return err
+	}
+	s.dir = ""
+	return nil
+}
+
+// keep stores one input: objects and small files as a copy, archives and
+// shared libraries by a hard link when the file system allows it.
+func keep(source, stored string) error {
+	switch filepath.Ext(source) {
+	case ".rlib", ".a", ".so", ".lib", ".dll", ".dylib":
+		resolved, err := filepath.EvalSymlinks(source)
+		if err == nil && os.Link(resolved, stored) == nil {
+			return nil
+		}
+	}
+	return copyFile(source, stored)
+}
+
+// copyFile copies through the kernel (io.Copy uses copy_file_range, which
+// clones where the file system can).
+func copyFile(source, target string) error {
+	in, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Recording is a link that was recorded. It is read only, and safe for
+// concurrent use.
+type Recording struct {
+	Dir  string // its folder
+	link recordedLink
+	edit editCache
+}
+
+// ErrNoRecording is what Open and Find wrap when there is none (any more).
+var ErrNoRecording = errors.New("no recorded link")
+
+// Open reads the recording in dir.
+func Open(dir string) (*Recording, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "link.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoRecording)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Recording{Dir: dir}
+	if err := json.Unmarshal(text, &r.link); err != nil {
+		return nil, fmt.Errorf("%s: link.json: %w", dir, err)
+	}
+	if r.link.Version != recordVersion {
+		return nil, fmt.Errorf("%s: made by another version of minsize: %w", dir, ErrNoRecording)
+	}
+	for _, in := range r.link.Inputs {
+		if !filepath.IsLocal(in.Stored) || in.Bitcode != "" && !filepath.IsLocal(in.Bitcode) {
+			return nil, fmt.Errorf("%s: link.json: input %q leads out of the recording", dir, in.Stored)
+		}
+		if _, err := os.Stat(filepath.Join(dir, in.Stored)); err != nil {
+			return nil, fmt.Errorf("%s: input %s is gone: %w", dir, filepath.Base(in.Path), ErrNoRecording)
+		}
+	}
+	return r, nil
+}
+
+// Find returns the recording under a Recorder's Dir that made executable: the
+// one whose output has the same bytes. So it works too when cargo found the
+// program fresh and linked nothing.
+func Find(root, executable string) (*Recording, error) {
+	sum, err := hashFile(executable)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := filepath.Glob(filepath.Join(root, "*", "link.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range dirs {
+		r, err := Open(filepath.Dir(file))
+		if err == nil && r.link.SHA256 == sum {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w of it in %s", executable, ErrNoRecording, root)
+}
+
+// Package and Bin are the cargo names of what was linked.
+func (r *Recording) Package() string { return r.link.Package }
+func (r *Recording) Bin() string     { return r.link.Bin }
+
+// SHA256 is the digest, in hexadecimal, of the program that the recorded link made.
+func (r *Recording) SHA256() string { return r.link.SHA256 }
+
+// HasBitcode says whether the merged bitcode was there to record (-C save-temps
+// and fat LTO), which Codegen needs.
+func (r *Recording) HasBitcode() bool {
+	return slices.ContainsFunc(r.link.Inputs, func(in recordedInput) bool { return in.Bitcode != "" })
+}
+
+// environment is what the replayed linker gets: the recorded variables, and
+// nothing of this process's.
+func (r *Recording) environment() []string {
+	var env []string
+	for name, value := range r.link.Env {
+		env = append(env, name+"="+value)
+	}
+	slices.Sort(env)
+	if runtime.GOOS == "windows" && r.link.Env["SystemRoot"] == "" {
+		env = append(env, "SystemRoot="+os.Getenv("SystemRoot"))
+	}
+	return env
+}

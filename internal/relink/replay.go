@@ -1,0 +1,247 @@
+package relink
+
+// The replay: the recorded command again, with a variant's changes.
+//
+// Nothing of the recording is written to: edited objects go to a folder that
+// lives as long as the link, and the output to a temporary file beside the
+// wanted one, which a rename puts in place. So links may run side by side.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Link makes the variant of the recorded program at out. A linker that fails
+// gives a *LinkError; an option or cut that cannot be had here gives an error
+// that wraps ErrNotApplicable. out is written only on success.
+func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, error) {
+	began, ownCPU := time.Now(), processCPU()
+	scratch, err := os.MkdirTemp(filepath.Dir(out), ".minsize-link-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(scratch)
+
+	p := &plan{recording: r, variant: v, scratch: scratch, out: filepath.Join(scratch, filepath.Base(out))}
+	if err := p.inputs(); err != nil { // where each input is read from
+		return nil, err
+	}
+	if err := p.linker(); err != nil { // whose arguments are meant
+		return nil, err
+	}
+	if err := p.options(); err != nil { // what they say
+		return nil, err
+	}
+	if err := p.codegen(ctx); err != nil { // machine code made again, cuts in the bitcode
+		return nil, err
+	}
+	if err := p.cuts(); err != nil { // cuts and sections out of the objects
+		return nil, err
+	}
+	edited := processCPU() - ownCPU
+
+	command := p.command()
+	message, cpu, err := r.run(ctx, command, p.environment)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(p.out)
+	if err != nil {
+		// lld --omagic exits with 0 and writes nothing.
+		return nil, &LinkError{Command: command, Message: message, Err: errors.New("the linker reported success and wrote no file")}
+	}
+	if err := os.Rename(p.out, out); err != nil {
+		return nil, err
+	}
+	return &Result{Path: out, Size: info.Size(), Wall: time.Since(began), CPU: edited + cpu + p.codegenCPU,
+		Command: command, Message: message, Cuts: p.outcomes}, nil
+}
+
+// ErrNotApplicable is wrapped by Link's error when this recording or linker
+// cannot have what the variant asks for: a rung to leave out, with the reason.
+var ErrNotApplicable = errors.New("not applicable")
+
+// plan is a link being put together.
+type plan struct {
+	recording   *Recording
+	variant     Variant
+	scratch     string
+	out         string
+	environment []string
+
+	files      []planFile // by the recording's inputs
+	driver     string
+	before     []string // arguments that must stand before the recorded ones
+	remove     []string
+	add        []string
+	dropUnwind bool
+	ownStart   bool
+	kind       LinkerKind
+	outcomes   []CutOutcome
+	codegenCPU time.Duration
+}
+
+// planFile is one input and the file that this link reads for it.
+type planFile struct {
+	recordedInput
+	now string // absolute
+}
+
+func (p *plan) inputs() error {
+	for _, in := range p.recording.link.Inputs {
+		p.files = append(p.files, planFile{recordedInput: in, now: filepath.Join(p.recording.Dir, in.Stored)})
+	}
+	p.environment = p.recording.environment()
+	return nil
+}
+
+func (p *plan) linker() error {
+	link := &p.recording.link
+	p.driver = link.Driver
+	p.kind = p.variant.Linker.Kind
+	if p.variant.Linker == (Linker{}) {
+		p.kind = p.recording.recordedKind()
+		return nil
+	}
+	if !isDriver(link.Driver) {
+		p.driver = p.variant.Linker.Path
+		return nil
+	}
+	// The driver looks for ld.<kind> in its -B folders first. A folder of our
+	// own makes it find exactly the wanted one, whatever it is called.
+	folder := filepath.Join(p.scratch, "linker")
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		return err
+	}
+	if err := os.Symlink(p.variant.Linker.Path, filepath.Join(folder, "ld."+string(p.kind))); err != nil {
+		return err
+	}
+	p.remove = append(p.remove, "-fuse-ld=*")
+	for _, arg := range link.Args {
+		if strings.HasPrefix(arg, "-B") && filepath.Base(arg) == "gcc-ld" { // rustup's own linker
+			p.remove = append(p.remove, arg)
+		}
+	}
+	p.before = append(p.before, "-B"+folder, "-fuse-ld="+string(p.kind))
+	return nil
+}
+
+func (p *plan) options() error {
+	for i := range Options {
+		o := &Options[i]
+		if !slices.Contains(p.variant.Options, o.Name) {
+			continue
+		}
+		if err := o.available(p); err != nil {
+			return fmt.Errorf("link option %s: %w: %w", o.Name, ErrNotApplicable, err)
+		}
+		o.apply(p)
+	}
+	for _, name := range p.variant.Options {
+		if OptionByName(name) == nil {
+			return fmt.Errorf("link option %q is not in the table", name)
+		}
+	}
+	p.remove = append(p.remove, p.variant.Remove...)
+	p.add = append(p.add, p.variant.Add...)
+	return nil
+}
+
+// command is the driver and its arguments.
+func (p *plan) command() []string {
+	link := &p.recording.link
+	replaced := map[string]string{}
+	for _, f := range p.files {
+		replaced[f.Path] = f.now
+	}
+	var args []string
+	for i, arg := range link.Args {
+		switch {
+		case absolute(link.Dir, arg) == link.Output && i > 0 && link.Args[i-1] == "-o":
+			args = append(args, p.out)
+			continue
+		case arg == "-o"+link.Output:
+			args = append(args, "-o"+p.out)
+			continue
+		case len(arg) > 5 && strings.EqualFold(arg[:5], "/OUT:"):
+			args = append(args, arg[:5]+p.out)
+			continue
+		}
+		if now, ok := replaced[arg]; ok {
+			args = append(args, now)
+			continue
+		}
+		if i := strings.LastIndexAny(arg, "=,"); i >= 0 {
+			if now, ok := replaced[arg[i+1:]]; ok {
+				args = append(args, arg[:i+1]+now)
+				continue
+			}
+		}
+		args = append(args, arg)
+	}
+	args = slices.Concat(p.before, withoutArguments(args, p.remove), p.add)
+	if !isDriver(p.driver) {
+		args = forLinker(args)
+	}
+	return append([]string{p.driver}, args...)
+}
+
+// maxCommandLine is the length from which arguments go through a response
+// file: well under Linux's limit for one argument and Windows' for all.
+const maxCommandLine = 30000
+
+// run starts the linker where the recorded one was started, as far as that
+// folder still exists.
+func (r *Recording) run(ctx context.Context, command, environment []string) (message string, cpu time.Duration, err error) {
+	args := command[1:]
+	length := 0
+	for _, a := range args {
+		length += len(a) + 1
+	}
+	if length > maxCommandLine {
+		file, err := os.CreateTemp("", "minsize-arguments-*")
+		if err != nil {
+			return "", 0, err
+		}
+		defer os.Remove(file.Name())
+		quote := strings.NewReplacer(`\`, `\\`, ` `, `\ `, `"`, `\"`, `'`, `\'`)
+		for _, a := range args {
+			fmt.Fprintln(file, quote.Replace(a))
+		}
+		if err := file.Close(); err != nil {
+			return "", 0, err
+		}
+		args = []string{"@" + file.Name()}
+	}
+	cmd := exec.CommandContext(ctx, command[0], args...)
+	cmd.Env = environment
+	if info, err := os.Stat(r.link.Dir); err == nil && info.IsDir() {
+		cmd.Dir = r.link.Dir
+	}
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	err = cmd.Run()
+	if cmd.ProcessState != nil {
+		cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	if ctx.Err() != nil {
+		return "", cpu, ctx.Err()
+	}
+	if err != nil {
+		status := -1
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			status = exit.ExitCode()
+		}
+		return "", cpu, &LinkError{Command: command, Status: status, Message: said.String(), Err: err}
+	}
+	return said.String(), cpu, nil
+}
