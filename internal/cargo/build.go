@@ -1,0 +1,344 @@
+package cargo
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Request is one build of the project's program. The zero value builds it as
+// it is, with the user's profile, in minsize's own target dir.
+type Request struct {
+	Toolchain *Toolchain // nil for the project's own
+	Profile   []KeyValue // added to the profile that is built: {"opt-level", "z"}, {"package.regex.opt-level", 3}
+	Rustflags []string   // added behind the project's own flags
+	Linker    string     // path of the program that rustc calls to link; "" leaves it
+
+	// Target is a triple to pass with --target even where the project passes
+	// none. With the host's own triple, build scripts and macros are built
+	// without Rustflags, and are not built again when those change.
+	Target string
+
+	BuildStd         []string // crates of -Z build-std: "std", "panic_abort"; nil for the prebuilt ones
+	BuildStdFeatures []string // of -Z build-std-features; with BuildStd, an empty list means no features
+	Unstable         []string // more -Z flags for cargo
+	Config           []string // more --config arguments
+	Bootstrap        bool     // RUSTC_BOOTSTRAP=1: -Z on a stable compiler; the user must have allowed it
+	Env              []string // more variables, such as those of the link recorder
+
+	TargetDir string         // "" for Project.BuildDir
+	Progress  func(Progress) // called after each finished crate; may be nil
+	Log       io.Writer      // gets cargo's stderr as it comes; may be nil
+}
+
+// KeyValue is a setting below [profile.<name>]. Key is written as in TOML, so
+// dots part it; Value is a string, bool, int or int64.
+type KeyValue struct {
+	Key   string
+	Value any
+}
+
+// Progress is the state of a running build.
+type Progress struct {
+	Crate string // the last one that finished
+	Done  int    // packages finished
+	Total int    // packages in the graph; an estimate, for not all of them need building
+}
+
+// Result is a finished build.
+type Result struct {
+	Executable string        // absolute path of the program, as cargo left it
+	Files      []string      // everything that the program's target produced
+	CPU        time.Duration // user and system time of cargo and all below it
+	Wall       time.Duration
+	Compiled   int      // crates compiled, 0 when all was there from before
+	Command    []string // cargo's arguments, for the log
+}
+
+// Build runs one build to its end. Errors: *BuildError with cargo's last
+// lines, the context's error when it was cancelled (all children are ended
+// then), or a *CommandError when cargo could not be started.
+func Build(ctx context.Context, p *Project, r Request) (Result, error) {
+	if p.Package == nil {
+		return Result{}, fmt.Errorf("no program chosen")
+	}
+	toolchain := r.toolchain(p)
+	args, env, err := r.commandLine(p)
+	if err != nil {
+		return Result{}, err
+	}
+	targetDir := r.targetDir(p)
+	if err := os.MkdirAll(targetDir, 0o777); err != nil {
+		return Result{}, err
+	}
+	// rustc keeps its temporary folder when it is killed, so it gets one that goes with us.
+	scratch, err := os.MkdirTemp(targetDir, "tmp-")
+	if err != nil {
+		return Result{}, err
+	}
+	defer os.RemoveAll(scratch)
+	env = append(env, "TMPDIR="+scratch)
+
+	cmd := command(ctx, p.Dir, env, toolchain.Cargo, args...)
+	errs := &tail{keep: maxTail, to: r.Log}
+	cmd.Stderr = errs
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return Result{}, err
+	}
+	cmd.Stdout = writer
+	messages := &messageReader{project: p, progress: r.Progress, done: map[string]bool{}, total: len(p.Metadata.Built(p.Package))}
+	finished := make(chan error, 1)
+	go func() { finished <- messages.read(reader) }()
+	usage, err := run(ctx, cmd)
+	writer.Close()
+	reader.SetReadDeadline(time.Now().Add(graceTime)) // a daemon that a build script left may hold the other end
+	readErr := <-finished
+	reader.Close()
+
+	result := Result{CPU: usage.CPU, Wall: usage.Wall, Compiled: messages.compiled, Command: args}
+	if ctx.Err() != nil {
+		return result, ctx.Err()
+	}
+	if err != nil {
+		return result, asBuildError(commandError(err, errs.lines(), toolchain.Cargo, args), targetDir)
+	}
+	if readErr != nil {
+		return result, fmt.Errorf("cargo build: reading its messages: %w", readErr)
+	}
+	if messages.executable == "" {
+		return result, fmt.Errorf("cargo build: finished and named no executable for %s", p.Choice)
+	}
+	result.Executable, result.Files = messages.executable, messages.files
+	return result, nil
+}
+
+func (r Request) toolchain(p *Project) *Toolchain {
+	if r.Toolchain != nil {
+		return r.Toolchain
+	}
+	return p.Toolchain
+}
+
+func (r Request) targetDir(p *Project) string {
+	if r.TargetDir != "" {
+		return r.TargetDir
+	}
+	return p.BuildDir()
+}
+
+// triple is what this build is for.
+func (r Request) triple(p *Project) string {
+	if r.Target != "" {
+		return r.Target
+	}
+	return p.Triple
+}
+
+// commandLine puts cargo's arguments and environment together.
+func (r Request) commandLine(p *Project) (args, env []string, err error) {
+	o := p.Options
+	args = append([]string{"build"}, o.sourceFlags()...)
+	args = append(args, "-p", specOf(p.Package))
+	if p.Target.IsExample() {
+		args = append(args, "--example", p.Target.Name)
+	} else {
+		args = append(args, "--bin", p.Target.Name)
+	}
+	args = append(args, o.featureFlags()...)
+	args = append(args, "--profile", o.profile(), "--target-dir", r.targetDir(p))
+	if triple := r.triple(p); p.ExplicitTarget || r.Target != "" || r.BuildStd != nil {
+		args = append(args, "--target", triple) // build-std without --target would build std for build scripts as well
+	}
+	if o.Jobs != "" {
+		args = append(args, "-j", o.Jobs)
+	}
+	for _, kv := range r.Profile {
+		literal, err := literal(kv.Value)
+		if err != nil {
+			return nil, nil, fmt.Errorf("profile setting %s: %w", kv.Key, err)
+		}
+		args = append(args, "--config", "profile."+quoteKey(o.profile())+"."+kv.Key+"="+literal)
+	}
+	for _, c := range r.Config {
+		args = append(args, "--config", c)
+	}
+	if r.BuildStd != nil {
+		args = append(args, "-Z", "build-std="+strings.Join(r.BuildStd, ","), "-Z", "build-std-features="+strings.Join(r.BuildStdFeatures, ","))
+		args = append(args, stdVendorConfig(p, r.toolchain(p))...)
+	}
+	for _, z := range r.Unstable {
+		args = append(args, "-Z", z)
+	}
+	flagArgs, env := r.rustflags(p, r.toolchain(p).Environ(o.environ()))
+	args = append(args, flagArgs...)
+	if r.Bootstrap {
+		env = append(env, "RUSTC_BOOTSTRAP=1")
+	}
+	env = append(env, "CARGO_TERM_PROGRESS_WHEN=never")
+	env = append(env, r.Env...)
+	args = append(args, "--color", "never", "--message-format", "json-render-diagnostics")
+	return args, env, nil
+}
+
+// rustflags adds flags and the linker in the one way that drops none of the
+// project's own. The sources exclude each other, so what is added must go to
+// the source that wins now:
+//
+//   - an environment variable wins: add to it, as CARGO_ENCODED_RUSTFLAGS;
+//   - target tables win, or nothing is set: --config target.<triple>.rustflags
+//     is appended to what the files say;
+//   - build.rustflags wins: a target table would silence it, so its flags go
+//     into the table, before ours.
+//
+// A linker given as `-C linker=` in the project's flags beats
+// target.<triple>.linker, so then ours is a flag too, behind theirs.
+func (r Request) rustflags(p *Project, env []string) (args, changed []string) {
+	flags := slices.Clone(r.Rustflags)
+	triple := tableName(r.triple(p))
+	if r.Linker != "" {
+		if p.Rustflags.Linker() != "" {
+			flags = append(flags, "-Clinker="+r.Linker)
+		} else {
+			args = append(args, "--config", "target."+triple+".linker="+strconv.Quote(r.Linker))
+		}
+	}
+	if len(flags) == 0 {
+		return args, env
+	}
+	switch p.Rustflags.Source {
+	case EncodedRustflags, EnvRustflags:
+		all := append(slices.Clone(p.Rustflags.Flags), flags...)
+		return args, append(env, "CARGO_ENCODED_RUSTFLAGS="+strings.Join(all, encodedSeparator))
+	case BuildRustflags:
+		flags = append(slices.Clone(p.Rustflags.Flags), flags...)
+	}
+	return append(args, "--config", "target."+triple+".rustflags="+literalList(flags)), env
+}
+
+// tableName is a triple as a key: target files go by their name.
+func tableName(triple string) string {
+	return quoteKey(strings.TrimSuffix(filepath.Base(triple), ".json"))
+}
+
+// quoteKey quotes what is not a bare key of TOML.
+func quoteKey(key string) string {
+	for _, c := range []byte(key) {
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return strconv.Quote(key)
+		}
+	}
+	return key
+}
+
+// literal spells a value for --config KEY=VALUE.
+func literal(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return quote(v), nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case int:
+		return strconv.Itoa(v), nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	}
+	return "", fmt.Errorf("a value of type %T cannot be given to cargo", value)
+}
+
+func literalList(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quote(word)
+	}
+	return "[" + strings.Join(quoted, ",") + "]"
+}
+
+// quote writes a basic string of TOML. Go's escapes \x and \a are not TOML's.
+func quote(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c < 0x20 || c == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, c)
+		default:
+			b.WriteRune(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// message is a line of cargo's JSON, the fields that are used
+// (doc.rust-lang.org/cargo/reference/external-tools.html#json-messages).
+type message struct {
+	Reason     string   `json:"reason"`
+	PackageID  string   `json:"package_id"`
+	Target     Target   `json:"target"`
+	Filenames  []string `json:"filenames"`
+	Executable string   `json:"executable"`
+	Fresh      bool     `json:"fresh"`
+}
+
+type messageReader struct {
+	project    *Project
+	progress   func(Progress)
+	done       map[string]bool
+	total      int
+	compiled   int
+	executable string
+	files      []string
+}
+
+// read goes through the messages. Lines that are no JSON come from build
+// scripts' children that print to the inherited stdout, and are passed over.
+func (m *messageReader) read(from io.Reader) error {
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 && line[0] == '{' {
+			var msg message
+			if json.Unmarshal(line, &msg) == nil {
+				m.take(msg)
+			}
+		}
+		if err == io.EOF || errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (m *messageReader) take(msg message) {
+	if msg.Reason != "compiler-artifact" {
+		return
+	}
+	if !msg.Fresh {
+		m.compiled++
+	}
+	chosen := m.project.Choice
+	if msg.Executable != "" && msg.PackageID == chosen.Package.ID && msg.Target.Name == chosen.Target.Name && msg.Target.IsExample() == chosen.Target.IsExample() {
+		m.executable, m.files = msg.Executable, msg.Filenames
+	}
+	if !slices.Contains(msg.Target.Kind, "custom-build") {
+		m.done[msg.PackageID] = true
+	}
+	if m.progress != nil && !msg.Fresh {
+		m.progress(Progress{Crate: msg.Target.Name, Done: len(m.done), Total: max(m.total, len(m.done))})
+	}
+}

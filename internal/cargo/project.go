@@ -1,0 +1,264 @@
+package cargo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Project is a cargo project as it is, with one program chosen.
+type Project struct {
+	Options  Options
+	Dir      string // absolute folder that cargo runs in
+	Metadata *Metadata
+	Root     string // workspace root
+	Manifest string // the workspace root's Cargo.toml, where profiles count
+	Choice          // Package and Target of the program
+
+	Triple         string // what the program is built for; the host unless --target or build.target says so
+	ExplicitTarget bool   // cargo is told the target, so that host crates get no rustflags and output moves to target/<triple>
+
+	Config    *Config
+	Profile   *Profile
+	Rustflags Rustflags // for Triple
+	Toolchain *Toolchain
+	Runner    []string // target.<triple>.runner, in words; nil for none
+	Linker    Value    // what links now: -C linker of the rustflags, else target.<triple>.linker; zero for rustc's default
+}
+
+// SeveralTargetsError says that build.target lists more than one machine.
+type SeveralTargetsError struct {
+	Targets []string
+	Origin  string
+}
+
+func (e *SeveralTargetsError) Error() string {
+	return fmt.Sprintf("%s builds for %d targets: %s", e.Origin, len(e.Targets), strings.Join(e.Targets, ", "))
+}
+
+// Load reads the project. It runs cargo metadata, which may fetch what the
+// lockfile names, and writes nothing else. Errors: *NoProjectError,
+// *NoBinaryError, *SeveralBinariesError, *SeveralTargetsError,
+// *NoProfileError, *NoToolchainError, *CommandError, or a broken config file
+// with its path.
+func Load(ctx context.Context, o Options) (*Project, error) {
+	p, err := LoadWorkspace(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	p.Choice, err = choose(p.Metadata, o)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// LoadWorkspace is Load without the choice of a program: Package is nil.
+func LoadWorkspace(ctx context.Context, o Options) (*Project, error) {
+	dir, err := o.dir()
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := findManifest(dir, o.ManifestPath)
+	if err != nil {
+		return nil, err
+	}
+	p := &Project{Options: o, Dir: dir}
+	if p.Config, err = loadConfig(dir, o); err != nil {
+		return nil, err
+	}
+	if p.Toolchain, err = ownToolchain(ctx, dir, o, p.Config); err != nil {
+		return nil, err
+	}
+	if err := p.readTarget(ctx); err != nil {
+		return nil, err
+	}
+	args := append([]string{"metadata", "--format-version", "1", "--filter-platform", p.Triple}, o.sourceFlags()...)
+	args = append(args, o.featureFlags()...)
+	data, err := output(ctx, dir, p.Toolchain.Environ(o.environ()), p.Toolchain.Cargo, args...)
+	if err != nil {
+		return nil, asBuildError(err, manifest)
+	}
+	if p.Metadata, err = parseMetadata(data); err != nil {
+		return nil, err
+	}
+	p.Root = p.Metadata.WorkspaceRoot
+	p.Manifest = filepath.Join(p.Root, "Cargo.toml")
+	values, err := readManifest(p.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	if p.Profile, err = readProfile(o.profile(), p.Manifest, values, p.Config); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// findManifest looks for Cargo.toml as cargo does, to give the error first.
+func findManifest(dir, asked string) (string, error) {
+	if asked != "" {
+		path := asked
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", fmt.Errorf("--manifest-path: %w", err)
+		}
+		if info.IsDir() {
+			return "", fmt.Errorf("--manifest-path: %s is a folder, expected a Cargo.toml", asked)
+		}
+		return path, nil
+	}
+	for folder := dir; ; folder = filepath.Dir(folder) {
+		path := filepath.Join(folder, "Cargo.toml")
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+		if folder == filepath.Dir(folder) {
+			return "", &NoProjectError{dir}
+		}
+	}
+}
+
+// readTarget settles the machine that is built for, and what depends on it.
+func (p *Project) readTarget(ctx context.Context) error {
+	p.Triple = p.Toolchain.Host
+	if p.Options.Target != "" {
+		p.Triple, p.ExplicitTarget = p.Options.Target, true
+	} else if v, ok := p.Config.Get("build", "target"); ok {
+		targets := Strings(v.Value)
+		if len(targets) > 1 {
+			return &SeveralTargetsError{targets, v.Origin}
+		}
+		if len(targets) == 1 {
+			p.Triple, p.ExplicitTarget = targets[0], true
+		}
+	}
+	// A target described by a JSON file goes by the file's name in the settings.
+	name := strings.TrimSuffix(filepath.Base(p.Triple), ".json")
+	cfg, err := p.Toolchain.TargetCfg(ctx, p.Triple)
+	if err != nil {
+		return err
+	}
+	p.Rustflags = readRustflags(p.Config, name, cfg)
+	if all := p.Config.targetValues("runner", name, cfg); len(all) > 0 {
+		p.Runner = Strings(all[0].Value)
+	}
+	if linker := p.Rustflags.Linker(); linker != "" {
+		p.Linker = Value{linker, strings.Join(p.Rustflags.Origins, ", ")}
+	} else if all := p.Config.targetValues("linker", name, cfg); len(all) > 0 {
+		p.Linker = all[0]
+	}
+	return nil
+}
+
+// Foreign says whether the program is for another machine than this one.
+func (p *Project) Foreign() bool { return p.Triple != p.Toolchain.Host }
+
+// OutputDir is minsize's own folder, target/minsize: nothing else of the
+// project is written to.
+func (p *Project) OutputDir() string {
+	if p.Options.TargetDir != "" {
+		dir := p.Options.TargetDir
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(p.Dir, dir)
+		}
+		return filepath.Join(dir, "minsize")
+	}
+	return filepath.Join(p.Metadata.TargetDirectory, "minsize")
+}
+
+// BuildDir is the cargo target dir of minsize's builds: variants coexist in it.
+func (p *Project) BuildDir() string { return filepath.Join(p.OutputDir(), "build") }
+
+// Lockfile is the path of the workspace's Cargo.lock.
+func (p *Project) Lockfile() string { return filepath.Join(p.Root, "Cargo.lock") }
+
+// LockfileHash is the SHA-256 of Cargo.lock in hexadecimal, "" when there is none.
+func (p *Project) LockfileHash() (string, error) {
+	data, err := os.ReadFile(p.Lockfile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// SourcesHash is a SHA-256 over the names and bytes of everything in the
+// folders of the local packages that the chosen program needs, and the root
+// manifest. Folders whose name starts with a dot, and those that cargo marks
+// as its target dirs (CACHEDIR.TAG), are left out: a build may read anything,
+// but what it writes must not count.
+func (p *Project) SourcesHash(ctx context.Context) (string, error) {
+	folders := map[string]bool{}
+	packages := p.Metadata.Members()
+	if p.Package != nil {
+		packages = p.Metadata.Built(p.Package)
+	}
+	for _, pkg := range packages {
+		if pkg.Source == "" {
+			folders[filepath.Dir(pkg.ManifestPath)] = true
+		}
+	}
+	var files []string
+	for folder := range folders {
+		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case d.IsDir():
+				if path != folder && (strings.HasPrefix(d.Name(), ".") || folders[path] || isCacheDir(path)) {
+					return fs.SkipDir
+				}
+			case d.Type().IsRegular():
+				files = append(files, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	if !slices.Contains(files, p.Manifest) {
+		files = append(files, p.Manifest)
+	}
+	slices.Sort(files)
+	sum := sha256.New()
+	for _, path := range files {
+		rel, err := filepath.Rel(p.Root, path)
+		if err != nil {
+			rel = path
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s\x00", filepath.ToSlash(rel))
+		n, err := io.Copy(sum, f)
+		f.Close()
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "\x00%d\x00", n)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func isCacheDir(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "CACHEDIR.TAG"))
+	return err == nil
+}
