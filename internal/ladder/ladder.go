@@ -1,0 +1,194 @@
+// Package ladder searches for the smallest program that still passes its
+// checks.
+//
+// What is hard: a full build of a real program with LTO takes minutes, the
+// techniques interact, and any of them may break the program in a way that
+// only running it shows. An exhaustive search over the build settings alone is
+// 48 builds. Measured on programs from hello to 110 crates, LTO and the panic
+// strategy always rank the same way, z against s and the number of codegen
+// units flip within one per cent. So the search starts at the corner where the
+// recipe ends (z, fat LTO, one codegen unit, and abort where allowed), flips z
+// to s, and is done with full builds: three with the baseline, five with std
+// from source, never more than Limits.Hard. Everything else is replayed on the
+// recorded link of the best build, under a second a rung, so there the search
+// is greedy in the table's order and tries everything, also what the user did
+// not allow, to say what it would save.
+//
+// Rank is the stripped size, for the raw file ranks s before z where stripped
+// z is smaller. A rung that does not build, link, load or pass is dropped with
+// its reason and the search goes on; the last combination is verified whole.
+// Rejected: bisecting over sets of techniques. It finds the same corner and
+// spends its builds on telling apart what the link rungs tell apart for free.
+//
+// The package declares what it needs of the world (Builder, Verifier, Bencher,
+// Observer); cli passes the real ones in, the tests fakes.
+package ladder
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// Builder turns plans into programs.
+type Builder interface {
+	// Build does the full build of p's toolchain and setting with its final
+	// link recorded, or finds it in the cache.
+	Build(ctx context.Context, p technique.Plan) (*Build, error)
+	// Finish replays b's link with p's link changes, then rewrites the file.
+	Finish(ctx context.Context, b *Build, p technique.Plan) (*File, error)
+}
+
+// Build is a full build whose final link can be replayed.
+type Build struct {
+	Key     string        `json:"key"`     // Plan.BuildKey
+	Dir     string        `json:"-"`       // of the cache entry
+	Program string        `json:"program"` // as cargo leaves it, inside Dir
+	Size    int64         `json:"size"`    // bytes of Program
+	CPU     time.Duration `json:"cpu"`     // user and system time of cargo and its children
+	Wall    time.Duration `json:"wall"`
+	Cached  bool          `json:"-"` // found, not made
+}
+
+// File is a finished program.
+type File struct {
+	Path     string
+	Size     int64         // bytes of the file
+	Stripped int64         // bytes without symbols, the rank; Size where it is stripped
+	Wall     time.Duration // to make it
+	Notes    []string      // what the reader must know, as a cut that matched nothing
+}
+
+// Verifier runs the checks.
+type Verifier interface {
+	// Baseline runs every check on the untouched program and keeps the
+	// outcomes. An error means that the baseline fails its own check.
+	Baseline(ctx context.Context, program string) error
+	// Verify runs every check on program and compares. An error is the
+	// machinery's (interrupted, no disk space), never the program's.
+	Verify(ctx context.Context, program string) (Verdict, error)
+}
+
+// Status of a verification.
+type Status string
+
+// What checks can say.
+const (
+	Passed Status = "passed"
+	Failed Status = "failed"
+	NotRun Status = "not run"
+)
+
+// Verdict is what the checks said.
+type Verdict struct {
+	Status Status `json:"status"`
+	Checks int    `json:"checks"`        // how many ran
+	Why    string `json:"why,omitempty"` // of Failed and NotRun
+}
+
+// Bencher measures speed.
+type Bencher interface {
+	// Compare runs the baseline and the programs interleaved and returns the
+	// median of each as a ratio to the baseline's: 1.05 is 5 % slower.
+	Compare(ctx context.Context, baseline string, programs []string) ([]float64, error)
+}
+
+// Profiler finds the packages that a slow variant spends its time in.
+type Profiler interface {
+	// Hot returns packages by their share of the bench's time, largest first.
+	Hot(ctx context.Context, b *Build, p technique.Plan) ([]HotPackage, error)
+}
+
+// HotPackage is a package of the graph and its share of the time.
+type HotPackage struct {
+	Package string
+	Share   float64 // 0..1
+}
+
+// Observer is told what happens while it happens.
+type Observer interface {
+	Begin(name string, full bool) // a rung starts; full: it is a full build
+	Done(r Rung)                  // it has finished
+	Note(text string)
+}
+
+// Rung is one step of the ladder.
+type Rung struct {
+	Name     string         `json:"name"`
+	Added    []string       `json:"techniques"` // what it adds to the rung it stands on
+	Kind     string         `json:"kind"`       // baseline, build, link or file
+	Risk     string         `json:"risk"`
+	Loses    []string       `json:"loses"`
+	Size     int64          `json:"size"`     // bytes of the finished file
+	Stripped int64          `json:"stripped"` // bytes without symbols: the rank
+	Change   int64          `json:"change"`   // of Stripped (of Size for file rungs) against the rung it stands on
+	Share    float64        `json:"share"`    // of the stripped baseline
+	CPU      float64        `json:"cpu_seconds"`
+	Wall     float64        `json:"wall_seconds"`
+	Cached   bool           `json:"cached"`
+	Check    Verdict        `json:"check"`
+	Speed    float64        `json:"speed,omitempty"` // time against the baseline's, 1.05 is 5 % slower; 0 not measured
+	Kept     bool           `json:"kept"`
+	Why      string         `json:"why,omitempty"` // why it was not kept
+	Notes    []string       `json:"notes,omitempty"`
+	Plan     technique.Plan `json:"-"`
+	File     string         `json:"-"`
+}
+
+// LeftOut is a technique that was not allowed or cannot be used here.
+type LeftOut struct {
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`
+	Risk   string `json:"risk"`
+	Loses  string `json:"loses"`
+	Why    string `json:"why"`             // what is missing, or which flag allows it
+	Allow  bool   `json:"allowed_by_flag"` // Why names flags
+	Saves  int64  `json:"saves"`           // measured bytes; only where Known
+	Known  bool   `json:"measured"`
+	Result string `json:"result,omitempty"` // why it could not be measured
+}
+
+// Result is the whole search.
+type Result struct {
+	Program   string    `json:"program"` // name of the binary
+	Package   string    `json:"package"`
+	Target    string    `json:"target"`
+	Level     string    `json:"level"`
+	Toolchain string    `json:"toolchain"` // of the baseline
+	Rungs     []Rung    `json:"rungs"`
+	Left      []LeftOut `json:"left_out"`
+	Best      int       `json:"best"` // index in Rungs
+	Builds    int       `json:"full_builds"`
+	Cached    int       `json:"builds_from_cache"`
+	Relinks   int       `json:"relinks"`
+	CPU       float64   `json:"cpu_seconds"`
+	Relink    float64   `json:"seconds_per_relink"`
+	Checks    []string  `json:"checks"`
+	CheckNote string    `json:"check_note,omitempty"`
+	Advice    []string  `json:"advice,omitempty"`
+	Output    string    `json:"output,omitempty"` // where the winner was written
+	Recipe    string    `json:"recipe,omitempty"` // where minsize.toml was written
+
+	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
+	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share
+	FinalSize  int64          `json:"final_size"`
+	BestBuild  *Build         `json:"-"`
+	BestPlan   technique.Plan `json:"-"`
+	BestFile   string         `json:"-"`
+	BestVerify Verdict        `json:"final_check"`
+}
+
+// ErrNoBuilds is why a rung was dropped when the budget of builds is spent.
+var ErrNoBuilds = errors.New("the budget of full builds is spent")
+
+// BaselineError says that the project as it is cannot be built or fails its
+// own check; nothing can be searched on top of it.
+type BaselineError struct {
+	Stage string // build or check
+	Err   error
+}
+
+func (e *BaselineError) Error() string { return e.Err.Error() }
+func (e *BaselineError) Unwrap() error { return e.Err }

@@ -1,0 +1,252 @@
+package ladder
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// near is how much larger a build may be than the smallest and still be worth
+// a relink with the winner's link plan: z and s flip within one per cent, and
+// link rungs move them against each other by a little more.
+const near = 1.04
+
+// step puts techniques of the link or the file on top of c. It gives the new
+// candidate where the rung was kept, nil where it was dropped. Both are a rung
+// in the result.
+func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, error) {
+	last := list[len(list)-1]
+	s.tried[last.Name] = true
+	s.Observer.Begin(last.Name, false)
+	plan := c.plan.With(list...)
+	r := Rung{Name: last.Name, Kind: last.Kind(), Plan: plan, Added: names(list)}
+	r.Risk, r.Loses = losses(list)
+	file, err := s.Builder.Finish(s.ctx, c.build, plan)
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
+		r.Why, r.Check = firstLine(err), Verdict{Status: NotRun}
+		s.add(r)
+		return nil, nil
+	}
+	if last.Link != nil {
+		s.result.Relinks++
+		s.result.Relink += (file.Wall.Seconds() - s.result.Relink) / float64(s.result.Relinks)
+	}
+	r.Size, r.Stripped, r.Notes, r.File, r.Wall = file.Size, file.Stripped, file.Notes, file.Path, file.Wall.Seconds()
+	r.Change, r.Share = file.Stripped-c.file.Stripped, share(file.Stripped, s.result.BaseStrip)
+	if last.Rewrite != nil {
+		r.Change, r.Share = file.Size-c.file.Size, share(file.Size, s.result.BaseStrip)
+	}
+	if r.Change >= 0 {
+		r.Why = "worth 0 bytes here"
+		if r.Change > 0 {
+			r.Why = fmt.Sprintf("%d bytes larger", r.Change)
+		}
+		r.Check = Verdict{Status: NotRun, Why: "not smaller"}
+		s.add(r)
+		return nil, nil
+	}
+	if r.Check, err = s.verify(file.Path, list); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Check.Status == Failed:
+		r.Why = r.Check.Why
+	case r.Check.Status == NotRun && riskier(list, technique.Deployment):
+		r.Why = "changes behaviour and cannot be run here"
+	default:
+		r.Kept = true
+	}
+	s.add(r)
+	if !r.Kept {
+		return nil, nil
+	}
+	return &candidate{side: c.side, plan: plan, build: c.build, file: file, rung: len(s.result.Rungs) - 1}, nil
+}
+
+// linkRungs climbs the link techniques on the smallest build, then gives the
+// builds that were close to it the same link.
+func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
+	best := finalists[0]
+	start := best
+	lld := technique.Find("lld")
+	for _, t := range s.Table {
+		if t.Link == nil {
+			continue
+		}
+		if ok, _ := s.Policy.Allows(t); !ok {
+			continue
+		}
+		list := []*technique.Technique{t}
+		if t.Name != lld.Name && slices.Contains(t.Needs, technique.NeedLLD) && !best.plan.Has(lld.Name) &&
+			lld.Missing(best.side.Facts, best.plan) == "" {
+			list = append([]*technique.Technique{lld}, t) // lld alone did not pay, with this it may
+		}
+		if t.Missing(best.side.Facts, best.plan.With(list[:len(list)-1]...)) != "" {
+			continue
+		}
+		next, err := s.step(best, list...)
+		if err != nil {
+			return nil, err
+		}
+		best = orElse(next, best)
+	}
+	if best == start {
+		return best, nil
+	}
+	for _, other := range finalists[1:] {
+		if float64(other.file.Stripped) > near*float64(start.file.Stripped) {
+			continue
+		}
+		next, err := s.sameLink(other, best)
+		if err != nil {
+			return nil, err
+		}
+		if next != nil && next.file.Stripped < best.file.Stripped {
+			best = next
+		}
+	}
+	return best, nil
+}
+
+// sameLink gives other the link of best.
+func (s *search) sameLink(other, best *candidate) (*candidate, error) {
+	plan := other.plan
+	var list []*technique.Technique
+	for _, t := range best.plan.Parts() {
+		if t.Link != nil && !plan.Has(t.Name) && t.Missing(other.side.Facts, plan) == "" {
+			plan = plan.With(t)
+			list = append(list, t)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	name := s.result.Rungs[other.rung].Name + " with the same link"
+	s.Observer.Begin(name, false)
+	r := Rung{Name: name, Kind: "link", Plan: plan, Added: names(list)}
+	r.Risk, r.Loses = losses(list)
+	file, err := s.Builder.Finish(s.ctx, other.build, plan)
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
+		r.Why = firstLine(err)
+		s.add(r)
+		return nil, nil
+	}
+	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
+	r.Change, r.Share = file.Stripped-best.file.Stripped, share(file.Stripped, s.result.BaseStrip)
+	if r.Check, err = s.verify(file.Path, list); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Check.Status == Failed:
+		r.Why = r.Check.Why
+	case r.Change >= 0:
+		r.Why = fmt.Sprintf("%s than %s with it", larger(r.Change), s.result.Rungs[best.rung].Name)
+	default:
+		r.Kept = true
+	}
+	s.add(r)
+	if r.Check.Status == Failed {
+		return nil, nil
+	}
+	return &candidate{side: other.side, plan: plan, build: other.build, file: file, rung: len(s.result.Rungs) - 1}, nil
+}
+
+// fileRungs rewrites the finished file.
+func (s *search) fileRungs(best *candidate) (*candidate, error) {
+	for _, t := range s.Table {
+		if t.Rewrite == nil || best.plan.Has(t.Name) {
+			continue
+		}
+		if ok, _ := s.Policy.Allows(t); !ok || t.Missing(best.side.Facts, best.plan) != "" {
+			continue
+		}
+		next, err := s.step(best, t)
+		if err != nil {
+			return nil, err
+		}
+		best = orElse(next, best)
+	}
+	return best, nil
+}
+
+// leftOut lists what was not tried and why. What a relink or a rewrite can
+// tell is measured on top of the winner; it is not run and never kept.
+func (s *search) leftOut(best *candidate) error {
+	for _, t := range s.Table {
+		if s.tried[t.Name] || best.plan.Has(t.Name) {
+			continue
+		}
+		l := LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Loses}
+		allowed, how := s.Policy.Allows(t)
+		missing := t.Missing(best.side.Facts, best.plan)
+		switch {
+		case missing != "":
+			l.Why = missing
+		case !allowed:
+			l.Why, l.Allow = how, true
+			if s.Measure && t.Set == nil {
+				if err := s.wouldSave(best, t, &l); err != nil {
+					return err
+				}
+			}
+		case t.Set != nil:
+			l.Why = "the budget of full builds was spent"
+			if t.Stage == technique.StageNone {
+				continue // the search uses it where it fits
+			}
+		}
+		s.result.Left = append(s.result.Left, l)
+	}
+	return nil
+}
+
+func (s *search) wouldSave(best *candidate, t *technique.Technique, l *LeftOut) error {
+	file, err := s.Builder.Finish(s.ctx, best.build, best.plan.With(t))
+	if err != nil {
+		l.Result = firstLine(err)
+		return s.ctx.Err()
+	}
+	s.result.Relinks++
+	l.Known, l.Saves = true, best.file.Size-file.Size
+	return nil
+}
+
+// finalCheck verifies the last combination whole, and steps down the ladder
+// where it does not pass after all.
+func (s *search) finalCheck(best *candidate) error {
+	for {
+		v, err := s.verify(best.file.Path, nil)
+		if err != nil {
+			return err
+		}
+		r := &s.result.Rungs[best.rung]
+		if v.Status != Failed || best.rung == 0 {
+			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
+			s.result.BestFile, s.result.BestVerify, s.result.FinalSize = best.file.Path, v, best.file.Size
+			return nil
+		}
+		r.Kept, r.Why = false, "passed once, and then not: "+v.Why
+		s.Observer.Note(fmt.Sprintf("%s: %s", r.Name, r.Why))
+		best = s.below(best)
+	}
+}
+
+// below is the kept rung under c that has the largest part of its plan.
+func (s *search) below(c *candidate) *candidate {
+	for i := c.rung - 1; i > 0; i-- {
+		r := s.result.Rungs[i]
+		if r.Kept && r.File != "" {
+			return &candidate{side: c.side, plan: r.Plan, build: s.builds[r.Plan.BuildKey()], rung: i,
+				file: &File{Path: r.File, Size: r.Size, Stripped: r.Stripped}}
+		}
+	}
+	return &candidate{side: s.Base, plan: s.result.Rungs[0].Plan, build: s.base, rung: 0,
+		file: &File{Path: s.base.Program, Size: s.base.Size, Stripped: s.result.BaseStrip}}
+}

@@ -1,0 +1,164 @@
+package ladder
+
+import (
+	"fmt"
+
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// hotShare is the share of the bench's time from which on a package is worth
+// being compiled for speed again.
+const hotShare = 0.03
+
+// hotPackages is how many are raised at most.
+const hotPackages = 8
+
+// withinSpeed measures the winner against the baseline and, where it is too
+// slow, goes back: to s first, then to single packages at level 3, then to the
+// last kept rung that is fast enough. All are measured in one interleaved run
+// each, so that a busy machine slows all alike.
+func (s *search) withinSpeed(best *candidate) (*candidate, error) {
+	fast, err := s.measure(best)
+	if err != nil {
+		return nil, err
+	}
+	if fast {
+		return best, nil
+	}
+	var tooSlow = best
+	if best.plan.Has("opt-level-z") {
+		if t := technique.Find("opt-level-s"); s.allowed(t) {
+			c, _, err := s.fullRung(best, best.side, best.plan.With(t), []*technique.Technique{t})
+			if err != nil {
+				return nil, err
+			}
+			if c != nil {
+				if fast, err = s.measure(c); err != nil {
+					return nil, err
+				}
+				if fast {
+					return s.keep(c, "within the speed limit"), nil
+				}
+				tooSlow = c
+			}
+		}
+	}
+	for _, from := range []*candidate{best, tooSlow} {
+		c, err := s.raise(from)
+		if err != nil || c != nil {
+			return c, err
+		}
+		if from == tooSlow {
+			break
+		}
+	}
+	return s.fastest()
+}
+
+func (s *search) allowed(t *technique.Technique) bool {
+	if t == nil {
+		return false
+	}
+	ok, _ := s.Policy.Allows(t)
+	return ok
+}
+
+// measure sets the rung's speed and says whether it is within the limit.
+func (s *search) measure(c *candidate) (bool, error) {
+	ratios, err := s.Bencher.Compare(s.ctx, s.base.Program, []string{c.file.Path})
+	if err != nil {
+		return false, s.fatal(err)
+	}
+	r := &s.result.Rungs[c.rung]
+	r.Speed = ratios[0]
+	s.Observer.Note(fmt.Sprintf("%s: %s the baseline's time", r.Name, percent(r.Speed)))
+	if r.Speed > 1+s.MaxSlow {
+		r.Kept = false
+		r.Why = fmt.Sprintf("%s of the baseline's time, the limit is %s", percent(r.Speed), percent(1+s.MaxSlow))
+		return false, nil
+	}
+	return true, nil
+}
+
+// keep marks a rung that was larger but is the smallest within the limit.
+func (s *search) keep(c *candidate, why string) *candidate {
+	r := &s.result.Rungs[c.rung]
+	r.Kept, r.Why = true, ""
+	r.Notes = append(r.Notes, why)
+	return c
+}
+
+// raise compiles the packages that the bench spends its time in at level 3.
+func (s *search) raise(from *candidate) (*candidate, error) {
+	if s.Profiler == nil || s.result.Builds >= s.Limits.Hard {
+		return nil, nil
+	}
+	hot, err := s.Profiler.Hot(s.ctx, from.build, from.plan)
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
+		s.Observer.Note("no package is raised to level 3: " + firstLine(err))
+		return nil, nil
+	}
+	var packages []technique.PackageSetting
+	text := ""
+	for _, h := range hot {
+		if h.Share < hotShare || len(packages) == hotPackages {
+			break
+		}
+		packages = append(packages, technique.PackageSetting{Package: h.Package,
+			Profile: []technique.KeyValue{{Key: "opt-level", Value: "3"}}})
+		text += fmt.Sprintf(" %s %.0f %%", h.Package, h.Share*100)
+	}
+	if len(packages) == 0 {
+		return nil, nil
+	}
+	s.Observer.Note("where the time goes:" + text)
+	t := technique.RaisePackages(packages)
+	c, _, err := s.fullRung(from, from.side, from.plan.With(t), []*technique.Technique{t})
+	if err != nil || c == nil {
+		return nil, err
+	}
+	fast, err := s.measure(c)
+	if err != nil || !fast {
+		return nil, err
+	}
+	return s.keep(c, "within the speed limit"), nil
+}
+
+// fastest steps down the kept rungs until one is fast enough; the stripped
+// baseline always is.
+func (s *search) fastest() (*candidate, error) {
+	last := ""
+	for i := len(s.result.Rungs) - 1; i > 0; i-- {
+		r := s.result.Rungs[i]
+		if r.File == "" || r.Check.Status == Failed || r.Plan.BuildKey() == last || r.Speed > 0 {
+			continue
+		}
+		build := s.builds[r.Plan.BuildKey()]
+		if build == nil {
+			build = s.base
+		}
+		c := &candidate{side: s.sideOf(r.Plan), plan: r.Plan, build: build, rung: i,
+			file: &File{Path: r.File, Size: r.Size, Stripped: r.Stripped}}
+		if build == s.base {
+			return c, nil
+		}
+		last = r.Plan.BuildKey()
+		fast, err := s.measure(c)
+		if err != nil || fast {
+			return c, err
+		}
+	}
+	return s.below(&candidate{rung: 0}), nil
+}
+
+func (s *search) sideOf(p technique.Plan) Side {
+	if s.Night != nil && p.Toolchain == s.Night.Toolchain && p.Toolchain != s.Base.Toolchain {
+		return *s.Night
+	}
+	return s.Base
+}
+
+func percent(ratio float64) string { return fmt.Sprintf("%.1f %%", ratio*100) }

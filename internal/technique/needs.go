@@ -1,0 +1,162 @@
+package technique
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Facts are what is known about the machine, the toolchain and the project
+// when a technique is considered.
+type Facts struct {
+	Rust      [2]int   // compiler version, {1, 95}
+	Unstable  bool     // -Z flags are accepted: a nightly compiler, or RUSTC_BOOTSTRAP asked for
+	StdSource bool     // std can be built from source, with all crates it needs
+	Linkers   []string // that were probed with this toolchain and work: lld, mold, bfd
+	Glibc     [2]int   // oldest glibc that the program must run on; zero: not said
+	OS        string   // of the target: linux, macos, windows
+	Arch      string   // of the target: x86_64, aarch64
+	Env       string   // gnu, musl, msvc; ""
+	Panic     string   // the project's own release profile: unwind or abort
+	Musl      bool     // the toolchain has the target's musl twin
+	Runs      bool     // the finished program can be run here, so that checks mean something
+	Pipelines bool     // codegen replay has its tools
+}
+
+// Need is the name of a condition in needs.
+type Need string
+
+// Conditions.
+const (
+	NeedUnstable    Need = "unstable"
+	NeedStdSource   Need = "std-source"
+	NeedLLD         Need = "lld"
+	NeedGNULinker   Need = "gnu-linker"
+	NeedELF         Need = "elf"
+	NeedMachO       Need = "mach-o"
+	NeedPE          Need = "pe"
+	NeedPanicAbort  Need = "panic-abort"
+	NeedBuildStd    Need = "build-std"
+	NeedGlibcRELR   Need = "glibc-2.36"
+	NeedDynamicGNU  Need = "dynamic-glibc"
+	NeedMusl        Need = "musl-target"
+	NeedStripped    Need = "stripped"
+	NeedImmediate   Need = "immediate-abort"
+	NeedX86ELF      Need = "x86_64-elf"
+	NeedOldSpelling Need = "rust-before-1.92"
+	NeedNewSpelling Need = "rust-1.92"
+	NeedUnixELF     Need = "linux-elf"
+	NeedPipelines   Need = "llvm-tools"
+)
+
+// needs is the table of conditions: what each is called, and when it is
+// missing in a plan.
+var needs = map[Need]struct {
+	summary string
+	missing func(Facts, Plan) string // "" when it is there
+}{
+	NeedUnstable: {"a nightly compiler (or --bootstrap)", func(f Facts, _ Plan) string {
+		return unless(f.Unstable, "needs a nightly compiler, or --bootstrap on a stable one")
+	}},
+	NeedStdSource: {"the sources of std", func(f Facts, _ Plan) string {
+		return unless(f.StdSource, "needs the sources of std (rustup component add rust-src; Debian: rust-src or rust-web-src)")
+	}},
+	NeedLLD: {"lld", func(f Facts, _ Plan) string {
+		return unless(slices.Contains(f.Linkers, "lld"), "needs the linker lld, and none was found that works")
+	}},
+	NeedGNULinker: {"lld, mold or a recent bfd", func(f Facts, _ Plan) string {
+		return unless(f.elf() && len(f.Linkers) > 0, "needs an ELF linker that works")
+	}},
+	NeedELF: {"an ELF target", func(f Facts, _ Plan) string {
+		return unless(f.elf(), "only for ELF targets")
+	}},
+	NeedUnixELF: {"a Linux target", func(f Facts, _ Plan) string {
+		return unless(f.OS == "linux", "only for Linux targets")
+	}},
+	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
+		return unless(f.OS == "linux" && f.Arch == "x86_64", "only for x86-64 Linux")
+	}},
+	NeedMachO: {"a macOS target", func(f Facts, _ Plan) string {
+		return unless(f.OS == "macos" || f.OS == "ios", "only for macOS")
+	}},
+	NeedPE: {"a Windows target", func(f Facts, _ Plan) string {
+		return unless(f.OS == "windows", "only for Windows")
+	}},
+	NeedPanicAbort: {"a program that aborts on panic", func(f Facts, p Plan) string {
+		return unless(f.aborts(p), "needs panic=abort (--level abort)")
+	}},
+	NeedBuildStd: {"std built from source", func(_ Facts, p Plan) string {
+		return unless(len(p.Setting.BuildStd) > 0, "needs std built from source (--level nightly)")
+	}},
+	NeedImmediate: {"immediate-abort", func(_ Facts, p Plan) string {
+		return unless(p.Has("immediate-abort") || p.Has("immediate-abort-feature"), "needs immediate-abort")
+	}},
+	NeedGlibcRELR: {"glibc 2.36 where the program runs", func(f Facts, _ Plan) string {
+		if f.Env != "gnu" || f.Glibc == [2]int{} {
+			return "" // musl ignores it or knows it; not said: a matter of the risk class
+		}
+		return unless(f.Glibc[0] > 2 || f.Glibc[0] == 2 && f.Glibc[1] >= 36,
+			fmt.Sprintf("needs glibc 2.36, and --glibc asked for %d.%d", f.Glibc[0], f.Glibc[1]))
+	}},
+	NeedDynamicGNU: {"a dynamic glibc program", func(f Facts, p Plan) string {
+		return unless(f.OS == "linux" && f.Env == "gnu" && p.Setting.Target == "", "only for programs that load glibc")
+	}},
+	NeedMusl: {"the toolchain's musl target", func(f Facts, _ Plan) string {
+		return unless(f.Musl, "needs the musl target of the toolchain (rustup target add)")
+	}},
+	NeedStripped: {"stripped symbols", func(_ Facts, p Plan) string {
+		return unless(p.Rewrite.StripSymbols, "needs the symbols stripped")
+	}},
+	NeedOldSpelling: {"a compiler before 1.92", func(f Facts, _ Plan) string {
+		return unless(before(f.Rust, 1, 92), "this compiler has the newer spelling -Cpanic=immediate-abort")
+	}},
+	NeedNewSpelling: {"a compiler from 1.92 on", func(f Facts, _ Plan) string {
+		return unless(!before(f.Rust, 1, 92), "this compiler has the older spelling build-std-features=panic_immediate_abort")
+	}},
+	NeedPipelines: {"opt and llc of the compiler's LLVM", func(f Facts, _ Plan) string {
+		return unless(f.Pipelines, "needs opt and llc of the compiler's LLVM (rustup component add llvm-tools; Debian: llvm-N)")
+	}},
+}
+
+func unless(ok bool, why string) string {
+	if ok {
+		return ""
+	}
+	return why
+}
+
+func before(v [2]int, major, minor int) bool {
+	return v[0] < major || v[0] == major && v[1] < minor
+}
+
+func (f Facts) elf() bool { return f.OS != "macos" && f.OS != "ios" && f.OS != "windows" }
+
+// aborts says whether a program built by p ends when it panics.
+func (f Facts) aborts(p Plan) bool {
+	panicking := f.Panic
+	if v, ok := p.Setting.Key("panic"); ok {
+		panicking = strings.Trim(v, `"`)
+	}
+	return panicking == "abort" || panicking == "immediate-abort" ||
+		p.Has("immediate-abort") || p.Has("immediate-abort-feature")
+}
+
+// Missing says what t lacks on top of plan p, "" for nothing. The first
+// missing need is named.
+func (t *Technique) Missing(f Facts, p Plan) string {
+	for _, n := range t.Needs {
+		if why := needs[n].missing(f, p); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// NeedsSummary lists t's conditions in words.
+func (t *Technique) NeedsSummary() string {
+	var words []string
+	for _, n := range t.Needs {
+		words = append(words, needs[n].summary)
+	}
+	return strings.Join(words, ", ")
+}

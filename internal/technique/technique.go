@@ -1,0 +1,260 @@
+// Package technique is the catalogue of what makes a program smaller.
+//
+// What multiplies is a table: every technique is one entry that says what it
+// changes, what is lost by it in one plain sentence, how risky that is, at
+// which level it enters by itself, and what it needs of the machine. The
+// search, `apply`, the help, the docs and the reports all read the same
+// entries; a consistency test tells the next author which field is missing.
+//
+// A technique changes exactly one of three things. A Setting is given to cargo
+// and costs a full build. A Link is a change to the recorded final link and
+// costs a relink, well under a second. A Rewrite changes the finished file.
+// The kinds are kept apart because their price differs by a factor of a
+// hundred: the search spends full builds as if they were money and link rungs
+// as if they were free. Rejected: one closure per technique that "applies
+// itself" to a build. Closures cannot be written to minsize.toml, compared,
+// hashed into a cache key, or shown to the user; plain data can.
+package technique
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Risk classes, in the order of how much they can hurt.
+type Risk uint8
+
+const (
+	Size          Risk = iota // only the size changes (and perhaps the speed)
+	Debuggability             // debuggers, backtraces and profilers see less
+	Deployment                // runs on fewer machines
+	Behaviour                 // the program may do something else in some corner
+	Security                  // a mitigation against attacks is given up
+)
+
+var risks = []struct {
+	name, loses string
+}{
+	{"size", "nothing but size and perhaps speed changes"},
+	{"debuggability", "debuggers, backtraces and profilers see less; the program does the same"},
+	{"deployment", "the program runs on fewer machines"},
+	{"behaviour", "the program does something else in some situations, usually after a panic"},
+	{"security", "a mitigation that makes attacks harder is given up"},
+}
+
+func (r Risk) String() string { return risks[r].name }
+
+// Explain is one plain sentence: what the class gives up.
+func (r Risk) Explain() string { return risks[r].loses }
+
+// Risks returns all classes, mildest first.
+func Risks() []Risk { return []Risk{Size, Debuggability, Deployment, Behaviour, Security} }
+
+// Level names a bundle of techniques that are tried without being asked for
+// one by one. A level holds everything of the levels before it.
+type Level uint8
+
+const (
+	Safe    Level = iota // size and debuggability
+	Abort                // a panic ends the program
+	Nightly              // what needs an unstable compiler and std from source
+	Max                  // everything but security
+	Asked                // at no level: only by its own flag
+)
+
+var levels = []string{"safe", "abort", "nightly", "max", "asked"}
+
+func (l Level) String() string { return levels[l] }
+
+// LevelNames are what --level takes.
+func LevelNames() []string { return levels[:Asked] }
+
+// ParseLevel reads a level's name.
+func ParseLevel(s string) (Level, error) {
+	if i := slices.Index(levels[:Asked], s); i >= 0 {
+		return Level(i), nil
+	}
+	return 0, fmt.Errorf("unknown level %q (one of %s)", s, strings.Join(LevelNames(), ", "))
+}
+
+// Technique is one way to make a program smaller. Exactly one of Set, Link
+// and Rewrite is given.
+type Technique struct {
+	Name    string // as typed in --with and --without, and written to minsize.toml
+	Summary string // what it does, a phrase
+	Loses   string // what is lost, a plain sentence without a full stop; "nothing" where it is so
+	Risk    Risk
+	Level   Level  // where it enters by itself
+	Needs   []Need // conditions, looked up in needs
+
+	Set     *Setting
+	Link    *Link
+	Rewrite *Rewrite
+
+	// Twin is the nearest thing that cargo can express by itself, for
+	// techniques that are no build setting: what `minsize apply` writes.
+	Twin *Setting
+	// Stage puts build settings into the searches' builds: see ladder.
+	Stage Stage
+	// Excludes names techniques that cannot hold at the same time: the
+	// later one replaces the earlier one in a plan.
+	Excludes []string
+}
+
+// Stage says in which full build of the search a setting is first tried.
+type Stage uint8
+
+const (
+	StageNone   Stage = iota // not by the search itself (link and file rungs, or asked for)
+	StageCorner              // the recipe's corner: the first build after the baseline
+	StageFlip                // tried against the corner, one at a time
+	StageNight               // settings of an unstable compiler on the prebuilt std
+	StageStd                 // std built from source
+)
+
+// Kind is "build", "link" or "file".
+func (t *Technique) Kind() string {
+	switch {
+	case t.Set != nil:
+		return "build"
+	case t.Link != nil:
+		return "link"
+	default:
+		return "file"
+	}
+}
+
+// KeyValue is one key of a cargo profile. Value is a TOML literal: `"z"`, `1`.
+type KeyValue struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// PackageSetting overrides profile keys for one package of the graph.
+type PackageSetting struct {
+	Package string     `json:"package"`
+	Profile []KeyValue `json:"profile"`
+}
+
+// Setting is what cargo is told.
+type Setting struct {
+	Profile           []KeyValue       `json:"profile,omitempty"`
+	Packages          []PackageSetting `json:"packages,omitempty"`
+	Rustflags         []string         `json:"rustflags,omitempty"` // appended to the project's own
+	BuildStd          []string         `json:"build_std,omitempty"` // crates of -Z build-std; empty: the prebuilt std
+	StdFeatures       []string         `json:"std_features,omitempty"`
+	NoStdDefaults     bool             `json:"no_std_defaults,omitempty"` // -Z build-std-features without cargo's own defaults
+	Unstable          []string         `json:"unstable,omitempty"`        // further cargo -Z flags, without the -Z
+	Target            string           `json:"target,omitempty"`          // another target than the project's
+	NoDefaultFeatures bool             `json:"no_default_features,omitempty"`
+	Features          []string         `json:"features,omitempty"`
+}
+
+// Cut replaces functions by a stub while the link is replayed. Name is of the
+// catalogue of cuts, or Pattern is the user's own.
+type Cut struct {
+	Name    string `json:"name,omitempty"`
+	Pattern string `json:"pattern,omitempty"`
+	Stub    string `json:"stub,omitempty"` // trap, report or return, with Pattern
+}
+
+// Link is a change to the recorded final link.
+type Link struct {
+	Linker     string   `json:"linker,omitempty"` // lld, mold or bfd; "" as recorded
+	Add        []string `json:"add,omitempty"`    // arguments to the linker driver: "-Wl,--icf=all"
+	Remove     []string `json:"remove,omitempty"` // arguments to take out where recorded
+	DropUnwind bool     `json:"drop_unwind,omitempty"`
+	OwnStart   bool     `json:"own_start,omitempty"`
+	Cuts       []Cut    `json:"cuts,omitempty"`
+	Pipeline   string   `json:"pipeline,omitempty"` // of the codegen replay; "" for none
+}
+
+// Rewrite is a change to the finished file.
+type Rewrite struct {
+	StripSymbols   bool   `json:"strip_symbols,omitempty"`
+	SectionHeaders bool   `json:"drop_section_headers,omitempty"`
+	Layout         bool   `json:"pack_layout,omitempty"` // padding between segments taken out
+	Pack           string `json:"pack,omitempty"`        // codec of the self-unpacking file; "" for none
+}
+
+// merge adds b to a; later values win.
+func (a *Setting) merge(b *Setting) {
+	for _, kv := range b.Profile {
+		a.Profile = setKey(a.Profile, kv)
+	}
+	for _, p := range b.Packages {
+		i := slices.IndexFunc(a.Packages, func(q PackageSetting) bool { return q.Package == p.Package })
+		if i < 0 {
+			a.Packages = append(a.Packages, PackageSetting{Package: p.Package})
+			i = len(a.Packages) - 1
+		}
+		for _, kv := range p.Profile {
+			a.Packages[i].Profile = setKey(slices.Clone(a.Packages[i].Profile), kv)
+		}
+	}
+	a.Rustflags = appendNew(a.Rustflags, b.Rustflags)
+	a.BuildStd = appendNew(a.BuildStd, b.BuildStd)
+	a.StdFeatures = appendNew(a.StdFeatures, b.StdFeatures)
+	a.NoStdDefaults = a.NoStdDefaults || b.NoStdDefaults
+	a.Unstable = appendNew(a.Unstable, b.Unstable)
+	if b.Target != "" {
+		a.Target = b.Target
+	}
+	a.NoDefaultFeatures = a.NoDefaultFeatures || b.NoDefaultFeatures
+	a.Features = appendNew(a.Features, b.Features)
+}
+
+func (a *Link) merge(b *Link) {
+	if b.Linker != "" {
+		a.Linker = b.Linker
+	}
+	a.Add = appendNew(a.Add, b.Add)
+	a.Remove = appendNew(a.Remove, b.Remove)
+	a.DropUnwind = a.DropUnwind || b.DropUnwind
+	a.OwnStart = a.OwnStart || b.OwnStart
+	a.Cuts = appendNew(a.Cuts, b.Cuts)
+	if b.Pipeline != "" {
+		a.Pipeline = b.Pipeline
+	}
+}
+
+func (a *Rewrite) merge(b *Rewrite) {
+	a.StripSymbols = a.StripSymbols || b.StripSymbols
+	a.SectionHeaders = a.SectionHeaders || b.SectionHeaders
+	a.Layout = a.Layout || b.Layout
+	if b.Pack != "" {
+		a.Pack = b.Pack
+	}
+}
+
+// setKey replaces or appends, on a list of its own.
+func setKey(list []KeyValue, kv KeyValue) []KeyValue {
+	list = slices.Clone(list)
+	if i := slices.IndexFunc(list, func(k KeyValue) bool { return k.Key == kv.Key }); i >= 0 {
+		list[i] = kv
+		return list
+	}
+	return append(list, kv)
+}
+
+// appendNew appends what is not there yet, on a list of its own.
+func appendNew[T comparable](list, more []T) []T {
+	list = slices.Clone(list)
+	for _, m := range more {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// Key returns the profile's value of key, and whether the setting has one.
+func (a *Setting) Key(key string) (string, bool) {
+	for _, kv := range a.Profile {
+		if kv.Key == key {
+			return kv.Value, true
+		}
+	}
+	return "", false
+}
