@@ -221,6 +221,7 @@ var suspects = [][]string{
 	{"panic-abort", "no-unwind-tables"},
 	{"build-std", "optimize-for-size"},
 	{"lto-fat"},
+	{"opt-level-z"},
 }
 
 // dropSuspects takes the next group of suspects out of list, and what needed

@@ -9,7 +9,6 @@ import (
 // Facts are what is known about the machine, the toolchain and the project
 // when a technique is considered.
 type Facts struct {
-	Rust      [2]int   // compiler version, {1, 95}
 	Unstable  bool     // -Z flags are accepted: a nightly compiler, or RUSTC_BOOTSTRAP asked for
 	StdSource bool     // std can be built from source, with all crates it needs
 	Linkers   []string // that were probed with this toolchain and work: lld, mold, bfd
@@ -20,7 +19,7 @@ type Facts struct {
 	Panic     string   // the project's own release profile: unwind or abort
 	Musl      bool     // the toolchain has the target's musl twin
 	Runs      bool     // the finished program can be run here, so that checks mean something
-	Pipelines bool     // codegen replay has its tools
+	Immediate string   // spelling of immediate-abort: as cargo.Toolchain spells it
 }
 
 // Need is the name of a condition in needs.
@@ -31,22 +30,20 @@ const (
 	NeedUnstable    Need = "unstable"
 	NeedStdSource   Need = "std-source"
 	NeedLLD         Need = "lld"
-	NeedGNULinker   Need = "gnu-linker"
-	NeedELF         Need = "elf"
+	NeedLinker      Need = "elf-linker"
 	NeedMachO       Need = "mach-o"
-	NeedPE          Need = "pe"
+	NeedMSVC        Need = "msvc"
+	NeedMinGW       Need = "mingw"
 	NeedPanicAbort  Need = "panic-abort"
 	NeedBuildStd    Need = "build-std"
 	NeedGlibcRELR   Need = "glibc-2.36"
 	NeedDynamicGNU  Need = "dynamic-glibc"
 	NeedMusl        Need = "musl-target"
 	NeedStripped    Need = "stripped"
-	NeedImmediate   Need = "immediate-abort"
 	NeedX86ELF      Need = "x86_64-elf"
-	NeedOldSpelling Need = "rust-before-1.92"
-	NeedNewSpelling Need = "rust-1.92"
+	NeedOldSpelling Need = "panic-feature"
+	NeedNewSpelling Need = "panic-strategy"
 	NeedUnixELF     Need = "linux-elf"
-	NeedPipelines   Need = "llvm-tools"
 )
 
 // needs is the table of conditions: what each is called, and when it is
@@ -64,11 +61,8 @@ var needs = map[Need]struct {
 	NeedLLD: {"lld", func(f Facts, _ Plan) string {
 		return unless(slices.Contains(f.Linkers, "lld"), "needs the linker lld, and none was found that works")
 	}},
-	NeedGNULinker: {"lld, mold or a recent bfd", func(f Facts, _ Plan) string {
+	NeedLinker: {"lld, mold or a recent bfd", func(f Facts, _ Plan) string {
 		return unless(f.elf() && len(f.Linkers) > 0, "needs an ELF linker that works")
-	}},
-	NeedELF: {"an ELF target", func(f Facts, _ Plan) string {
-		return unless(f.elf(), "only for ELF targets")
 	}},
 	NeedUnixELF: {"a Linux target", func(f Facts, _ Plan) string {
 		return unless(f.OS == "linux", "only for Linux targets")
@@ -79,17 +73,17 @@ var needs = map[Need]struct {
 	NeedMachO: {"a macOS target", func(f Facts, _ Plan) string {
 		return unless(f.OS == "macos" || f.OS == "ios", "only for macOS")
 	}},
-	NeedPE: {"a Windows target", func(f Facts, _ Plan) string {
-		return unless(f.OS == "windows", "only for Windows")
+	NeedMSVC: {"a Windows target of the MSVC kind", func(f Facts, _ Plan) string {
+		return unless(f.OS == "windows" && f.Env == "msvc", "only for Windows with the MSVC linker")
+	}},
+	NeedMinGW: {"a Windows target of the GNU kind", func(f Facts, _ Plan) string {
+		return unless(f.OS == "windows" && f.Env == "gnu", "only for Windows with the GNU linker")
 	}},
 	NeedPanicAbort: {"a program that aborts on panic", func(f Facts, p Plan) string {
 		return unless(f.aborts(p), "needs panic=abort (--level abort)")
 	}},
 	NeedBuildStd: {"std built from source", func(_ Facts, p Plan) string {
 		return unless(len(p.Setting.BuildStd) > 0, "needs std built from source (--level nightly)")
-	}},
-	NeedImmediate: {"immediate-abort", func(_ Facts, p Plan) string {
-		return unless(p.Has("immediate-abort") || p.Has("immediate-abort-feature"), "needs immediate-abort")
 	}},
 	NeedGlibcRELR: {"glibc 2.36 where the program runs", func(f Facts, _ Plan) string {
 		if f.Env != "gnu" || f.Glibc == [2]int{} {
@@ -107,14 +101,11 @@ var needs = map[Need]struct {
 	NeedStripped: {"stripped symbols", func(_ Facts, p Plan) string {
 		return unless(p.Rewrite.StripSymbols, "needs the symbols stripped")
 	}},
-	NeedOldSpelling: {"a compiler before 1.92", func(f Facts, _ Plan) string {
-		return unless(before(f.Rust, 1, 92), "this compiler has the newer spelling -Cpanic=immediate-abort")
+	NeedOldSpelling: {"a compiler with std's feature panic_immediate_abort (before late September 2025)", func(f Facts, _ Plan) string {
+		return unless(f.Immediate == "std-feature", "this compiler does not spell it as a feature of std")
 	}},
-	NeedNewSpelling: {"a compiler from 1.92 on", func(f Facts, _ Plan) string {
-		return unless(!before(f.Rust, 1, 92), "this compiler has the older spelling build-std-features=panic_immediate_abort")
-	}},
-	NeedPipelines: {"opt and llc of the compiler's LLVM", func(f Facts, _ Plan) string {
-		return unless(f.Pipelines, "needs opt and llc of the compiler's LLVM (rustup component add llvm-tools; Debian: llvm-N)")
+	NeedNewSpelling: {"a compiler with -Cpanic=immediate-abort (since late September 2025)", func(f Facts, _ Plan) string {
+		return unless(f.Immediate == "panic-strategy", "this compiler does not know -Cpanic=immediate-abort")
 	}},
 }
 
@@ -123,10 +114,6 @@ func unless(ok bool, why string) string {
 		return ""
 	}
 	return why
-}
-
-func before(v [2]int, major, minor int) bool {
-	return v[0] < major || v[0] == major && v[1] < minor
 }
 
 func (f Facts) elf() bool { return f.OS != "macos" && f.OS != "ios" && f.OS != "windows" }

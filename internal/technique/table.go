@@ -1,5 +1,7 @@
 package technique
 
+import "github.com/minsize/minsize/internal/relink"
+
 // Table is the catalogue in the order in which the search tries it: build
 // settings, then changes to the link, then the finished file. Within a kind
 // the milder comes first, and what others need comes before them.
@@ -30,20 +32,35 @@ func profile(pairs ...string) *Setting {
 
 func rustflags(flags ...string) *Setting { return &Setting{Rustflags: flags} }
 
-// linkArgs is the twin of linker arguments: rustc passes them on.
-func linkArgs(args ...string) *Setting {
-	s := &Setting{}
-	for _, a := range args {
-		s.Rustflags = append(s.Rustflags, "-Clink-arg="+a)
+// option is a technique that is a named option of the replayed link: what it
+// does and loses is told by relink's own table. Its twin gives the same
+// arguments to rustc.
+func option(name string, risk Risk, level Level, needs ...Need) *Technique {
+	o := relink.OptionByName(name)
+	if o == nil {
+		panic("technique: relink has no option " + name) // a slip in this file, seen by every test
 	}
-	return s
+	t := &Technique{Name: name, Summary: o.Summary, Loses: o.Loses, Risk: risk, Level: level, Needs: needs,
+		Link: &Link{Options: []string{name}}}
+	if t.Loses == "" {
+		t.Loses = "nothing"
+	}
+	if len(o.Args) > 0 {
+		t.Twin = &Setting{}
+		for _, a := range o.Args {
+			t.Twin.Rustflags = append(t.Twin.Rustflags, "-Clink-arg="+a)
+		}
+	}
+	return t
 }
 
-// link is a technique that adds arguments to the link; its twin gives the
-// same arguments to rustc.
-func link(t Technique, args ...string) *Technique {
-	t.Link = &Link{Add: args}
-	t.Twin = linkArgs(args...)
+// foreign is a technique of formats whose links are not replayed: its flags
+// go to rustc in the corner build.
+func foreign(t Technique, args ...string) *Technique {
+	t.Set, t.Stage = &Setting{}, StageCorner
+	for _, a := range args {
+		t.Set.Rustflags = append(t.Set.Rustflags, "-Clink-arg="+a)
+	}
 	return &t
 }
 
@@ -145,113 +162,48 @@ var buildTable = []*Technique{
 		Name: "static-musl", Summary: "one static file on musl, which runs on every Linux",
 		Loses: "glibc: names are looked up without nsswitch plugins, and malloc is slower with threads",
 		Risk:  Deployment, Level: Asked, Needs: []Need{NeedUnixELF, NeedMusl},
-		Set: &Setting{Target: "musl"}, // the twin of the host's triple, see ResolveTarget
+		Set: &Setting{Target: "musl"}, // stands for the musl twin of the project's triple
 	},
+	foreign(Technique{
+		Name: "dead-strip", Summary: "unreachable code and data are dropped (ld64 -dead_strip)",
+		Loses: "nothing",
+		Needs: []Need{NeedMachO},
+	}, "-Wl,-dead_strip"),
+	foreign(Technique{
+		Name: "msvc-opt", Summary: "unreferenced functions are dropped and identical ones folded (/OPT:REF,ICF)",
+		Loses: "that two functions have two addresses; Rust does not promise it either",
+		Risk:  Behaviour, Level: Abort, Needs: []Need{NeedMSVC},
+	}, "/OPT:REF,ICF"),
+	foreign(Technique{
+		Name: "mingw-gc", Summary: "unreferenced sections are dropped (--gc-sections)",
+		Loses: "nothing",
+		Needs: []Need{NeedMinGW},
+	}, "-Wl,--gc-sections"),
 }
 
+// linkTable is in the order of trying, which is not relink's: the linker
+// first, what everyone gets, then what the program's panic strategy allows.
 var linkTable = []*Technique{
 	{
 		Name: "lld", Summary: "link with lld",
 		Loses: "nothing",
 		Needs: []Need{NeedLLD, NeedUnixELF},
-		Link:  &Link{Linker: "lld"}, Twin: linkArgs("-fuse-ld=lld"),
+		Link:  &Link{Linker: "lld"}, Twin: rustflags("-Clink-arg=-fuse-ld=lld"),
 	},
-	link(Technique{
-		Name: "linker-o2", Summary: "merge equal tails of strings (lld -O2)",
-		Loses: "nothing",
-		Needs: []Need{NeedLLD, NeedUnixELF},
-	}, "-Wl,-O2"),
-	link(Technique{
-		Name: "build-id-none", Summary: "no build id",
-		Loses: "the link from a core dump to its separate debug file",
-		Risk:  Debuggability, Needs: []Need{NeedGNULinker},
-	}, "-Wl,--build-id=none"),
-	link(Technique{
-		Name: "hash-style-gnu", Summary: "one symbol hash table instead of two",
-		Loses: "nothing: every glibc since 2006 and musl since 2011 read it",
-		Needs: []Need{NeedGNULinker},
-	}, "-Wl,--hash-style=gnu"),
-	link(Technique{
-		Name: "discard-local", Summary: "no local symbols and no compiler marks kept by the linker",
-		Loses: "names of local functions in backtraces",
-		Risk:  Debuggability, Needs: []Need{NeedGNULinker},
-	}, "-Wl,--strip-all"),
-	link(Technique{
-		Name: "start-stop-gc", Summary: "sections kept alive only by __start_ and __stop_ symbols are collected (-z start-stop-gc)",
-		Loses: "nothing where the checks pass; plugins registered by linker sections may vanish",
-		Risk:  Behaviour, Level: Max, Needs: []Need{NeedLLD, NeedUnixELF},
-	}, "-Wl,-z,start-stop-gc"),
-	link(Technique{
-		Name: "relr", Summary: "relative relocations as bitmaps (-z pack-relative-relocs)",
-		Loses: "machines whose glibc is older than 2.36: the program does not start there",
-		Risk:  Deployment, Level: Asked, Needs: []Need{NeedUnixELF, NeedGlibcRELR},
-	}, "-Wl,-z,pack-relative-relocs"),
-	link(Technique{
-		Name: "icf-all", Summary: "identical functions are folded into one (lld --icf=all)",
-		Loses: "that two functions have two addresses; Rust does not promise it either",
-		Risk:  Behaviour, Level: Abort, Needs: []Need{NeedLLD, NeedUnixELF},
-	}, "-Wl,--icf=all"),
-	{
-		Name: "unwind-tables-out", Summary: "unwind tables taken out of the objects before they are linked",
-		Loses: "frames in debuggers, profilers and core dumps",
-		Risk:  Debuggability, Level: Abort, Needs: []Need{NeedUnixELF, NeedPanicAbort},
-		Link: &Link{DropUnwind: true},
-	},
-	link(Technique{
-		Name: "no-eh-frame-hdr", Summary: "no index of unwind tables (--no-eh-frame-hdr)",
-		Loses: "unwinding through the program, which panic=abort does not do",
-		Risk:  Debuggability, Level: Abort, Needs: []Need{NeedUnixELF, NeedPanicAbort},
-	}, "-Wl,--no-eh-frame-hdr"),
-	link(Technique{
-		Name: "no-rosegment", Summary: "constants share the code's segment (lld --no-rosegment)",
-		Loses: "constants are mapped executable",
-		Risk:  Security, Level: Asked, Needs: []Need{NeedLLD, NeedUnixELF},
-	}, "-Wl,--no-rosegment"),
-	link(Technique{
-		Name: "no-separate-code", Summary: "code shares pages with headers and constants (-z noseparate-code)",
-		Loses: "headers and constants are mapped executable",
-		Risk:  Security, Level: Asked, Needs: []Need{NeedUnixELF, NeedGNULinker},
-	}, "-Wl,-z,noseparate-code"),
-	{
-		Name: "no-relro", Summary: "relocated data stays writable (-z norelro)",
-		Loses: "read-only tables of addresses: an overwritten one can be jumped through",
-		Risk:  Security, Level: Asked, Needs: []Need{NeedUnixELF, NeedGNULinker},
-		Link: &Link{Add: []string{"-Wl,-z,norelro"}, Remove: []string{"-Wl,-z,relro", "-Wl,-z,relro,-z,now"}},
-		Twin: linkArgs("-Wl,-z,norelro"),
-	},
-	link(Technique{
-		Name: "no-gnu-stack", Summary: "no mark that the stack is not executable (-z nognustack)",
-		Loses: "the promise of a stack that cannot be executed",
-		Risk:  Security, Level: Asked, Needs: []Need{NeedLLD, NeedUnixELF},
-	}, "-Wl,-z,nognustack"),
-	{
-		Name: "no-pie", Summary: "the program is linked to a fixed address (-no-pie)",
-		Loses: "address space layout randomisation of the program itself",
-		Risk:  Security, Level: Asked, Needs: []Need{NeedUnixELF, NeedGNULinker},
-		Link: &Link{Add: []string{"-no-pie"}, Remove: []string{"-pie", "-static-pie"}},
-		Twin: rustflags("-Crelocation-model=static"),
-	},
-	{
-		Name: "own-start", Summary: "a start-up of 30 bytes instead of the C library's crt files",
-		Loses: "constructors and destructors of C libraries linked into the program, and gprof",
-		Risk:  Behaviour, Level: Max, Needs: []Need{NeedX86ELF, NeedDynamicGNU},
-		Link: &Link{OwnStart: true},
-	},
-	link(Technique{
-		Name: "dead-strip", Summary: "unreachable code and data are dropped (-dead_strip)",
-		Loses: "nothing",
-		Needs: []Need{NeedMachO},
-	}, "-Wl,-dead_strip"),
-	link(Technique{
-		Name: "macho-icf-all", Summary: "identical functions are folded (ld64.lld --icf=all)",
-		Loses: "that two functions have two addresses; Rust does not promise it either",
-		Risk:  Behaviour, Level: Abort, Needs: []Need{NeedMachO, NeedLLD},
-	}, "-Wl,--icf=all"),
-	link(Technique{
-		Name: "pe-icf", Summary: "identical functions are folded and unreferenced ones dropped (/OPT:REF,ICF)",
-		Loses: "that two functions have two addresses; Rust does not promise it either",
-		Risk:  Behaviour, Level: Abort, Needs: []Need{NeedPE},
-	}, "/OPT:REF,ICF"),
+	option("optimize-strings", Size, Safe, NeedLLD, NeedUnixELF),
+	option("no-build-id", Debuggability, Safe, NeedLinker),
+	option("hash-style-gnu", Size, Safe, NeedLinker),
+	option("strip-all", Debuggability, Safe, NeedLinker),
+	option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR),
+	option("icf-all", Behaviour, Abort, NeedLLD, NeedUnixELF),
+	option("unwind-tables-out", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
+	option("no-eh-frame-hdr", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
+	option("no-rosegment", Security, Asked, NeedLLD, NeedUnixELF),
+	option("noseparate-code", Security, Asked, NeedUnixELF, NeedLinker),
+	option("norelro", Security, Asked, NeedUnixELF, NeedLinker),
+	option("nognustack", Security, Asked, NeedLLD, NeedUnixELF),
+	option("no-pie", Security, Asked, NeedUnixELF, NeedLinker),
+	option("own-start", Behaviour, Max, NeedX86ELF, NeedDynamicGNU),
 }
 
 var fileTable = []*Technique{

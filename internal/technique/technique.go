@@ -159,15 +159,14 @@ type Cut struct {
 	Stub    string `json:"stub,omitempty"` // trap, report or return, with Pattern
 }
 
-// Link is a change to the recorded final link.
+// Link is a change to the recorded final link. Options are names in
+// relink.Options.
 type Link struct {
-	Linker     string   `json:"linker,omitempty"` // lld, mold or bfd; "" as recorded
-	Add        []string `json:"add,omitempty"`    // arguments to the linker driver: "-Wl,--icf=all"
-	Remove     []string `json:"remove,omitempty"` // arguments to take out where recorded
-	DropUnwind bool     `json:"drop_unwind,omitempty"`
-	OwnStart   bool     `json:"own_start,omitempty"`
-	Cuts       []Cut    `json:"cuts,omitempty"`
-	Pipeline   string   `json:"pipeline,omitempty"` // of the codegen replay; "" for none
+	Linker   string   `json:"linker,omitempty"` // lld, mold or bfd; "" as recorded
+	Options  []string `json:"options,omitempty"`
+	Add      []string `json:"add,omitempty"` // arguments to the linker driver that no option names
+	Cuts     []Cut    `json:"cuts,omitempty"`
+	Pipeline string   `json:"pipeline,omitempty"` // of the codegen replay; "" for none
 }
 
 // Rewrite is a change to the finished file.
@@ -209,10 +208,8 @@ func (a *Link) merge(b *Link) {
 	if b.Linker != "" {
 		a.Linker = b.Linker
 	}
+	a.Options = appendNew(a.Options, b.Options)
 	a.Add = appendNew(a.Add, b.Add)
-	a.Remove = appendNew(a.Remove, b.Remove)
-	a.DropUnwind = a.DropUnwind || b.DropUnwind
-	a.OwnStart = a.OwnStart || b.OwnStart
 	a.Cuts = appendNew(a.Cuts, b.Cuts)
 	if b.Pipeline != "" {
 		a.Pipeline = b.Pipeline

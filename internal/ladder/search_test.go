@@ -1,0 +1,358 @@
+package ladder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// world is a fake machine: a program's size is the sum of what its techniques
+// save, some plans break, and what is slow is told by name.
+type world struct {
+	t      *testing.T
+	saves  map[string]int64  // bytes by technique
+	broken map[string]string // technique to why the program fails its checks
+	nobld  map[string]bool   // techniques that do not build or link
+	slow   map[string]float64
+	hot    []HotPackage
+	cancel func(plan technique.Plan) // called before each build
+
+	plans   map[string]technique.Plan // by file
+	builds  int
+	noRun   bool
+	flaky   string // a technique that passes once
+	flaked  map[string]int
+	notes   []string
+	started []string
+}
+
+const baseSize = 100000
+
+func newWorld(t *testing.T) *world {
+	return &world{t: t, plans: map[string]technique.Plan{}, flaked: map[string]int{},
+		broken: map[string]string{}, nobld: map[string]bool{}, slow: map[string]float64{},
+		saves: map[string]int64{"strip-symbols": 30000, "opt-level-z": 9000, "opt-level-s": 8000, "lto-fat": 15000,
+			"codegen-units-1": 2000, "panic-abort": 3000, "optimize-strings": 100, "relr": 5000, "icf-all": 1000,
+			"unwind-tables-out": 4000, "no-eh-frame-hdr": 500, "no-pie": 300, "build-std": 6000, "immediate-abort": 4000,
+			"optimize-for-size": 500, "location-detail-none": 1000, "fmt-debug-none": 800, "section-headers-out": 900,
+			"package-opt-level": -700},
+	}
+}
+
+func (w *world) Build(ctx context.Context, p technique.Plan) (*Build, error) {
+	if w.cancel != nil {
+		w.cancel(p)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	w.builds++
+	for name := range w.nobld {
+		if p.Has(name) && technique.Find(name).Set != nil {
+			return nil, errors.New("error: could not compile\nmore")
+		}
+	}
+	b := &Build{Key: p.BuildKey(), Program: "program-" + p.BuildKey(), CPU: time.Second, Wall: time.Second}
+	b.Size = w.size(p)
+	w.plans[b.Program] = p
+	return b, nil
+}
+
+func (w *world) size(p technique.Plan) int64 {
+	size := int64(baseSize)
+	for _, name := range p.Techniques {
+		size -= w.saves[name]
+	}
+	return size
+}
+
+func (w *world) Finish(ctx context.Context, b *Build, p technique.Plan) (*File, error) {
+	if b == nil || b.Key != p.BuildKey() {
+		w.t.Fatalf("Finish with another build than the plan's: %v", p.Techniques)
+	}
+	for name := range w.nobld {
+		if p.Has(name) {
+			return nil, fmt.Errorf("link failed: no %s", name)
+		}
+	}
+	f := &File{Path: "file-" + p.Key(), Size: w.size(p), Stripped: w.size(p), Wall: time.Millisecond}
+	if !p.Has("strip-symbols") {
+		f.Stripped -= w.saves["strip-symbols"]
+	}
+	w.plans[f.Path] = p
+	return f, nil
+}
+
+func (w *world) Baseline(ctx context.Context, program string) error { return nil }
+
+func (w *world) Verify(ctx context.Context, program string) (Verdict, error) {
+	p := w.plans[program]
+	if w.noRun {
+		return Verdict{Status: NotRun, Why: "for another machine"}, nil
+	}
+	if w.flaky != "" && p.Has(w.flaky) {
+		if w.flaked[program]++; w.flaked[program] > 1 {
+			return Verdict{Status: Failed, Checks: 1, Why: "stdout differs"}, nil
+		}
+	}
+	for name, why := range w.broken {
+		if p.Has(name) {
+			return Verdict{Status: Failed, Checks: 1, Why: why}, nil
+		}
+	}
+	return Verdict{Status: Passed, Checks: 1}, nil
+}
+
+func (w *world) Compare(ctx context.Context, baseline string, programs []string) ([]float64, error) {
+	var out []float64
+	for _, program := range programs {
+		ratio := 1.0
+		for name, cost := range w.slow {
+			if w.plans[program].Has(name) {
+				ratio += cost
+			}
+		}
+		out = append(out, ratio)
+	}
+	return out, nil
+}
+
+func (w *world) Hot(ctx context.Context, b *Build, p technique.Plan) ([]HotPackage, error) {
+	return w.hot, nil
+}
+
+func (w *world) Begin(name string, full bool) { w.started = append(w.started, name) }
+func (w *world) Done(r Rung)                  {}
+func (w *world) Note(text string)             { w.notes = append(w.notes, text) }
+
+func (w *world) options(level technique.Level) Options {
+	facts := technique.Facts{Linkers: []string{"lld"}, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Immediate: "panic-strategy"}
+	o := Options{Base: Side{"stable", facts}, Table: technique.Table(), Limits: DefaultLimits, Measure: true,
+		Policy: technique.Policy{Level: level}, Builder: w, Verifier: w, Observer: w}
+	if level >= technique.Nightly {
+		facts.Unstable, facts.StdSource = true, true
+		o.Night = &Side{"nightly", facts}
+	}
+	return o
+}
+
+func (w *world) run(o Options) *Result {
+	w.t.Helper()
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.consistent(r)
+	return r
+}
+
+// consistent holds for every search: the winner is kept, verified, no larger
+// than anything that was kept, and the builds are counted.
+func (w *world) consistent(r *Result) {
+	w.t.Helper()
+	if r.Builds != w.builds {
+		w.t.Errorf("%d builds reported, %d done", r.Builds, w.builds)
+	}
+	if r.Builds > DefaultLimits.Hard {
+		w.t.Errorf("%d full builds, the hard limit is %d", r.Builds, DefaultLimits.Hard)
+	}
+	best := r.Rungs[r.Best]
+	if !best.Kept || best.Check.Status == Failed {
+		w.t.Errorf("the winner %s is not kept or failed: %+v", best.Name, best)
+	}
+	if p := w.plans[r.BestFile]; p.Key() != r.BestPlan.Key() {
+		w.t.Errorf("the winner's file is of another plan: %v, want %v", p.Techniques, r.BestPlan.Techniques)
+	}
+	for name := range w.broken {
+		if r.BestPlan.Has(name) {
+			w.t.Errorf("the winner holds %s, which breaks the program", name)
+		}
+	}
+	if slices.Equal(w.started, nil) || len(w.started) != len(r.Rungs) {
+		w.t.Errorf("%d rungs begun, %d done", len(w.started), len(r.Rungs))
+	}
+	for _, rung := range r.Rungs {
+		if !rung.Kept && rung.Why == "" {
+			w.t.Errorf("%s was dropped without a reason", rung.Name)
+		}
+	}
+}
+
+func rung(r *Result, name string) *Rung {
+	for i := range r.Rungs {
+		if r.Rungs[i].Name == name {
+			return &r.Rungs[i]
+		}
+	}
+	return nil
+}
+
+func TestStableSearch(t *testing.T) {
+	w := newWorld(t)
+	r := w.run(w.options(technique.Abort))
+	if r.Builds != 3 {
+		t.Errorf("%d builds, want 3", r.Builds)
+	}
+	want := []string{"strip-symbols", "opt-level-z", "lto-fat", "codegen-units-1", "panic-abort", "lld", "optimize-strings", "icf-all", "unwind-tables-out", "no-eh-frame-hdr", "section-headers-out"}
+	if !slices.Equal(r.BestPlan.Techniques, want) {
+		t.Errorf("won with %v\nwant %v", r.BestPlan.Techniques, want)
+	}
+	if s := rung(r, "opt-level-s"); s == nil || s.Kept || s.Change != 1000 {
+		t.Errorf("s was not shown as 1000 bytes larger: %+v", s)
+	}
+	if x := rung(r, "hash-style-gnu"); x == nil || x.Kept || x.Why != "worth 0 bytes here" {
+		t.Errorf("a rung worth nothing was not dropped: %+v", x)
+	}
+	var left []string
+	for _, l := range r.Left {
+		if l.Known && l.Saves > 0 {
+			left = append(left, fmt.Sprintf("%s %d", l.Name, l.Saves))
+		}
+	}
+	if !slices.Equal(left, []string{"relr 5000", "no-pie 300"}) {
+		t.Errorf("would save: %v", left)
+	}
+}
+
+func TestSafeKeepsBehaviour(t *testing.T) {
+	w := newWorld(t)
+	r := w.run(w.options(technique.Safe))
+	for _, part := range r.BestPlan.Parts() {
+		if part.Risk > technique.Debuggability {
+			t.Errorf("level safe took %s of class %s", part.Name, part.Risk)
+		}
+	}
+}
+
+func TestNightlySearch(t *testing.T) {
+	w := newWorld(t)
+	r := w.run(w.options(technique.Max))
+	if r.Builds > 6 {
+		t.Errorf("%d builds, want at most 6", r.Builds)
+	}
+	for _, name := range []string{"build-std", "immediate-abort", "location-detail-none", "fmt-debug-none", "optimize-for-size"} {
+		if !r.BestPlan.Has(name) {
+			t.Errorf("%s is missing in %v", name, r.BestPlan.Techniques)
+		}
+	}
+}
+
+// TestBreakingRungs: whatever breaks, the search goes on and wins without it.
+func TestBreakingRungs(t *testing.T) {
+	for _, name := range []string{"panic-abort", "immediate-abort", "fmt-debug-none", "location-detail-none", "lto-fat", "icf-all",
+		"unwind-tables-out", "section-headers-out", "strip-symbols", "opt-level-s", "build-std", "opt-level-z"} {
+		for _, how := range []string{"fails", "does not build"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				w := newWorld(t)
+				if how == "fails" {
+					w.broken[name] = "exit status: 101, the baseline's is 0"
+				} else {
+					w.nobld[name] = true
+				}
+				r := w.run(w.options(technique.Max))
+				if r.BestPlan.Has(name) {
+					t.Errorf("won with %v", r.BestPlan.Techniques)
+				}
+				if r.FinalSize >= baseSize-w.saves["strip-symbols"] {
+					t.Errorf("nothing was won without %s: %d", name, r.FinalSize)
+				}
+				found := false
+				for _, x := range r.Rungs {
+					found = found || !x.Kept && slices.Contains(x.Added, name) && x.Why != ""
+				}
+				if !found {
+					t.Errorf("no dropped rung tells of %s", name)
+				}
+			})
+		}
+	}
+}
+
+func TestFinalCheckStepsDown(t *testing.T) {
+	w := newWorld(t)
+	w.flaky = "section-headers-out"
+	r := w.run(w.options(technique.Abort))
+	if r.BestPlan.Has("section-headers-out") {
+		t.Error("a program that fails its final check won")
+	}
+	if x := rung(r, "section-headers-out"); x.Kept || !strings.HasPrefix(x.Why, "passed once") {
+		t.Errorf("the rung was not dropped: %+v", x)
+	}
+}
+
+func TestCannotRunHere(t *testing.T) {
+	w := newWorld(t)
+	w.noRun = true
+	r := w.run(w.options(technique.Max))
+	for _, part := range r.BestPlan.Parts() {
+		if part.Risk > technique.Deployment {
+			t.Errorf("%s of class %s was kept though nothing could be run", part.Name, part.Risk)
+		}
+	}
+	if r.BestVerify.Status != NotRun {
+		t.Errorf("final check says %s", r.BestVerify.Status)
+	}
+}
+
+func TestSpeedLimit(t *testing.T) {
+	t.Run("z is fast enough", func(t *testing.T) {
+		w := newWorld(t)
+		o := w.options(technique.Abort)
+		o.Bencher, o.Profiler, o.MaxSlow = w, w, .05
+		if r := w.run(o); !r.BestPlan.Has("opt-level-z") {
+			t.Error("z was left though it is fast enough")
+		}
+	})
+	t.Run("s before packages", func(t *testing.T) {
+		w := newWorld(t)
+		w.slow["opt-level-z"] = .3
+		o := w.options(technique.Abort)
+		o.Bencher, o.Profiler, o.MaxSlow = w, w, .05
+		r := w.run(o)
+		if !r.BestPlan.Has("opt-level-s") || r.BestPlan.Has("package-opt-level") || !r.BestPlan.Has("icf-all") {
+			t.Errorf("won with %v", r.BestPlan.Techniques)
+		}
+		if r.Builds != 3 {
+			t.Errorf("%d builds, want 3: s was built already", r.Builds)
+		}
+	})
+	t.Run("packages", func(t *testing.T) {
+		w := newWorld(t)
+		w.slow["opt-level-z"], w.slow["opt-level-s"], w.slow["package-opt-level"] = .3, .2, -.18
+		w.hot = []HotPackage{{"regex", .6}, {"memchr", .2}, {"cold", .001}}
+		o := w.options(technique.Abort)
+		o.Bencher, o.Profiler, o.MaxSlow = w, w, .05
+		r := w.run(o)
+		if !r.BestPlan.Has("package-opt-level") || len(r.BestPlan.Setting.Packages) != 2 {
+			t.Errorf("won with %v %v", r.BestPlan.Techniques, r.BestPlan.Setting.Packages)
+		}
+	})
+	t.Run("nothing is fast enough", func(t *testing.T) {
+		w := newWorld(t)
+		w.slow["lto-fat"] = 1
+		o := w.options(technique.Abort)
+		o.Bencher, o.Profiler, o.MaxSlow = w, w, .05
+		if r := w.run(o); r.BestPlan.Has("lto-fat") || !r.BestPlan.Has("strip-symbols") {
+			t.Errorf("won with %v", r.BestPlan.Techniques)
+		}
+	})
+}
+
+func TestInterrupted(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel = func(p technique.Plan) {
+		if p.Has("lto-fat") {
+			cancel()
+		}
+	}
+	if _, err := Run(ctx, w.options(technique.Abort)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}

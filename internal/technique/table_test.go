@@ -1,0 +1,131 @@
+package technique
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/minsize/minsize/internal/relink"
+)
+
+var update = flag.Bool("update", false, "write docs/techniques.md anew")
+
+// TestTableIsComplete tells the author of the next technique what is missing.
+func TestTableIsComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, x := range Table() {
+		if x.Name == "" {
+			t.Errorf("a technique without a name: %q", x.Summary)
+			continue
+		}
+		if seen[x.Name] {
+			t.Errorf("%s: there twice", x.Name)
+		}
+		seen[x.Name] = true
+		if strings.ToLower(x.Name) != x.Name || strings.ContainsAny(x.Name, " _") {
+			t.Errorf("%s: names are lower case with dashes, as typed in --with", x.Name)
+		}
+		if x.Summary == "" || strings.HasSuffix(x.Summary, ".") {
+			t.Errorf("%s: Summary is a phrase without a full stop, got %q", x.Name, x.Summary)
+		}
+		if x.Loses == "" || strings.HasSuffix(x.Loses, ".") {
+			t.Errorf("%s: Loses is a sentence without a full stop, or \"nothing\", got %q", x.Name, x.Loses)
+		}
+		kinds := 0
+		for _, has := range []bool{x.Set != nil, x.Link != nil, x.Rewrite != nil} {
+			if has {
+				kinds++
+			}
+		}
+		if kinds != 1 {
+			t.Errorf("%s: exactly one of Set, Link and Rewrite, got %d", x.Name, kinds)
+		}
+		if x.Risk == Security && x.Level != Asked {
+			t.Errorf("%s: security is given up at no level, got %s", x.Name, x.Level)
+		}
+		if x.Risk == Behaviour && x.Level == Safe {
+			t.Errorf("%s: a behaviour technique is asked for, it cannot be at level safe", x.Name)
+		}
+		if x.Stage != StageNone && x.Set == nil {
+			t.Errorf("%s: only build settings have a Stage", x.Name)
+		}
+		if x.Set != nil && x.Twin != nil {
+			t.Errorf("%s: a build setting is its own twin", x.Name)
+		}
+		for _, n := range x.Needs {
+			if _, ok := needs[n]; !ok {
+				t.Errorf("%s: need %q is not in needs", x.Name, n)
+			}
+		}
+		for _, name := range x.Excludes {
+			if other := Find(name); other == nil || !slices.Contains(other.Excludes, x.Name) {
+				t.Errorf("%s: excludes %q, which must be there and exclude it too", x.Name, name)
+			}
+		}
+	}
+}
+
+// TestEveryLinkOptionIsATechnique: what relink can do, the ladder tries.
+func TestEveryLinkOptionIsATechnique(t *testing.T) {
+	for _, o := range relink.Options {
+		x := Find(o.Name)
+		if x == nil || x.Link == nil || !slices.Contains(x.Link.Options, o.Name) {
+			t.Errorf("relink's option %s has no entry in linkTable", o.Name)
+		}
+	}
+}
+
+// TestEveryNeedIsUsed: a condition that nothing has is dead.
+func TestEveryNeedIsUsed(t *testing.T) {
+	used := map[Need]bool{}
+	for _, x := range append(slices.Clone(Table()), CutTable()...) {
+		for _, n := range x.Needs {
+			used[n] = true
+		}
+	}
+	for n, entry := range needs {
+		if !used[n] {
+			t.Errorf("need %q is used by no technique", n)
+		}
+		if entry.summary == "" {
+			t.Errorf("need %q has no summary", n)
+		}
+	}
+}
+
+// TestNeedsOfAFullMachine: on a machine that has everything, something that
+// says "missing" is a mistake, except for what contradicts.
+func TestNeedsOfAFullMachine(t *testing.T) {
+	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, Glibc: [2]int{2, 40}, OS: "linux", Arch: "x86_64",
+		Env: "gnu", Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
+	plan := NewPlan("x", Find("build-std"), Find("strip-symbols"), Find("immediate-abort"))
+	for _, x := range append(slices.Clone(Table()), CutTable()...) {
+		why := x.Missing(f, plan)
+		contradicts := slices.ContainsFunc(x.Needs, func(n Need) bool {
+			return n == NeedMachO || n == NeedMSVC || n == NeedMinGW || n == NeedOldSpelling
+		})
+		if (why != "") != contradicts {
+			t.Errorf("%s: missing %q on a machine that has everything", x.Name, why)
+		}
+	}
+}
+
+func TestDocsAreCurrent(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "techniques.md")
+	want := Docs()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/techniques.md is not what the table says: go test ./internal/technique -run Docs -update")
+	}
+}
