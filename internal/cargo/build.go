@@ -31,6 +31,8 @@ type Request struct {
 	BuildStd         []string // crates of -Z build-std: "std", "panic_abort"; nil for the prebuilt ones
 	BuildStdFeatures []string // of -Z build-std-features; with BuildStd, an empty list means no features
 	Unstable         []string // more -Z flags for cargo
+	Features         []string // more features of the program's package
+	NoDefaults       bool     // --no-default-features
 	Config           []string // more --config arguments
 	Bootstrap        bool     // RUSTC_BOOTSTRAP=1: -Z on a stable compiler; the user must have allowed it
 	Env              []string // more variables, such as those of the link recorder
@@ -41,11 +43,14 @@ type Request struct {
 }
 
 // KeyValue is a setting below [profile.<name>]. Key is written as in TOML, so
-// dots part it; Value is a string, bool, int or int64.
+// dots part it; Value is a string, bool, int, int64 or Literal.
 type KeyValue struct {
 	Key   string
 	Value any
 }
+
+// Literal is a value as TOML spells it: `"z"`, `1`, `true`.
+type Literal string
 
 // Progress is the state of a running build.
 type Progress struct {
@@ -154,6 +159,8 @@ func (r Request) commandLine(p *Project) (args, env []string, err error) {
 	} else {
 		args = append(args, "--bin", p.Target.Name)
 	}
+	o.Features = append(slices.Clone(o.Features), r.Features...)
+	o.NoDefaultFeatures = o.NoDefaultFeatures || r.NoDefaults
 	args = append(args, o.featureFlags()...)
 	args = append(args, "--profile", o.profile(), "--target-dir", r.targetDir(p))
 	if triple := r.triple(p); p.ExplicitTarget || r.Target != "" || r.BuildStd != nil {
@@ -245,6 +252,8 @@ func literal(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return quote(v), nil
+	case Literal:
+		return string(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case int:

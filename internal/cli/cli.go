@@ -36,7 +36,8 @@ const (
 // statusError gives an error its exit status and its hint.
 type statusError struct {
 	status int
-	hint   string // what to try; may be empty
+	hint   string   // what to try; may be empty
+	detail []string // another program's own lines, shown below the message
 	err    error
 }
 
@@ -102,8 +103,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if relink.ActsAsLinker() { // before all else: rustc's arguments are not ours
 		return relink.LinkerMain(ctx, args, stdin, stdout, stderr)
 	}
-	args = dropCargoWord(args)
 	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
 	root := newRootCommand(e)
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
@@ -121,6 +122,17 @@ func dropCargoWord(args []string) []string {
 		return append(args[:1:1], args[2:]...)
 	}
 	return args
+}
+
+// takeToolchain removes `+toolchain`, which stands before or right behind the
+// verb, as rustup's users type it.
+func takeToolchain(args []string) (rest []string, toolchain string) {
+	for i := 1; i < len(args) && i <= 2; i++ {
+		if name, ok := strings.CutPrefix(args[i], "+"); ok && name != "" {
+			return append(args[:i:i], args[i+1:]...), name
+		}
+	}
+	return args, ""
 }
 
 func newRootCommand(e *env) *cobra.Command {
@@ -165,6 +177,11 @@ func (e *env) explain(err error) int {
 	}
 	if msg := err.Error(); msg != "" {
 		fmt.Fprintf(e.stderr, "minsize: %s\n", msg)
+	}
+	if s != nil {
+		for _, line := range s.detail {
+			fmt.Fprintf(e.stderr, "  | %s\n", line)
+		}
 	}
 	if s != nil && s.hint != "" {
 		fmt.Fprintf(e.stderr, "  try: %s\n", s.hint)

@@ -12,6 +12,8 @@ type globalFlags struct {
 	verbose int
 	quiet   bool
 	color   string
+
+	toolchain string // from +toolchain, without the plus
 }
 
 func (g *globalFlags) register(flags *pflag.FlagSet) {

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/minsize/minsize/internal/cargo"
+)
+
+// cargoFlags are cargo's own flags, with cargo's names and meaning, for every
+// verb that works on a project.
+type cargoFlags struct{ cargo.Options }
+
+// register adds the flags. Verbs that build nothing take those that choose a
+// project and a program all the same, so that a command line can be reused.
+func (c *cargoFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&c.ManifestPath, "manifest-path", "", "the project's `Cargo.toml`")
+	flags.StringVarP(&c.Package, "package", "p", "", "the workspace's package that holds the program")
+	flags.StringVar(&c.Bin, "bin", "", "the program, where a package has several")
+	flags.StringVar(&c.Example, "example", "", "an example as the program")
+	flags.StringSliceVarP(&c.Features, "features", "F", nil, "features to turn on")
+	flags.BoolVar(&c.AllFeatures, "all-features", false, "turn all features on")
+	flags.BoolVar(&c.NoDefaultFeatures, "no-default-features", false, "leave the default features out")
+	flags.StringVar(&c.Target, "target", "", "build for another machine: a target `triple`")
+	flags.StringVar(&c.TargetDir, "target-dir", "", "cargo's target `folder`; minsize works in its folder minsize")
+	flags.StringVar(&c.Profile, "profile", "", "the profile to start from (default release)")
+	flags.StringVarP(&c.Jobs, "jobs", "j", "", "how many jobs cargo may run at once")
+	flags.BoolVar(&c.Locked, "locked", false, "fail if Cargo.lock would change")
+	flags.BoolVar(&c.Offline, "offline", false, "use no network")
+	flags.BoolVar(&c.Frozen, "frozen", false, "--locked and --offline")
+	flags.StringArrayVar(&c.Config, "config", nil, "cargo setting `KEY=VALUE`, or a config file")
+	flags.StringArrayVarP(&c.Unstable, "unstable", "Z", nil, "cargo's unstable `flag`")
+}
+
+// cargoOptions is what was typed, +toolchain too.
+func (e *env) cargoOptions(c *cargoFlags) cargo.Options {
+	o := c.Options
+	o.Toolchain = e.global.toolchain
+	return o
+}
+
+// cargoError gives an error of package cargo its exit status, its hint, and
+// cargo's own last lines. Errors of other packages pass unchanged.
+func cargoError(err error) error {
+	var (
+		noProject   *cargo.NoProjectError
+		noBinary    *cargo.NoBinaryError
+		several     *cargo.SeveralBinariesError
+		targets     *cargo.SeveralTargetsError
+		noProfile   *cargo.NoProfileError
+		noToolchain *cargo.NoToolchainError
+		locked      *cargo.LockedError
+		build       *cargo.BuildError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &noProject):
+		return withStatus(exitUsage, "cd to a cargo project, or --manifest-path PATH/Cargo.toml", err)
+	case errors.As(err, &noBinary):
+		hint := "a project with src/main.rs; for a library, --example NAME measures a program that uses it"
+		if len(noBinary.Available) > 0 {
+			hint = noBinary.Available[0].String()
+			if len(noBinary.Available) > 1 {
+				hint += fmt.Sprintf(" (or one of %d others)", len(noBinary.Available)-1)
+			}
+		}
+		return withStatus(exitUsage, hint, err)
+	case errors.As(err, &several):
+		var hints []string
+		for _, c := range several.Choices {
+			hints = append(hints, c.String())
+		}
+		if len(hints) > 8 {
+			hints = append(hints[:8], "...")
+		}
+		return withStatus(exitUsage, strings.Join(hints, ", or "), err)
+	case errors.As(err, &targets):
+		return withStatus(exitUsage, "--target "+targets.Targets[0], err)
+	case errors.As(err, &noProfile):
+		return withStatus(exitUsage, "--profile release, or define [profile."+noProfile.Name+"] in the workspace root's Cargo.toml", err)
+	case errors.As(err, &noToolchain):
+		return withStatus(exitFailed, "minsize doctor; rustup toolchain install NAME, or apt-get install rustc-web cargo-web", err)
+	case errors.As(err, &locked):
+		return withStatus(exitFailed, "wait for the other run, or use another --target-dir", err)
+	case errors.As(err, &build):
+		return &statusError{status: exitFailed, hint: buildHints[build.Failure], detail: build.Lines, err: err}
+	}
+	return err
+}
+
+// buildHints are what to try for each way in which a build fails.
+var buildHints = map[cargo.Failure]string{
+	cargo.FailedCompile:   "cargo build --release, until it passes",
+	cargo.FailedLink:      "minsize doctor, which links and runs a program with every linker here",
+	cargo.FailedNetwork:   "cargo fetch where there is a network, or cargo vendor; then --offline",
+	cargo.FailedDisk:      "free some space, or --target-dir on another disk; target/minsize/build can be deleted at any time",
+	cargo.FailedLockfile:  "cargo update --workspace, or leave --locked and --frozen out",
+	cargo.FailedStd:       "rustup component add rust-src (Debian: apt-get install rust-web-src); minsize doctor",
+	cargo.FailedTarget:    "rustup target add TRIPLE; minsize doctor lists the targets here",
+	cargo.FailedManifest:  "correct the file that cargo names",
+	cargo.FailedToolchain: "rustup toolchain install NAME, or another +toolchain; minsize doctor lists those here",
+}
