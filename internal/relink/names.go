@@ -1,0 +1,121 @@
+package relink
+
+// Normal names: what patterns are matched against.
+//
+// A function's symbol changes with the compiler, the crate's hash and the
+// mangling. Its normal name is its path with the hashes, the disambiguators
+// and all generic arguments taken out: `std::io::Write::write_fmt`,
+// `<core::fmt::Arguments as core::fmt::Display>::fmt`, `alloc::vec::Vec::push`,
+// `a::b::{closure}`. C names are their own.
+
+import (
+	"strings"
+
+	"github.com/ianlancetaylor/demangle"
+)
+
+// normalName turns a symbol into its normal name.
+func normalName(symbol string) string {
+	text, err := demangle.ToString(strings.TrimSuffix(symbol, ".llvm."+afterLLVM(symbol)), demangle.NoClones)
+	if err != nil {
+		return symbol
+	}
+	return withoutGenerics(text)
+}
+
+// afterLLVM is the number that LLVM puts behind names of promoted functions.
+func afterLLVM(symbol string) string {
+	if i := strings.LastIndex(symbol, ".llvm."); i >= 0 {
+		return symbol[i+len(".llvm."):]
+	}
+	return ""
+}
+
+// withoutGenerics takes `<...>` argument lists out of a path; a leading `<T>`
+// of an inherent method becomes T, `<T as Trait>` stays.
+func withoutGenerics(text string) string {
+	name, _ := path(text, 0)
+	for _, c := range []string{"{{closure}}", "{closure#"} {
+		for {
+			i := strings.Index(name, c)
+			if i < 0 {
+				break
+			}
+			end := strings.IndexByte(name[i:], '}')
+			if end < 0 {
+				break
+			}
+			end += i + 1
+			if c == "{{closure}}" {
+				end++
+			}
+			name = name[:i] + "{closure}" + name[end:]
+		}
+	}
+	return name
+}
+
+// path reads one path at i, up to a delimiter that is not its own.
+func path(s string, i int) (string, int) {
+	var b strings.Builder
+	start := true // at the start of a segment
+	for i < len(s) {
+		switch c := s[i]; {
+		case c == '<' && start:
+			inner, next := path(s, i+1)
+			i = next
+			if strings.HasPrefix(s[i:], " as ") {
+				trait, next := path(s, i+4)
+				i = next
+				inner = "<" + inner + " as " + trait + ">"
+			}
+			if i < len(s) && s[i] == '>' {
+				i++
+			}
+			if b.Len() == 0 {
+				b.WriteString(inner)
+			} else { // `::<T>` generic arguments
+				text := strings.TrimSuffix(b.String(), "::")
+				b.Reset()
+				b.WriteString(text)
+			}
+			start = false
+		case c == '<':
+			i = skipArguments(s, i)
+		case c == '>' || strings.HasPrefix(s[i:], " as "):
+			return b.String(), i
+		case strings.HasPrefix(s[i:], "::"):
+			b.WriteString("::")
+			i += 2
+			start = true
+		case c == '-' && strings.HasPrefix(s[i:], "->"):
+			b.WriteString("->")
+			i += 2
+		default:
+			b.WriteByte(c)
+			i++
+			start = c == '&' || c == ' ' || c == '(' || c == '['
+		}
+	}
+	return b.String(), i
+}
+
+// skipArguments passes over a balanced `<...>`.
+func skipArguments(s string, i int) int {
+	depth := 0
+	for i < len(s) {
+		switch {
+		case s[i] == '<':
+			depth++
+		case strings.HasPrefix(s[i:], "->"):
+			i++
+		case s[i] == '>':
+			depth--
+			if depth == 0 {
+				return i + 1
+			}
+		}
+		i++
+	}
+	return i
+}
