@@ -29,14 +29,32 @@ func main() {
 	l, f := rec.Linkers(ctx)
 	fmt.Println(l, f)
 	for _, l := range l {
-		for _, o := range relink.Options {
-			res, err := rec.Link(ctx, relink.Variant{Linker: l, Options: []string{o.Name}}, "/tmp/relink-out")
+		v := relink.Variant{Linker: l, Options: []string{"strip-all"}}
+		try := func(what string) {
+			out := "/tmp/relink-out/" + l.ID() + what
+			res, err := rec.Link(ctx, v, out)
 			if err != nil {
-				fmt.Println(l.ID(), o.Name, err)
-				continue
+				fmt.Println(l.ID(), what, err)
+				return
 			}
-			out, err := exec.Command("/tmp/relink-out").CombinedOutput()
-			fmt.Println(l.ID(), o.Name, res.Size, res.Wall, res.CPU, string(out), err)
+			o, err := exec.Command(out).CombinedOutput()
+			fmt.Println(l.ID(), what, res.Size, res.Wall, res.CPU, string(o), err)
+			for _, c := range res.Cuts {
+				fmt.Println("   ", c.Cut.Name, c.Bytes, len(c.Functions))
+			}
+		}
+		try("plain")
+		for _, o := range []string{"relr", "icf-all"} {
+			v.Options = append(v.Options, o)
+			try(o)
+		}
+		for _, c := range relink.Catalogue {
+			v.Cuts = append(v.Cuts, c.Cut)
+			try(c.Name)
+		}
+		for _, o := range []string{"unwind-tables-out", "no-eh-frame-hdr", "own-start", "no-build-id", "hash-style-gnu"} {
+			v.Options = append(v.Options, o)
+			try(o)
 		}
 	}
 }

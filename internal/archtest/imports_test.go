@@ -31,7 +31,8 @@ var mayImport = map[string][]string{
 	"ladder":    {"technique", "cargo"},
 	"technique": {"cargo", "relink", "strip", "pack"},
 	"cargo":     {"toml", "byteio"},
-	"relink":    {"objfile", "byteio", "demangle"},
+	"relink":    {"objedit", "demangle"},
+	"objedit":   {"byteio"},
 	"verify":    {},
 	"outline":   {"cargo", "rustsyntax", "attrib"},
 

@@ -42,6 +42,16 @@ type member struct {
 	trouble error   // why a member that looks like ELF could not be read
 }
 
+// IsObject says whether data may be for Open: by the magic, and for ELF by
+// e_type, so that a shared library among a link's inputs is passed by.
+func IsObject(data []byte) bool {
+	if IsELF(data) {
+		return len(data) < 18 || data[16] == etRel && data[17] == 0 || data[5] == 2
+	}
+	magic := string(data[:min(len(data), 8)])
+	return magic == archiveMagic || magic == thinMagic
+}
+
 // Open reads an object or an archive. Members of archives that are no
 // editable objects (Rust's metadata, bitcode, other machines) are left alone;
 // see Trouble.

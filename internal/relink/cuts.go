@@ -12,8 +12,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/minsize/minsize/internal/objedit"
 )
 
 // Stub is what takes a function's place.
@@ -111,16 +117,197 @@ func matchPattern(pattern, name string) bool {
 	return strings.HasSuffix(name, last)
 }
 
-type editCache struct{}
+// maxMatches bounds what one pattern may replace: beyond it, it names a
+// language and not a part of a program.
+const maxMatches = 1000
 
+// editCache keeps what every link of a recording would work out again.
+type editCache struct {
+	names  sync.Map // symbol -> its normal name
+	inputs sync.Map // stored path -> []byte
+}
+
+// normal is normalName, remembered.
+func (c *editCache) normal(symbol string) string {
+	if name, ok := c.names.Load(symbol); ok {
+		return name.(string)
+	}
+	name := normalName(symbol)
+	c.names.Store(symbol, name)
+	return name
+}
+
+// read returns an input's bytes; they are never written to.
+func (c *editCache) read(path string) ([]byte, error) {
+	if data, ok := c.inputs.Load(path); ok {
+		return data.([]byte), nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c.inputs.Store(path, data)
+	return data, nil
+}
+
+// cuts edits the objects: the variant's cuts, where the bitcode has not had
+// them already, and the unwind tables. What is edited is written to the
+// link's own folder.
 func (p *plan) cuts() error {
-	if len(p.variant.Cuts) > 0 || p.dropUnwind || p.ownStart {
-		return fmt.Errorf("cuts: %w: the object editor is not here yet", ErrNotApplicable)
+	if p.ownStart {
+		if err := p.writeStart(); err != nil {
+			return err
+		}
+	}
+	cuts := p.variant.Cuts
+	m := newMatcher(cuts, &p.recording.edit)
+	if len(cuts) == 0 && !p.dropUnwind {
+		return nil
+	}
+	for i := range p.files {
+		f := &p.files[i]
+		data, err := p.recording.edit.read(f.now)
+		if err != nil {
+			return err
+		}
+		if !objedit.IsObject(data) {
+			continue // a linker script, a shared library
+		}
+		file, err := objedit.Open(filepath.Base(f.Path), data)
+		if err != nil {
+			if errors.Is(err, objedit.ErrUnsupported) {
+				return fmt.Errorf("%w: %w", ErrNotApplicable, err)
+			}
+			return err
+		}
+		for _, o := range file.Objects() {
+			if err := m.stub(o); err != nil {
+				return err
+			}
+			if p.dropUnwind {
+				o.TakeOut(objedit.UnwindTables)
+			}
+		}
+		if !file.Edited() {
+			continue
+		}
+		edited, err := file.Bytes()
+		if err != nil {
+			return err
+		}
+		f.now = filepath.Join(p.scratch, filepath.Base(f.Stored))
+		if err := os.WriteFile(f.now, edited, 0o666); err != nil {
+			return err
+		}
+	}
+	outcomes, err := m.outcomes()
+	if err != nil {
+		return err
+	}
+	if p.outcomes == nil {
+		p.outcomes = outcomes
 	}
 	return nil
 }
+
+// matcher finds the functions of a list of cuts and counts what it met.
+type matcher struct {
+	cuts  []Cut
+	names *editCache
+	exact map[string]siteIndex
+	globs []glob
+	found []map[string]int // by cut: normal name -> how often
+	bytes []uint64
+	count map[siteIndex]int
+}
+
+type siteIndex struct{ cut, site int }
+
+type glob struct {
+	at      siteIndex
+	pattern string
+}
+
+func newMatcher(cuts []Cut, names *editCache) *matcher {
+	m := &matcher{cuts: cuts, names: names, exact: map[string]siteIndex{}, count: map[siteIndex]int{}, bytes: make([]uint64, len(cuts))}
+	for i, c := range cuts {
+		m.found = append(m.found, map[string]int{})
+		for j, s := range c.Sites {
+			at := siteIndex{i, j}
+			if strings.Contains(s.Pattern, "*") {
+				m.globs = append(m.globs, glob{at, s.Pattern})
+			} else if _, taken := m.exact[s.Pattern]; !taken {
+				m.exact[s.Pattern] = at
+			}
+		}
+	}
+	return m
+}
+
+// match finds the first site that names the symbol.
+func (m *matcher) match(symbol string) (siteIndex, string, bool) {
+	name := m.names.normal(symbol)
+	if at, ok := m.exact[name]; ok {
+		return at, name, true
+	}
+	for _, g := range m.globs {
+		if matchPattern(g.pattern, name) {
+			return g.at, name, true
+		}
+	}
+	return siteIndex{}, "", false
+}
+
+// met counts a replaced function.
+func (m *matcher) met(at siteIndex, name string, size uint64) {
+	m.found[at.cut][name]++
+	m.bytes[at.cut] += size
+	m.count[at]++
+}
+
+// stub replaces the object's functions that the cuts name.
+func (m *matcher) stub(o *objedit.Object) error {
+	if len(m.cuts) == 0 {
+		return nil
+	}
+	for i, f := range o.Functions() {
+		at, name, ok := m.match(f.Name)
+		for _, alias := range f.Aliases {
+			if !ok {
+				at, name, ok = m.match(alias)
+			}
+		}
+		if !ok {
+			continue
+		}
+		if m.count[at] >= maxMatches {
+			return m.tooMany(at)
+		}
+		code, err := o.Code(objedit.Kind(m.cuts[at.cut].Sites[at.site].Stub), name)
+		if err != nil {
+			return err
+		}
+		if err := o.Stub(i, code); err != nil {
+			return fmt.Errorf("cut %s: %w: %w", m.cuts[at.cut].Name, ErrNotApplicable, err)
+		}
+		m.met(at, name, f.Size)
+	}
+	return nil
+}
+
+func (m *matcher) tooMany(at siteIndex) error {
+	return fmt.Errorf("%w %s: pattern %q matches more than %d functions; name a narrower one", ErrCut, m.cuts[at.cut].Name, m.cuts[at.cut].Sites[at.site].Pattern, maxMatches)
+}
+
+func (m *matcher) outcomes() ([]CutOutcome, error) {
+	var list []CutOutcome
+	for i, c := range m.cuts {
+		list = append(list, CutOutcome{Cut: c, Functions: slices.Sorted(maps.Keys(m.found[i])), Bytes: m.bytes[i]})
+	}
+	return list, nil
+}
+
 func (p *plan) codegen(context.Context) error { return nil }
-func startAvailable(p *plan) error            { return nil }
 
 // Codegen makes the machine code again from the recorded bitcode.
 type Codegen struct {

@@ -1,0 +1,109 @@
+package relink
+
+// The catalogue of cuts: functions that keep large parts of a program alive
+// and that a user can do without, each with what is lost. A cut is one entry
+// here; the consistency test says what an entry lacks, and behaviour tests
+// (catalogue_test.go) show for each what it loses and that nothing else
+// changed.
+//
+// Several names for one function are the names that it has had in different
+// versions of std or of the crate. A name that is not there is no error: what
+// the program does not have needs no cutting.
+
+// Risk says who has to agree to a cut.
+type Risk string
+
+const (
+	RiskDebuggability Risk = "debuggability" // debuggers and backtraces see less; the program does the same
+	RiskBehaviour     Risk = "behaviour"     // the program does something else in some situation
+	RiskAsked         Risk = "asked"         // never without being asked for by name
+)
+
+// Need is a condition on the program that a cut is for.
+type Need string
+
+const (
+	NeedAbort    Need = "panic=abort"      // panics do not unwind
+	NeedStripped Need = "stripped symbols" // the program carries no names anyway
+)
+
+// CatalogueCut is one entry.
+type CatalogueCut struct {
+	Cut
+	Summary string // what is cut, one plain sentence
+	Loses   string // what is lost, in plain words
+	Risk    Risk
+	Needs   []Need
+	Crate   string // whose functions they are
+}
+
+// std's panic entry points. All diverge, so a trap fits; by std version: the
+// first lines are of 1.81 and later.
+var panicEntries = []string{
+	"core::panicking::panic_fmt", "core::panicking::panic_nounwind_fmt", "core::panicking::panic_nounwind", "core::panicking::panic_nounwind_nobacktrace",
+	"core::panicking::panic", "core::panicking::panic_explicit", "core::panicking::panic_display", "core::panicking::panic_str_2015", "core::panicking::panic_str_literal", "core::panicking::panic_str",
+	"core::panicking::unreachable_display", "core::panicking::panic_bounds_check", "core::panicking::panic_misaligned_pointer_dereference", "core::panicking::panic_null_pointer_dereference",
+	"core::panicking::panic_invalid_enum_construction", "core::panicking::panic_cannot_unwind", "core::panicking::panic_in_cleanup", "core::panicking::const_panic_fmt",
+	"core::panicking::panic_const::panic_const_*", "core::panicking::assert_failed", "core::panicking::assert_failed_inner", "core::panicking::assert_matches_failed",
+	"core::option::unwrap_failed", "core::option::expect_failed", "core::result::unwrap_failed",
+	"core::slice::index::slice_index_fail", "core::slice::index::slice_start_index_len_fail", "core::slice::index::slice_end_index_len_fail", "core::slice::index::slice_index_order_fail",
+	"core::slice::index::slice_start_index_overflow_fail", "core::slice::index::slice_end_index_overflow_fail", "core::slice::index::slice_*_fail_rt", "core::slice::index::slice_*_fail::do_panic::runtime",
+	"core::slice::copy_from_slice_impl::len_mismatch_fail", "core::slice::*::copy_from_slice::len_mismatch_fail*", "core::slice::sort::shared::smallsort::panic_on_ord_violation",
+	"core::str::slice_error_fail", "core::str::slice_error_fail_rt",
+	"core::cell::panic_already_borrowed", "core::cell::panic_already_mutably_borrowed", "core::cell::once::panic_*",
+	"alloc::raw_vec::capacity_overflow", "alloc::raw_vec::handle_error", "alloc::alloc::handle_alloc_error", "alloc::alloc::handle_alloc_error::rt_error", "__rustc::__rust_alloc_error_handler", "alloc::vec::*::assert_failed",
+	"std::panicking::begin_panic", "std::panicking::begin_panic::{closure}", "std::panicking::begin_panic_handler", "std::panicking::begin_panic_handler::{closure}", "std::panicking::panic_handler", "std::panicking::panic_handler::{closure}", "__rustc::rust_begin_unwind", "rust_begin_unwind",
+	"std::panicking::panic_with_hook", "std::panicking::rust_panic_with_hook", "std::panicking::resume_unwind", "std::panicking::rust_panic_without_hook", "std::panicking::default_hook",
+	"std::alloc::default_alloc_error_hook", "std::alloc::rust_oom",
+}
+
+func sites(stub Stub, patterns ...string) []Site {
+	var list []Site
+	for _, p := range patterns {
+		list = append(list, Site{p, stub})
+	}
+	return list
+}
+
+// Catalogue is the table, in the order in which the ladder tries it.
+var Catalogue = []CatalogueCut{
+	{
+		Cut:     Cut{"std-symbolizer", sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global")},
+		Summary: "std's reader of debug information, by which backtraces get function names and line numbers",
+		Loses:   "names in the program's own backtraces, which a stripped program has none of: what goes is reading them from a separate debug file, and the exported names of shared libraries",
+		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
+	},
+	{
+		Cut: Cut{"backtrace-printer", sites(StubZero,
+			"<std::sys::backtrace::BacktraceLock::print::DisplayBacktrace as core::fmt::Display>::fmt",
+			"<std::sys_common::backtrace::_print::DisplayBacktrace as core::fmt::Display>::fmt")},
+		Summary: "the printer of a panic's stack frames",
+		Loses:   "RUST_BACKTRACE=1 prints no frames after a panic; the panic's message and location stay",
+		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
+	},
+	{
+		Cut: Cut{"stack-overflow-message", append(sites(StubDefaultSignal,
+			"std::sys::pal::unix::stack_overflow::imp::signal_handler", "std::sys::unix::stack_overflow::imp::signal_handler"),
+			append(sites(StubZero, "std::sys::pal::unix::stack_overflow::imp::make_handler", "std::sys::unix::stack_overflow::imp::make_handler"),
+				sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info")...)...)},
+		Summary: "the handler that names the thread whose stack overflowed",
+		Loses:   "the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT",
+		Risk:    RiskAsked, Crate: "std",
+	},
+	{
+		Cut:     Cut{"silent-panics", sites(StubTrap, panicEntries...)},
+		Summary: "every function by which a panic begins",
+		Loses:   "panic messages and hooks: a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
+		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
+	},
+}
+
+// CutByName returns the catalogue's entry, or nil.
+func CutByName(name string) *CatalogueCut {
+	for i := range Catalogue {
+		if Catalogue[i].Name == name {
+			return &Catalogue[i]
+		}
+	}
+	return nil
+}
