@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/minsize/minsize/internal/process"
 )
 
 // Request is one build of the project's program. The zero value builds it as
@@ -93,7 +95,7 @@ func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 	defer os.RemoveAll(scratch)
 	env = append(env, "TMPDIR="+scratch)
 
-	cmd := command(ctx, p.Dir, env, toolchain.Cargo, args...)
+	cmd := process.Command(ctx, p.Dir, env, toolchain.Cargo, args...)
 	errs := &tail{keep: maxTail, to: r.Log}
 	cmd.Stderr = errs
 	reader, writer, err := os.Pipe()
@@ -104,9 +106,9 @@ func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 	messages := &messageReader{project: p, progress: r.Progress, done: map[string]bool{}, total: len(p.Metadata.Built(p.Package))}
 	finished := make(chan error, 1)
 	go func() { finished <- messages.read(reader) }()
-	usage, err := run(ctx, cmd)
+	usage, err := process.Run(ctx, cmd)
 	writer.Close()
-	reader.SetReadDeadline(time.Now().Add(graceTime)) // a daemon that a build script left may hold the other end
+	reader.SetReadDeadline(time.Now().Add(process.Grace)) // a daemon that a build script left may hold the other end
 	readErr := <-finished
 	reader.Close()
 

@@ -8,48 +8,9 @@ import (
 	"io"
 	"os/exec"
 	"strings"
-	"time"
+
+	"github.com/minsize/minsize/internal/process"
 )
-
-// graceTime is how long children get between the request to end and the kill.
-const graceTime = 2 * time.Second
-
-// Usage is what a child and everything that it waited for cost.
-type Usage struct {
-	CPU  time.Duration // user and system, of the whole tree
-	Wall time.Duration
-}
-
-// command makes a child that leads its own process group, so that ending it
-// ends the compilers below it: cargo alone would leave rustc and the linker
-// running, and writing.
-func command(ctx context.Context, dir string, env []string, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = dir, env
-	ownGroup(cmd)
-	cmd.Cancel = func() error { return endGroup(cmd, false) }
-	cmd.WaitDelay = graceTime
-	return cmd
-}
-
-// run runs cmd to its end, and leaves nothing of its group behind if it was
-// cancelled.
-func run(ctx context.Context, cmd *exec.Cmd) (Usage, error) {
-	start := time.Now()
-	err := cmd.Run()
-	u := Usage{Wall: time.Since(start)}
-	if cmd.ProcessState != nil {
-		// wait4 counts the children that the child waited for (getrusage(2)).
-		u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	}
-	if ctx.Err() != nil {
-		if cmd.Process != nil {
-			endGroup(cmd, true)
-		}
-		return u, ctx.Err()
-	}
-	return u, err
-}
 
 // CommandError is a tool that could not be run or that failed.
 type CommandError struct {
@@ -70,11 +31,11 @@ func (e *CommandError) Unwrap() error { return e.Err }
 
 // output runs a short command and gives its stdout.
 func output(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
-	cmd := command(ctx, dir, env, name, args...)
+	cmd := process.Command(ctx, dir, env, name, args...)
 	var out bytes.Buffer
 	errs := &tail{keep: maxTail}
 	cmd.Stdout, cmd.Stderr = &out, errs
-	_, err := run(ctx, cmd)
+	_, err := process.Run(ctx, cmd)
 	if err == nil || ctx.Err() != nil {
 		return out.Bytes(), err
 	}
