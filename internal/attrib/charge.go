@@ -1,0 +1,309 @@
+package attrib
+
+// Charging: what exists only because something else does is that one's cost.
+//
+// A function that goes away takes along its frame description, its landing
+// pads, the relocations inside it, its symbols and their names. So each of
+// these entries is charged to the atom that it serves and keeps its own kind.
+// What serves everybody (hash tables, headers) stays nobody's.
+
+import (
+	"cmp"
+	"slices"
+	"unsafe"
+
+	"github.com/minsize/minsize/internal/machinecode"
+	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/rangemap"
+)
+
+// charge builds p.pieces. From here every byte has its label.
+func (c *collector) charge() {
+	p := c.p
+	b := rangemap.NewBuilder(p.Space.Total)
+	bodies := make([]rangemap.Range, 0, len(p.Atoms))
+	for i := range p.Atoms {
+		a := &p.Atoms[i]
+		if a.Start < a.End {
+			bodies = append(bodies, rangemap.Range{Start: a.Start, End: a.End, Label: pieceLabel(int32(i), a.Kind)})
+		}
+	}
+	b.Layer(bodies)
+
+	c.chargeLinkage()
+	c.chargeFrames()
+	c.chargeRelocs()
+	c.chargeSymbols()
+	c.chargeGoTable()
+	b.Layer(c.charges)
+	c.charges = nil
+	c.unwind = nil
+
+	b.Layer(c.padding(b))
+	p.pieces = p.finishPieces(b)
+	if !c.o.References {
+		c.pointers = nil
+	}
+}
+
+// finishPieces gives what is left to nobody, with the kind of its section.
+func (p *Program) finishPieces(b *rangemap.Builder) *rangemap.Map {
+	var rest []rangemap.Range
+	for _, g := range b.Gaps() {
+		for i := p.sections.Find(g.Start); i >= 0 && i < p.sections.Len() && p.sections.Starts[i] < g.End; i++ {
+			rest = append(rest, rangemap.Range{
+				Start: max(g.Start, p.sections.Starts[i]), End: min(g.End, p.sections.End(i)),
+				Label: pieceLabel(-1, p.sectionKind(p.sections.Labels[i])),
+			})
+		}
+	}
+	b.Layer(rest)
+	return b.Finish(pieceLabel(-1, Unmapped))
+}
+
+func (c *collector) add(start, end uint64, atom int32, k Kind) {
+	if atom >= 0 && start < end {
+		c.charges = append(c.charges, rangemap.Range{Start: start, End: end, Label: pieceLabel(atom, k)})
+	}
+}
+
+// chargeFrames: descriptions, their landing pads, and the search table.
+func (c *collector) chargeFrames() {
+	p := c.p
+	type pad struct {
+		place uint64
+		atom  int32
+	}
+	var pads []pad
+	for i := range c.unwind {
+		fr := &c.unwind[i]
+		atom := p.AtomAt(fr.start)
+		c.add(fr.entry, fr.entryEnd, atom, Unwind)
+		if fr.lsda != noPlace && atom >= 0 {
+			pads = append(pads, pad{fr.lsda, atom})
+		}
+	}
+	slices.SortFunc(pads, func(a, b pad) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.atom, b.atom)) })
+	for i, x := range pads {
+		end, kind := p.limit(x.place)
+		if kind != Exception {
+			continue
+		}
+		for k := i + 1; k < len(pads); k++ {
+			if pads[k].place > x.place {
+				end = min(end, pads[k].place)
+				break
+			}
+		}
+		c.add(x.place, end, x.atom, Exception)
+	}
+	c.chargeSearchTable()
+}
+
+// chargeSearchTable: .eh_frame_hdr (LSB 5, 10.6.2) in the only encoding that
+// linkers write, pairs of four-byte offsets from the table.
+func (c *collector) chargeSearchTable() {
+	p, f := c.p, c.p.File
+	for i := range f.Segments {
+		g := &f.Segments[i]
+		if g.Type != "PT_GNU_EH_FRAME" || g.FileSize < 12 || g.Offset+g.FileSize > f.Size {
+			continue
+		}
+		data := f.Data[g.Offset : g.Offset+g.FileSize]
+		if data[0] != 1 || data[2] != peUdata4 || data[3] != peDatarel|peSdata4 || data[1]&0x0f != peSdata4 {
+			continue
+		}
+		count := uint64(f.Order.Uint32(data[8:]))
+		for k := uint64(0); k < count && 12+8*k+8 <= uint64(len(data)); k++ {
+			addr := g.Addr + uint64(int64(int32(f.Order.Uint32(data[12+8*k:]))))
+			c.add(g.Offset+12+8*k, g.Offset+12+8*k+8, p.AtomAtAddr(addr), Unwind)
+		}
+	}
+}
+
+// chargeRelocs: each entry to the atom whose word it patches; entries for GOT
+// slots to what the slot holds.
+func (c *collector) chargeRelocs() {
+	p := c.p
+	for i := range c.pointers {
+		x := &c.pointers[i]
+		if x.size == 0 || x.where == noPlace {
+			continue
+		}
+		atom := p.AtomAt(x.where)
+		if atom < 0 {
+			atom = c.pointee(x)
+		}
+		c.add(x.entry, x.entry+uint64(x.size), atom, Reloc)
+	}
+}
+
+// pointee is the atom that a pointer holds.
+func (c *collector) pointee(x *pointer) int32 {
+	switch {
+	case x.symbol >= 0 && int(x.symbol) < len(c.symbolAtom):
+		return c.symbolAtom[x.symbol]
+	case x.target != noPlace:
+		return c.p.AtomAt(x.target)
+	}
+	return -1
+}
+
+// chargeLinkage: GOT slots to what they hold, PLT stubs to what they jump to.
+func (c *collector) chargeLinkage() {
+	p, f := c.p, c.p.File
+	width := uint64(f.Bits / 8)
+	slots := map[uint64]int32{} // place of a slot -> atom
+	for i := range c.pointers {
+		x := &c.pointers[i]
+		if x.where == noPlace || x.code {
+			continue
+		}
+		if _, kind := p.limit(x.where); kind != Linkage || p.AtomAt(x.where) >= 0 {
+			continue
+		}
+		if atom := c.pointee(x); atom >= 0 {
+			slots[x.where] = atom
+			c.add(x.where, x.where+width, atom, Linkage)
+		}
+	}
+	if !machinecode.Known(string(f.Arch)) || len(slots) == 0 {
+		return
+	}
+	for i := range f.Sections {
+		s := &f.Sections[i]
+		start := p.Space.sections[i]
+		if !s.Exec || kindOfSection(f, s) != Linkage || start == noPlace || s.FileSize < 8 {
+			continue
+		}
+		stub := uint64(16)
+		if s.EntSize == 8 || s.Name == ".plt.got" && f.Arch == objfile.X86_64 {
+			stub = 8
+		}
+		var refs []machinecode.Ref
+		for at := uint64(0); at+stub <= s.FileSize; at += stub {
+			rq := machinecode.Request{Code: f.Data[start+at : start+at+stub], Addr: s.Addr + at}
+			refs, _, _ = machinecode.Decode(string(f.Arch), &rq, refs[:0])
+			for _, r := range refs {
+				if place, ok := p.Space.AddrToPlace(r.Target); ok {
+					if atom, ok := slots[place]; ok {
+						c.add(start+at, start+at+stub, atom, Linkage)
+						break
+					}
+				}
+			}
+		}
+	}
+}
+
+// chargeSymbols: entries, names and versions of symbols.
+func (c *collector) chargeSymbols() {
+	f := c.p.File
+	own, _ := f.Symbols()
+	for i := range own {
+		atom := c.symbolAtom[i]
+		if start, ok := nameOffset(f, own[i].Name); ok {
+			c.add(start, start+uint64(len(own[i].Name))+1, atom, SymbolTab)
+		}
+	}
+	if f.ELF == nil {
+		return
+	}
+	entry := uint64(16)
+	if f.ELF.Is64() {
+		entry = 24
+	}
+	for i := range f.ELF.Shdrs {
+		h := &f.ELF.Shdrs[i]
+		dynamic := h.Type == objfile.SHT_DYNSYM
+		if h.Type != objfile.SHT_SYMTAB && !dynamic && h.Type != objfile.SHT_GNU_versym {
+			continue
+		}
+		size, ofDynamic := entry, dynamic
+		if h.Type == objfile.SHT_GNU_versym {
+			size, ofDynamic = 2, true
+		}
+		for k := range own {
+			if own[k].Dynamic != ofDynamic {
+				continue
+			}
+			if at := uint64(own[k].Index) * size; at+size <= h.Size {
+				c.add(h.Off+at, h.Off+at+size, c.symbolAtom[k], SymbolTab)
+			}
+		}
+	}
+}
+
+// nameOffset is where in the file a name stands: names share the file's memory.
+func nameOffset(f *objfile.File, name string) (uint64, bool) {
+	if name == "" || len(f.Data) == 0 {
+		return 0, false
+	}
+	at := uintptr(unsafe.Pointer(unsafe.StringData(name)))
+	base := uintptr(unsafe.Pointer(&f.Data[0]))
+	if at < base || at-base+uintptr(len(name)) >= uintptr(len(f.Data)) {
+		return 0, false
+	}
+	return uint64(at - base), true
+}
+
+// padding gives gaps behind an atom that hold nothing but filler to that atom:
+// it is there for the alignment that begins where the atom ends.
+func (c *collector) padding(b *rangemap.Builder) []rangemap.Range {
+	p := c.p
+	var out []rangemap.Range
+	for _, g := range b.Gaps() {
+		i := p.sections.Find(g.Start)
+		if i < 0 || p.sections.Labels[i] < 0 {
+			continue
+		}
+		end := min(g.End, p.sections.End(i))
+		kind := p.sectionKind(p.sections.Labels[i])
+		if g.Start >= p.Space.File {
+			if end-g.Start < 64 && g.Start > 0 {
+				if atom := p.AtomAt(g.Start - 1); atom >= 0 {
+					out = append(out, rangemap.Range{Start: g.Start, End: end, Label: pieceLabel(atom, Padding)})
+				}
+			}
+			continue
+		}
+		switch kind {
+		case Code, Linkage, ReadOnly, Data, String, Vtable, Unwind, Exception, Runtime:
+		default:
+			continue
+		}
+		if !isFiller(p.File.Data[g.Start:min(end, p.Space.File)], kind) {
+			continue
+		}
+		atom := int32(-1)
+		if g.Start > p.sections.Starts[i] {
+			atom = p.AtomAt(g.Start - 1)
+		}
+		if end-g.Start >= 4096 {
+			atom = -1 // a hole for a page, not for an atom
+		}
+		out = append(out, rangemap.Range{Start: g.Start, End: end, Label: pieceLabel(atom, Padding)})
+	}
+	return out
+}
+
+// isFiller: zeros; in code also what assemblers and linkers fill with: nop in
+// all its lengths, int3, AArch64's nop and udf.
+func isFiller(b []byte, k Kind) bool {
+	if allZero(b) {
+		return true
+	}
+	if k != Code && k != Linkage {
+		return false
+	}
+	for _, c := range b {
+		switch c {
+		case 0x00, 0x90, 0xcc, 0x66, 0x67, 0x2e, 0x0f, 0x1f, 0x84, 0x80, 0x44, 0x40, 0xf4, 0x3e, 0x26, 0x8d, 0xb4, 0x76, 0x74, // x86
+			0x20, 0x03, 0xd5, // AArch64: 1f 20 03 d5
+			0x13, 0x01: // RISC-V: nop, c.nop
+		default:
+			return false
+		}
+	}
+	return true
+}

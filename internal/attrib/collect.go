@@ -1,0 +1,368 @@
+package attrib
+
+// Bodies: what symbols and runtime tables say about where functions and data
+// begin and end.
+//
+// The traps: one body has several symbols (all are kept, one is the best);
+// symbols nest (the outer one keeps its bytes) and overlap; assembly gives no
+// sizes (they end where the next begins); linkers define markers (_end,
+// __bss_start) that own nothing; compilers leave labels that are no objects
+// ($d, .L12). A symbol's size is a claim: it is cut to its section.
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/rangemap"
+)
+
+// strength of a source of bodies; lower is stronger.
+type strength uint8
+
+const (
+	sized    strength = iota // a symbol with a size
+	table                    // an unwind or runtime table
+	unsized                  // a symbol without a size: up to whatever comes next
+	inferred                 // code that something calls
+)
+
+// body is a claim on places.
+type body struct {
+	start, end uint64
+	symbol     int32 // -1 without
+	text       int32 // index into Texts, -1 without
+	strength   strength
+	flags      Flags
+}
+
+// collector does New's work; what it holds is not needed afterwards.
+type collector struct {
+	p *Program
+	o Options
+
+	bodies     []body
+	starts     []int32  // of refs: index of atom i's first; one more at the end
+	targets    []uint64 // packed references in the order of atoms, see packRef
+	incoming   []uint64 // packed targets for carving, see packTarget
+	pointers   []pointer
+	unwind     []frame
+	charges    []rangemap.Range
+	imports    map[string]int32
+	goTable    *goTable
+	symbolAtom []int32 // of each symbol its atom, -1
+}
+
+// run is the list of passes; comments say what is fixed from there on.
+func (c *collector) run() error {
+	p := c.p
+	c.readSymbols()
+	c.readFrames()
+	c.addFrames()
+	c.addRuntimeFunctions()
+	c.makeAtoms()
+	// From here atoms of code and of named data are fixed.
+	if err := c.tooMany(); err != nil {
+		return err
+	}
+	c.readRelocs()
+	if !c.o.NoDecode {
+		c.decode()
+		c.carve()
+	}
+	c.addImports()
+	if err := c.tooMany(); err != nil {
+		return err
+	}
+	// From here all atoms are fixed.
+	c.mapSymbols()
+	c.charge()
+	p.names.init(p)
+	if c.o.References {
+		c.resolveRefs()
+	}
+	return nil
+}
+
+func (c *collector) tooMany() error {
+	if len(c.p.Atoms) > maxAtoms {
+		return errTooMany(len(c.p.Atoms))
+	}
+	return nil
+}
+
+// readSymbols turns symbols into bodies.
+func (c *collector) readSymbols() {
+	p, f := c.p, c.p.File
+	symbols, err := f.Symbols()
+	if err != nil {
+		p.warn("symbol table left out: %v", err)
+	}
+	if c.o.Companion != nil {
+		more, err := c.o.Companion.Symbols()
+		if err != nil {
+			p.warn("symbol table of the debug file left out: %v", err)
+		}
+		symbols = mergeSymbols(symbols, more)
+	}
+	p.Symbols = symbols
+	c.bodies = make([]body, 0, len(symbols))
+	for i := range symbols {
+		s := &symbols[i]
+		if s.Undefined || s.Name == "" || s.Kind == objfile.SymSection || s.Kind == objfile.SymFile || isLabel(s.Name) {
+			continue
+		}
+		place, ok := p.symbolPlace(s)
+		if !ok {
+			continue
+		}
+		b := body{start: place, symbol: int32(i), text: -1, strength: sized}
+		limit, kind := p.limit(place)
+		if s.Size == 0 {
+			if !claimsUnsized(s, kind) {
+				continue
+			}
+			b.strength, b.end = unsized, limit
+		} else {
+			b.end = place + min(s.Size, limit-place)
+		}
+		if s.Dynamic || s.Bind != objfile.BindLocal && !s.Hidden && f.Kind == objfile.Relocatable {
+			b.flags |= Exported
+		}
+		if b.end > b.start {
+			c.bodies = append(c.bodies, b)
+		}
+	}
+}
+
+// mergeSymbols adds those of a debug companion; where it has any, its table
+// holds those of the file too.
+func mergeSymbols(own, more []objfile.Symbol) []objfile.Symbol {
+	merged := slices.Clone(own)
+	for _, s := range more {
+		if !s.Dynamic {
+			merged = append(merged, s)
+		}
+	}
+	return merged
+}
+
+// symbolPlace is where a symbol's body starts.
+func (p *Program) symbolPlace(s *objfile.Symbol) (uint64, bool) {
+	f := p.File
+	if f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || len(p.Space.byAddr) == 0 {
+		return p.Space.SectionPlace(f, s.Section, s.Addr)
+	}
+	addr := s.Addr
+	if s.Kind == objfile.SymTLS && f.Format == objfile.ELF {
+		if s.Section >= 0 && s.Section < len(f.Sections) && f.Sections[s.Section].FileSize == 0 {
+			return 0, false // .tbss: memory of each thread, not of the image
+		}
+		addr += p.Space.tls
+	}
+	return p.Space.AddrToPlace(addr)
+}
+
+// limit is where the section (or segment) of place ends, and its kind.
+func (p *Program) limit(place uint64) (uint64, Kind) {
+	i := p.sections.Find(place)
+	if i < 0 {
+		return place, Unmapped
+	}
+	return p.sections.End(i), p.sectionKind(p.sections.Labels[i])
+}
+
+// isLabel: names that are no objects: ARM and RISC-V mapping symbols, local
+// labels of assemblers, Mach-O's debugger entries.
+func isLabel(name string) bool {
+	return name[0] == '$' && (len(name) == 2 || len(name) > 2 && name[2] == '.') ||
+		strings.HasPrefix(name, ".L") || strings.HasPrefix(name, "__mh_")
+}
+
+// markers are symbols that linkers define at borders; they own nothing.
+var markers = map[string]bool{
+	"_end": true, "end": true, "_edata": true, "edata": true, "_etext": true, "etext": true, "__bss_start": true, "__bss_start__": true,
+	"__bss_end__": true, "_bss_end__": true, "__end__": true, "__data_start": true, "data_start": true, "__dso_handle": false,
+	"_GLOBAL_OFFSET_TABLE_": true, "_DYNAMIC": true, "__GNU_EH_FRAME_HDR": true, "__FRAME_END__": true, "__FRAME_BEGIN__": true, "__EH_FRAME_BEGIN__": true,
+	"__init_array_start": true, "__init_array_end": true, "__fini_array_start": true, "__fini_array_end": true,
+	"__preinit_array_start": true, "__preinit_array_end": true, "__rela_iplt_start": true, "__rela_iplt_end": true,
+	"__ehdr_start": true, "__executable_start": true, "_PROCEDURE_LINKAGE_TABLE_": true, "__TMC_END__": true,
+	"__TMC_LIST__": true, "_TLS_MODULE_BASE_": true, "completed.0": false,
+	"runtime.text": true, "runtime.etext": true, "runtime.rodata": true, "runtime.erodata": true, "runtime.data": true, "runtime.edata": true,
+	"runtime.bss": true, "runtime.ebss": true, "runtime.noptrdata": true, "runtime.enoptrdata": true, "runtime.noptrbss": true,
+	"runtime.enoptrbss": true, "runtime.end": true, "runtime.types": true, "runtime.etypes": true, "runtime.covctrs": true, "runtime.ecovctrs": true,
+}
+
+// claimsUnsized says whether a symbol without a size may claim what follows.
+func claimsUnsized(s *objfile.Symbol, kind Kind) bool {
+	if markers[s.Name] || strings.HasPrefix(s.Name, "__start_") || strings.HasPrefix(s.Name, "__stop_") {
+		return false
+	}
+	switch kind {
+	case Code:
+		return true
+	case ReadOnly, Data, Zero, String, Runtime:
+		return true
+	}
+	return false
+}
+
+// makeAtoms decides between the bodies, in one sweep over their starts.
+func (c *collector) makeAtoms() {
+	p := c.p
+	symbols := p.Symbols
+	slices.SortStableFunc(c.bodies, func(a, b body) int {
+		if d := cmp.Compare(a.start, b.start); d != 0 {
+			return d
+		}
+		if d := cmp.Compare(a.strength, b.strength); d != 0 {
+			return d
+		}
+		if a.symbol < 0 || b.symbol < 0 {
+			return cmp.Compare(b.symbol, a.symbol)
+		}
+		return betterSymbol(&symbols[a.symbol], &symbols[b.symbol])
+	})
+	atoms := make([]Atom, 0, len(c.bodies))
+	var prev strength
+	for i := range c.bodies {
+		b := &c.bodies[i]
+		start, end := b.start, b.end
+		if n := len(atoms); n > 0 {
+			last := &atoms[n-1]
+			switch {
+			case start == last.Start:
+				c.merge(last, int32(n-1), b)
+				if prev == unsized && b.strength == inferred {
+					continue
+				}
+				continue
+			case start < last.End && (prev == unsized || b.strength < prev):
+				last.End = start
+			case start < last.End:
+				start = last.End
+				if start >= end || b.strength != sized || end-start < 16 {
+					continue // inside another body: a second entry, or a wrong size
+				}
+			}
+		}
+		a := Atom{Start: start, End: end, Symbol: b.symbol, Text: b.text, Referrer: -1, Flags: b.flags}
+		if b.symbol < 0 {
+			a.Flags |= FromTable
+		}
+		p.placeAtom(&a)
+		atoms = append(atoms, a)
+		prev = b.strength
+	}
+	p.Atoms = atoms
+	c.bodies = nil
+	slices.SortFunc(p.aliases, func(a, b alias) int {
+		return cmp.Or(cmp.Compare(a.atom, b.atom), cmp.Compare(a.symbol, b.symbol))
+	})
+}
+
+// merge adds b's name to the atom that starts at the same place. A symbol
+// without a size next to a table that knows the end takes that end.
+func (c *collector) merge(a *Atom, index int32, b *body) {
+	a.Flags |= b.flags & Exported
+	switch {
+	case b.symbol < 0:
+	case a.Symbol < 0:
+		a.Symbol = b.symbol
+		a.Flags &^= FromTable
+	case c.p.Symbols[a.Symbol].Name != c.p.Symbols[b.symbol].Name:
+		c.p.aliases = append(c.p.aliases, alias{index, b.symbol})
+		a.Flags |= Alias
+	}
+	if a.Text < 0 {
+		a.Text = b.text
+	}
+}
+
+// betterSymbol orders the symbols of one body: global before weak before
+// local, static table before dynamic, sized, then by name so that the answer
+// never depends on the table's order.
+func betterSymbol(a, b *objfile.Symbol) int {
+	rank := func(s *objfile.Symbol) int {
+		r := 0
+		switch s.Bind {
+		case objfile.BindWeak:
+			r = 4
+		case objfile.BindLocal:
+			r = 8
+		}
+		if s.Dynamic {
+			r++
+		}
+		if s.Kind == objfile.SymOther {
+			r += 2
+		}
+		return r
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+}
+
+// placeAtom fills what follows from an atom's place: address, section, kind.
+func (p *Program) placeAtom(a *Atom) {
+	label := p.sections.At(a.Start, ^int32(0))
+	a.Section = max(label, -1)
+	a.Kind = p.sectionKind(label)
+	if addr, ok := p.Space.PlaceToAddr(a.Start); ok {
+		a.Addr = addr
+	} else if label >= 0 && p.Space.sections[label] != noPlace {
+		a.Addr = a.Start - p.Space.sections[label]
+	}
+	if a.Kind == ReadOnly && a.Symbol >= 0 && isVtableName(p.Symbols[a.Symbol].Name) {
+		a.Kind = Vtable
+	}
+}
+
+// isVtableName: Itanium C++ ABI 5.1.4 (_ZTV, _ZTC, _ZTT), Microsoft (??_7), Rust's own.
+func isVtableName(name string) bool {
+	return strings.HasPrefix(name, "_ZTV") || strings.HasPrefix(name, "_ZTT") || strings.HasPrefix(name, "_ZTC") ||
+		strings.HasPrefix(name, "__ZTV") || strings.HasPrefix(name, "??_7") || strings.HasPrefix(name, "vtable.")
+}
+
+// addImports makes an atom without a body for each undefined name.
+func (c *collector) addImports() {
+	p := c.p
+	c.imports = map[string]int32{}
+	for i := range p.Symbols {
+		s := &p.Symbols[i]
+		if !s.Undefined || s.Name == "" {
+			continue
+		}
+		if _, done := c.imports[s.Name]; done {
+			continue
+		}
+		c.imports[s.Name] = int32(len(p.Atoms))
+		p.Atoms = append(p.Atoms, Atom{
+			Start: p.Space.Total, End: p.Space.Total, Symbol: int32(i), Text: -1, Section: -1, Referrer: -1, Kind: Linkage, Flags: Import,
+		})
+	}
+}
+
+// mapSymbols finds the atom of every symbol.
+func (c *collector) mapSymbols() {
+	p := c.p
+	c.symbolAtom = make([]int32, len(p.Symbols))
+	for i := range p.Symbols {
+		s := &p.Symbols[i]
+		c.symbolAtom[i] = -1
+		switch {
+		case s.Name == "":
+		case s.Undefined:
+			c.symbolAtom[i] = c.imports[s.Name]
+		case s.Kind == objfile.SymSection || s.Kind == objfile.SymFile:
+		default:
+			if place, ok := p.symbolPlace(s); ok {
+				c.symbolAtom[i] = p.AtomAt(place)
+			}
+		}
+	}
+}
+
+type errTooMany int
+
+func (e errTooMany) Error() string { return "more functions and data than can be counted" }

@@ -1,0 +1,280 @@
+package attrib
+
+// Adding up: from labels to the rows of every report.
+//
+// The one place where bytes become sums, and so the one place that checks
+// them: each view's rows must add up to the file and to the memory image, and
+// each row's children to the row. If not, there is no report: a size tool
+// that is wrong by a byte is wrong.
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/rangemap"
+)
+
+// Row is one line of a report. Children add up to it in both domains; empty
+// at the last view. Sizes are bytes.
+type Row struct {
+	Name     string `json:"name"`
+	File     uint64 `json:"file"`
+	Memory   uint64 `json:"memory"`
+	Children []Row  `json:"children,omitempty"`
+}
+
+// Report is what Rollup answers.
+type Report struct {
+	Views         []string
+	Rows          []Row // largest first
+	File, Memory  uint64
+	LeftOut       uint64 // bytes of the file that the filter left out
+	LeftOutMemory uint64
+}
+
+// Input is one file to report on, by the name that the user gave it.
+type Input struct {
+	Name     string
+	Member   string // of an archive or a fat file; empty else
+	Program  *Program
+	Metadata *Metadata // of the cargo project; nil without
+}
+
+// RollupOptions of Rollup.
+type RollupOptions struct {
+	Views  []string
+	Rules  []Rules        // custom views
+	Filter *regexp.Regexp // keep bytes of which some label matches
+	By     CrateBy
+	Short  bool // symbols without their generic arguments
+}
+
+// node of the tree under construction.
+type node struct {
+	parent, label int32
+	depth         int32
+	file, memory  uint64
+}
+
+// interner numbers names.
+type interner struct {
+	index map[string]int32
+	names []string
+}
+
+func newInterner() *interner { return &interner{index: map[string]int32{}} }
+
+func (n *interner) id(name string) int32 {
+	if id, ok := n.index[name]; ok {
+		return id
+	}
+	id := int32(len(n.names))
+	n.index[name] = id
+	n.names = append(n.names, name)
+	return id
+}
+
+// Rollup adds the bytes of all inputs up by views, the first outermost.
+func Rollup(inputs []Input, o RollupOptions) (*Report, error) {
+	views := make([]view, len(o.Views))
+	names := make([]*interner, len(o.Views))
+	for i, name := range o.Views {
+		v, err := findView(name, o.Rules)
+		if err != nil {
+			return nil, err
+		}
+		views[i], names[i] = v, newInterner()
+	}
+	t := &tree{names: names, children: map[uint64]int32{}, filter: o.Filter}
+	if o.Filter != nil {
+		t.matches = make([][]int8, len(views))
+	}
+	report := &Report{Views: o.Views}
+	for _, in := range inputs {
+		if err := t.add(in, views, &o); err != nil {
+			return nil, fmt.Errorf("%s: %w", in.Name, err)
+		}
+		report.File += in.Program.File.Size
+		report.Memory += in.Program.Space.MemorySize()
+	}
+	report.Rows = t.rows()
+	report.LeftOut, report.LeftOutMemory = t.leftOut, t.leftOutMemory
+	return report, report.check()
+}
+
+type tree struct {
+	nodes                  []node
+	names                  []*interner
+	children               map[uint64]int32 // parent+1 and label -> node
+	first                  []int32          // label -> node of the first level
+	filter                 *regexp.Regexp
+	matches                [][]int8 // of each view and label: 0 unknown, 1 yes, 2 no
+	leftOut, leftOutMemory uint64
+}
+
+// add walks one input. The walk covers every place once, so the sums can only
+// be wrong if the partitions are; check looks at that.
+func (t *tree) add(in Input, views []view, o *RollupOptions) error {
+	p := in.Program
+	for _, m := range []*rangemap.Map{p.pieces, p.sections, p.Space.loaded} {
+		if err := m.Check(); err != nil {
+			return internalError("partition", err)
+		}
+	}
+	maps := []*rangemap.Map{p.pieces, p.sections, p.Space.loaded}
+	labellers := make([]labeller, len(views))
+	own := make([]int, len(views))
+	for i, v := range views {
+		l, err := v.make(p, in, o, t.names[i])
+		if err != nil {
+			return err
+		}
+		labellers[i] = l
+		own[i] = -1
+		if l.own != nil {
+			if err := l.own.Check(); err != nil {
+				return internalError("view "+v.name, err)
+			}
+			own[i] = len(maps)
+			maps = append(maps, l.own)
+		}
+	}
+	labels := make([]int32, len(views))
+	return rangemap.Walk(maps, func(start, end uint64, at []int32) {
+		file := p.Space.FileBytes(start, end)
+		memory := uint64(0)
+		if at[2] == 1 {
+			memory = end - start
+		}
+		if file == 0 && memory == 0 {
+			return
+		}
+		for i := range labellers {
+			mine := int32(-1)
+			if own[i] >= 0 {
+				mine = at[own[i]]
+			}
+			labels[i] = labellers[i].label(at[0], at[1], mine)
+		}
+		if t.filter != nil && !t.keep(labels) {
+			t.leftOut += file
+			t.leftOutMemory += memory
+			return
+		}
+		t.count(labels, file, memory)
+	})
+}
+
+func (t *tree) count(labels []int32, file, memory uint64) {
+	parent := int32(-1)
+	for depth, label := range labels {
+		n := t.child(parent, label, int32(depth))
+		t.nodes[n].file += file
+		t.nodes[n].memory += memory
+		parent = n
+	}
+}
+
+func (t *tree) child(parent, label, depth int32) int32 {
+	if parent < 0 {
+		for int(label) >= len(t.first) {
+			t.first = append(t.first, -1)
+		}
+		if t.first[label] < 0 {
+			t.first[label] = int32(len(t.nodes))
+			t.nodes = append(t.nodes, node{parent: -1, label: label})
+		}
+		return t.first[label]
+	}
+	key := uint64(parent)<<32 | uint64(uint32(label))
+	if n, ok := t.children[key]; ok {
+		return n
+	}
+	n := int32(len(t.nodes))
+	t.children[key] = n
+	t.nodes = append(t.nodes, node{parent: parent, label: label, depth: depth})
+	return n
+}
+
+func (t *tree) keep(labels []int32) bool {
+	for i, label := range labels {
+		for int(label) >= len(t.matches[i]) {
+			t.matches[i] = append(t.matches[i], 0)
+		}
+		m := &t.matches[i][label]
+		if *m == 0 {
+			*m = 2
+			if t.filter.MatchString(t.names[i].names[label]) {
+				*m = 1
+			}
+		}
+		if *m == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// rows turns nodes into Rows, largest first.
+func (t *tree) rows() []Row {
+	kids := make([][]int32, len(t.nodes)+1)
+	for i := range t.nodes {
+		parent := t.nodes[i].parent + 1
+		kids[parent] = append(kids[parent], int32(i))
+	}
+	var build func(parent int32) []Row
+	build = func(parent int32) []Row {
+		list := kids[parent+1]
+		if len(list) == 0 {
+			return nil
+		}
+		rows := make([]Row, len(list))
+		for i, n := range list {
+			x := &t.nodes[n]
+			rows[i] = Row{Name: t.names[x.depth].names[x.label], File: x.file, Memory: x.memory, Children: build(n)}
+		}
+		slices.SortFunc(rows, func(a, b Row) int {
+			return cmp.Or(cmp.Compare(b.File, a.File), cmp.Compare(b.Memory, a.Memory), strings.Compare(a.Name, b.Name))
+		})
+		return rows
+	}
+	return build(-1)
+}
+
+// check is the promise: exact sums, always.
+func (r *Report) check() error {
+	file, memory, err := sum(r.Rows)
+	if err != nil {
+		return internalError("tree", err)
+	}
+	if file+r.LeftOut != r.File || memory+r.LeftOutMemory != r.Memory {
+		return internalError("sums", fmt.Errorf("rows have %d bytes of the file's %d and %d of memory's %d",
+			file+r.LeftOut, r.File, memory+r.LeftOutMemory, r.Memory))
+	}
+	return nil
+}
+
+func sum(rows []Row) (file, memory uint64, err error) {
+	for i := range rows {
+		r := &rows[i]
+		if len(r.Children) > 0 {
+			f, m, err := sum(r.Children)
+			if err != nil {
+				return 0, 0, err
+			}
+			if f != r.File || m != r.Memory {
+				return 0, 0, fmt.Errorf("children of %q have %d and %d bytes, it has %d and %d", r.Name, f, m, r.File, r.Memory)
+			}
+		}
+		file += r.File
+		memory += r.Memory
+	}
+	return file, memory, nil
+}
+
+func internalError(what string, err error) error {
+	return fmt.Errorf("internal error: %s: %w: please report this with the file", what, err)
+}

@@ -1,0 +1,375 @@
+package attrib
+
+// Frame descriptions: the one table that a stripped ELF program must keep.
+//
+// .eh_frame (Linux Standard Base 5, 10.6; DWARF 5, 6.4) has one entry per
+// function with its address and length, and points to its landing pads
+// (.gcc_except_table). So it names the extents of functions that no symbol
+// names, and it is a cost of each function itself. The binary search table in
+// .eh_frame_hdr has eight bytes more per function. In relocatable objects the
+// addresses are still to be filled in: relocations say which.
+
+import (
+	"github.com/minsize/minsize/internal/objfile"
+)
+
+// frame is one frame description.
+type frame struct {
+	entry, entryEnd uint64 // places of the description
+	start, end      uint64 // places of the code
+	lsda            uint64 // place of its exception table, noPlace without
+}
+
+// Pointer encodings (LSB 5, 10.5.1).
+const (
+	peAbsptr, peUleb, peUdata2, peUdata4, peUdata8 = 0x00, 0x01, 0x02, 0x03, 0x04
+	peSleb, peSdata2, peSdata4, peSdata8           = 0x09, 0x0a, 0x0b, 0x0c
+	peApplication                                  = 0x70
+	pePcrel, peDatarel                             = 0x10, 0x30
+	peIndirect, peOmit                             = 0x80, 0xff
+)
+
+func (c *collector) readFrames() {
+	f := c.p.File
+	for i := range f.Sections {
+		s := &f.Sections[i]
+		if kindOfSection(f, s) != Unwind || s.FileSize == 0 || c.p.Space.sections[i] == noPlace {
+			continue
+		}
+		switch s.Name {
+		case ".eh_frame", "__eh_frame", ".bolt.org.eh_frame":
+			data, err := f.RawData(s)
+			if err != nil {
+				c.p.warn("%s left out: %v", s.Name, err)
+				continue
+			}
+			c.readEhFrame(data, s, c.p.Space.sections[i], f.Kind == objfile.Relocatable)
+		}
+	}
+	if len(f.Sections) == 0 {
+		c.readEhFrameOfSegments()
+	}
+}
+
+// cie is what a frame description takes from its common information entry.
+type cie struct {
+	code, lsda byte // pointer encodings
+	augmented  bool
+	ok         bool
+}
+
+// reader walks bytes; after a read past the end bad stays set.
+type reader struct {
+	data []byte
+	at   int
+	big  bool
+	bad  bool
+}
+
+func (r *reader) bytes(n int) []byte {
+	if n < 0 || n > len(r.data)-r.at {
+		r.bad = true
+		r.at = len(r.data)
+		return nil
+	}
+	b := r.data[r.at : r.at+n]
+	r.at += n
+	return b
+}
+
+func (r *reader) uint(n int) uint64 {
+	b := r.bytes(n)
+	v := uint64(0)
+	for i := range b {
+		if r.big {
+			v = v<<8 | uint64(b[i])
+		} else {
+			v |= uint64(b[i]) << (8 * i)
+		}
+	}
+	return v
+}
+
+func (r *reader) uleb() uint64 {
+	v, shift := uint64(0), uint(0)
+	for {
+		b := r.bytes(1)
+		if b == nil {
+			return 0
+		}
+		if shift < 64 {
+			v |= uint64(b[0]&0x7f) << shift
+		}
+		if b[0]&0x80 == 0 {
+			return v
+		}
+		shift += 7
+	}
+}
+
+func (r *reader) cstring() string {
+	for i := r.at; i < len(r.data); i++ {
+		if r.data[i] == 0 {
+			s := string(r.data[r.at:i])
+			r.at = i + 1
+			return s
+		}
+	}
+	r.bad = true
+	return ""
+}
+
+// pointer reads an encoded pointer; pc is the address of its first byte.
+// A value of 0 in the file means none.
+func (r *reader) pointer(encoding byte, pc uint64, width int) (value uint64, isNull bool) {
+	var v uint64
+	switch encoding & 0x0f {
+	case peAbsptr:
+		v = r.uint(width)
+	case peUleb:
+		v = r.uleb()
+	case peUdata2:
+		v = r.uint(2)
+	case peUdata4:
+		v = r.uint(4)
+	case peUdata8, peSdata8:
+		v = r.uint(8)
+	case peSdata2:
+		v = uint64(int64(int16(r.uint(2))))
+	case peSdata4:
+		v = uint64(int64(int32(r.uint(4))))
+	case peSleb:
+		shift, raw := uint(0), uint64(0)
+		for {
+			b := r.bytes(1)
+			if b == nil {
+				return 0, true
+			}
+			if shift < 64 {
+				raw |= uint64(b[0]&0x7f) << shift
+			}
+			shift += 7
+			if b[0]&0x80 == 0 {
+				if shift < 64 && b[0]&0x40 != 0 {
+					raw |= ^uint64(0) << shift
+				}
+				break
+			}
+		}
+		v = raw
+	default:
+		r.bad = true
+		return 0, true
+	}
+	if v == 0 {
+		return 0, true
+	}
+	if encoding&peApplication == pePcrel {
+		v += pc
+	}
+	if width == 4 {
+		v = uint64(uint32(v))
+	}
+	return v, false
+}
+
+// readEhFrame walks one .eh_frame section that lies at place base.
+func (c *collector) readEhFrame(data []byte, s *objfile.Section, base uint64, relocatable bool) {
+	p, f := c.p, c.p.File
+	width := f.Bits / 8
+	big := f.Order != nil && f.Order.String() == "BigEndian"
+	cies := map[int]cie{}
+	var sectionRelocs map[uint64]uint64
+	if relocatable {
+		sectionRelocs = c.relocTargets(s.Index)
+	}
+	for at := 0; at+4 <= len(data); {
+		r := reader{data: data, at: at, big: big}
+		length := r.uint(4)
+		if length == 0 { // the terminator; linkers may put another input's entries behind it
+			at += 4
+			continue
+		}
+		if length == 0xffffffff {
+			length = r.uint(8)
+		}
+		body := r.at
+		if r.bad || length > uint64(len(data)-body) {
+			p.warn("%s: entry at offset %#x runs past the section", s.Name, at)
+			return
+		}
+		end := body + int(length)
+		r.data = data[:end]
+		id := r.uint(4)
+		if id == 0 {
+			cies[at] = readCIE(&r, width)
+			at = end
+			continue
+		}
+		start := body - int(id)
+		info, known := cies[start]
+		if !known && start >= 0 && start < len(data) {
+			info = readCIEAt(data, start, big, width)
+			cies[start] = info
+		}
+		if info.ok {
+			fr := frame{entry: base + uint64(at), entryEnd: base + uint64(end), lsda: noPlace}
+			if c.readFDE(&r, info, s, uint64(width), base, sectionRelocs, &fr) {
+				c.unwind = append(c.unwind, fr)
+			}
+		}
+		at = end
+	}
+}
+
+func (c *collector) readFDE(r *reader, info cie, s *objfile.Section, width, base uint64, relocs map[uint64]uint64, fr *frame) bool {
+	p := c.p
+	where := uint64(r.at)
+	begin, null := r.pointer(info.code, s.Addr+where, int(width))
+	var ok bool
+	if relocs != nil {
+		fr.start, ok = relocs[where]
+	} else if !null {
+		fr.start, ok = p.Space.AddrToPlace(begin)
+	}
+	size, _ := r.pointer(info.code&0x0f, 0, int(width))
+	if r.bad || !ok {
+		return false
+	}
+	limit, _ := p.limit(fr.start)
+	fr.end = fr.start + min(size, limit-fr.start)
+	if info.augmented {
+		r.uleb()
+		if info.lsda != peOmit {
+			where := uint64(r.at)
+			lsda, null := r.pointer(info.lsda, s.Addr+where, int(width))
+			if relocs != nil {
+				if place, ok := relocs[where]; ok {
+					fr.lsda = place
+				}
+			} else if !null && !r.bad && info.lsda&peIndirect == 0 {
+				if place, ok := p.Space.AddrToPlace(lsda); ok {
+					fr.lsda = place
+				}
+			}
+		}
+	}
+	return true
+}
+
+func readCIEAt(data []byte, at int, big bool, width int) cie {
+	r := reader{data: data, at: at, big: big}
+	if r.uint(4) == 0xffffffff {
+		r.uint(8)
+	}
+	if r.uint(4) != 0 {
+		return cie{}
+	}
+	return readCIE(&r, width)
+}
+
+// readCIE reads what stands behind the CIE id.
+func readCIE(r *reader, width int) cie {
+	info := cie{code: peAbsptr, lsda: peOmit}
+	version := r.uint(1)
+	augmentation := r.cstring()
+	if version == 4 {
+		r.bytes(2) // address and segment selector size
+	}
+	r.uleb() // code alignment factor
+	r.uleb() // data alignment factor, signed, same length
+	if version == 1 {
+		r.uint(1)
+	} else {
+		r.uleb()
+	}
+	for i, letter := range augmentation {
+		switch letter {
+		case 'z':
+			if i == 0 {
+				info.augmented = true
+				r.uleb()
+			}
+		case 'R':
+			info.code = byte(r.uint(1))
+		case 'L':
+			info.lsda = byte(r.uint(1))
+		case 'P':
+			encoding := byte(r.uint(1))
+			r.pointer(encoding&0x0f, 0, width)
+		}
+	}
+	info.ok = !r.bad
+	return info
+}
+
+// readEhFrameOfSegments finds .eh_frame without section headers: the segment
+// PT_GNU_EH_FRAME is .eh_frame_hdr, whose header points to it (LSB 5, 10.6.2).
+func (c *collector) readEhFrameOfSegments() {
+	p, f := c.p, c.p.File
+	for i := range f.Segments {
+		g := &f.Segments[i]
+		if g.Type != "PT_GNU_EH_FRAME" || g.FileSize < 8 || g.Offset+g.FileSize > f.Size {
+			continue
+		}
+		big := f.Order.String() == "BigEndian"
+		r := reader{data: f.Data[g.Offset : g.Offset+g.FileSize], at: 4, big: big}
+		addr, null := r.pointer(f.Data[g.Offset+1], g.Addr+4, f.Bits/8)
+		if null || r.bad {
+			continue
+		}
+		place, ok := p.Space.AddrToPlace(addr)
+		if !ok || place >= p.Space.File {
+			continue
+		}
+		// It ends at its terminator, or at the end of its segment.
+		seg := f.SegmentAt(addr)
+		end := f.Segments[seg].Offset + f.Segments[seg].FileSize
+		data := f.Data[place:end]
+		at := 0
+		for at+4 <= len(data) {
+			r := reader{data: data, at: at, big: big}
+			n := r.uint(4)
+			if n == 0 || n > uint64(len(data)-at-4) {
+				break
+			}
+			at += 4 + int(n)
+		}
+		c.readEhFrame(data[:at], &objfile.Section{Name: ".eh_frame", Addr: addr}, place, false)
+	}
+}
+
+// addFrames turns frames into bodies.
+func (c *collector) addFrames() {
+	for i := range c.unwind {
+		fr := &c.unwind[i]
+		if _, kind := c.p.limit(fr.start); kind == Code && fr.end > fr.start {
+			c.bodies = append(c.bodies, body{start: fr.start, end: fr.end, symbol: -1, text: -1, strength: table})
+		}
+	}
+}
+
+// relocTargets maps offsets in a section of a relocatable object to the places
+// that its relocations put there.
+func (c *collector) relocTargets(section int) map[uint64]uint64 {
+	p, f := c.p, c.p.File
+	targets := map[uint64]uint64{}
+	for r, err := range f.EachReloc() {
+		if err != nil {
+			break
+		}
+		if r.Section != section {
+			continue
+		}
+		if s := f.RelocSymbol(r); s != nil && !s.Undefined {
+			if place, ok := p.symbolPlace(s); ok {
+				targets[r.Addr] = p.shift(place, r.Addend)
+			} else if s.Kind == objfile.SymSection {
+				if place, ok := p.Space.SectionPlace(f, s.Section, uint64(r.Addend)); ok {
+					targets[r.Addr] = place
+				}
+			}
+		}
+	}
+	return targets
+}
