@@ -1,0 +1,318 @@
+// Package strip drops from a finished file what running it does not need.
+//
+// What is hard is not dropping bytes but not losing any: every stripper in
+// use damages some kind of file (appended payloads, signatures, patched
+// layouts, foreign machines). Chosen: segments are the truth and sections
+// only advice; a rewrite is planned in memory as a list of pieces of the
+// input and small new tables, and SameImage, an oracle that shares no code
+// with the planner's decisions, compares what a loader would see in the old
+// and the new file before anybody gets to use the new one. What the oracle
+// fails is an error, never an output. Where a file holds something whose
+// loss cannot be judged from outside, the answer is a Refusal that names the
+// flag that overrides.
+//
+// Rejected: working through sections as BFD and LLVM do (they move loaded
+// bytes when sections and segments disagree), and truncating in place as
+// sstrip does (dangling header fields).
+//
+// A format is one file here and one line in formats.
+package strip
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/minsize/minsize/internal/byteio"
+)
+
+// Level is how far a rewrite goes; each includes those before it.
+type Level int
+
+const (
+	// Debug drops debug info only; symbols stay.
+	Debug Level = iota + 1
+	// All drops symbols, debug info, comments and what else only tools read.
+	All
+	// Sections drops the section headers of ELF files too. For other
+	// formats, which need theirs, it is All.
+	Sections
+	// Max closes padding between segments and cuts trailing zeros too.
+	Max
+)
+
+// Levels are the levels' names, for help and errors.
+var Levels = map[Level]string{Debug: "debug", All: "all", Sections: "sections", Max: "max"}
+
+func (l Level) String() string { return Levels[l] }
+
+// Options of a rewrite. The zero value is the default level with no flag.
+type Options struct {
+	Level Level // 0 stands for All
+
+	KeepSymbols    []string // patterns (path.Match) of symbols that stay
+	KeepSections   []string // patterns of sections that stay though nothing loads them
+	RemoveSections []string // patterns of unloaded sections that go though they are unknown
+
+	// PageSize is the congruence of file offsets and addresses in bytes that
+	// Max keeps; 0 for the largest page that the machine's kernels use.
+	PageSize uint64
+
+	KeepPayload bool // move appended bytes behind the new end
+	DropPayload bool // drop appended bytes
+
+	DropSignature bool // drop an Authenticode or Mach-O signature that the rewrite would break
+	Resign        bool // Mach-O: replace any signature by an ad-hoc one
+
+	DropBuildID bool // zero the build-id and, where it ends a segment, drop it
+	DropUnwind  bool // drop .eh_frame, .eh_frame_hdr and .gcc_except_table where they end a segment, zero them elsewhere
+
+	WasmNames bool // Wasm: the name section stays
+
+	// DebugLink, if not nil, is recorded in the stripped file so that
+	// debuggers find the companion.
+	DebugLink *DebugLink
+}
+
+// DebugLink is the content of .gnu_debuglink: the companion's base name and
+// the CRC-32 (IEEE) of its bytes (GDB manual, "Debugging Information in
+// Separate Files").
+type DebugLink struct {
+	Name string
+	CRC  uint32
+}
+
+func (o Options) level() Level {
+	if o.Level == 0 {
+		return All
+	}
+	return o.Level
+}
+
+// Reason says why bytes are no longer there.
+type Reason string
+
+const (
+	ReasonDebug     Reason = "debug info"
+	ReasonSymbols   Reason = "symbols"
+	ReasonComments  Reason = "comments and tool notes"
+	ReasonRelocs    Reason = "relocations kept for the linker"
+	ReasonHeaders   Reason = "section headers"
+	ReasonSections  Reason = "other sections that nothing loads"
+	ReasonPadding   Reason = "padding"
+	ReasonZeros     Reason = "trailing zeros"
+	ReasonPayload   Reason = "appended payload"
+	ReasonSignature Reason = "signature"
+	ReasonUnwind    Reason = "unwind tables"
+	ReasonBuildID   Reason = "build-id"
+)
+
+// Reasons in the order of reports.
+var Reasons = []Reason{ReasonDebug, ReasonSymbols, ReasonComments, ReasonRelocs, ReasonSections,
+	ReasonHeaders, ReasonPadding, ReasonZeros, ReasonUnwind, ReasonBuildID, ReasonSignature, ReasonPayload}
+
+// Report says what a rewrite did. The sum of Removed is always Before - After.
+type Report struct {
+	Format  string // "ELF", "PE", ...
+	Machine string // the format's own word for the machine; may be empty
+	Before  uint64 // bytes
+	After   uint64
+	Removed map[Reason]int64 // bytes by reason; negative where something was added
+	Notes   []string         // what was kept against expectation, and why; one line each
+	Same    bool             // nothing to do: the output is the input
+}
+
+// Saved is Before - After in bytes.
+func (r Report) Saved() int64 { return int64(r.Before) - int64(r.After) }
+
+func (r *Report) note(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.Notes, s) {
+		r.Notes = append(r.Notes, s)
+	}
+}
+
+func (r *Report) remove(why Reason, bytes int64) {
+	if r.Removed == nil {
+		r.Removed = map[Reason]int64{}
+	}
+	if r.Removed[why] += bytes; r.Removed[why] == 0 {
+		delete(r.Removed, why)
+	}
+}
+
+// Refusal is the error for files that are left alone although they are well
+// formed. Hint names the flag that overrides, or the right tool.
+type Refusal struct {
+	Cause string
+	Hint  string
+}
+
+func (r *Refusal) Error() string { return r.Cause }
+
+func refuse(hint, format string, args ...any) error {
+	return &Refusal{Cause: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// ErrOracle is wrapped when the rewritten file is not the same to a loader.
+// It stands for a mistake of this program and is never a file's fault.
+var ErrOracle = errors.New("the rewritten file would not load the same, nothing was written")
+
+// ErrFormat is what Plan answers for bytes that no format knows.
+var ErrFormat = errors.New("not an ELF, PE, Mach-O, Wasm or archive file")
+
+// format is one kind of file.
+type format struct {
+	name  string
+	match func(data []byte) bool // looks at the magic only
+	plan  func(data []byte, o Options, r *Report) (byteio.Content, error)
+	same  func(old, new []byte) error
+}
+
+// formats is tried in order.
+var formats []format
+
+func init() { // a variable's initialiser could not name planArchive, which uses formats
+	formats = []format{
+		{"ELF", isELF, planELF, sameELF},
+	}
+}
+
+func formatOf(data []byte) (format, error) {
+	for _, f := range formats {
+		if f.match(data) {
+			return f, nil
+		}
+	}
+	return format{}, ErrFormat
+}
+
+// Plan decides what the rewritten file shall hold. The content aliases data.
+// It is never longer than data, unless a DebugLink was asked for. The caller
+// must compare the result by SameImage before it replaces anything.
+//
+// Errors: ErrFormat; *Refusal; *byteio.Error for malformed input, with the
+// offset; a wrong option for this format.
+func Plan(data []byte, o Options) (byteio.Content, Report, error) {
+	r := Report{Before: uint64(len(data))}
+	f, err := formatOf(data)
+	if err != nil {
+		return nil, r, err
+	}
+	r.Format = f.name
+	same := byteio.Content{{Data: data}}
+	if by := packedBy(data); by != "" {
+		r.After, r.Same = r.Before, true
+		r.note("already packed by %s: there is nothing left to strip", by)
+		return same, r, nil
+	}
+	content, err := f.plan(data, o, &r)
+	if err != nil {
+		return nil, r, err
+	}
+	r.After = content.Len()
+	if r.After > r.Before && o.DebugLink == nil || r.After == r.Before && sameContent(content, data) {
+		content, r.After, r.Same, r.Removed = same, r.Before, true, nil
+	}
+	return content, r, nil
+}
+
+// sameContent compares without joining the pieces.
+func sameContent(c byteio.Content, data []byte) bool {
+	for _, p := range c {
+		if uint64(len(data)) < uint64(len(p.Data))+p.Zeros || !bytes.Equal(p.Data, data[:len(p.Data)]) {
+			return false
+		}
+		data = data[len(p.Data):]
+		if !allZero(data[:p.Zeros]) {
+			return false
+		}
+		data = data[p.Zeros:]
+	}
+	return len(data) == 0
+}
+
+// Rewrite strips data in memory: Plan, joined, and checked by SameImage. The
+// output may alias data.
+func Rewrite(data []byte, o Options) ([]byte, Report, error) {
+	content, r, err := Plan(data, o)
+	if err != nil {
+		return nil, r, err
+	}
+	out := content.Bytes()
+	if !r.Same {
+		if err := Verify(data, out, o); err != nil {
+			return nil, r, err
+		}
+	}
+	return out, r, nil
+}
+
+// Verify is SameImage for the output of a rewrite with o: what o drops
+// explicitly from loaded memory is taken out of the comparison. Errors wrap
+// ErrOracle.
+func Verify(old, new []byte, o Options) error {
+	masked := old
+	if o.DropBuildID || o.DropUnwind {
+		var err error
+		if masked, err = withoutLossy(old, o); err != nil {
+			return err
+		}
+	}
+	if err := SameImage(masked, new); err != nil {
+		return fmt.Errorf("%w: %w", ErrOracle, err)
+	}
+	return nil
+}
+
+// SameImage is the oracle: it parses both files afresh and says where a
+// loader would see a difference. For ELF: the header less its section fields,
+// the program headers (file offsets may move within page congruence, zero
+// tails may be left out), every byte of every segment. For other formats see
+// their files. Nil means the same.
+func SameImage(old, new []byte) error {
+	f, err := formatOf(old)
+	if err != nil {
+		return err
+	}
+	if !f.match(new) {
+		return fmt.Errorf("the new file is no %s file", f.name)
+	}
+	return f.same(old, new)
+}
+
+// matches says whether name matches one of the patterns.
+func matches(patterns []string, name string) bool {
+	for _, p := range patterns {
+		if ok, _ := path.Match(p, name); ok || p == name {
+			return true
+		}
+	}
+	return false
+}
+
+func allZero(b []byte) bool {
+	for len(b) >= len(zeros) {
+		if !bytes.Equal(b[:len(zeros)], zeros[:]) {
+			return false
+		}
+		b = b[len(zeros):]
+	}
+	return bytes.Equal(b, zeros[:len(b)])
+}
+
+// trailingZeros counts the zero bytes that end b.
+func trailingZeros(b []byte) uint64 {
+	n := len(b)
+	for n >= len(zeros) && bytes.Equal(b[n-len(zeros):n], zeros[:]) {
+		n -= len(zeros)
+	}
+	for n > 0 && b[n-1] == 0 {
+		n--
+	}
+	return uint64(len(b) - n)
+}
+
+var zeros [4096]byte
