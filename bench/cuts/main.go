@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/minsize/minsize/internal/relink"
 )
@@ -26,6 +27,41 @@ func main() {
 		panic(err)
 	}
 	ctx := context.Background()
+	if len(os.Args) > 4 {
+		var v relink.Variant
+		ls, _ := rec.Linkers(ctx)
+		v.Linker = ls[0]
+		v.Options = []string{"strip-all", "relr", "icf-all", "unwind-tables-out", "no-eh-frame-hdr", "no-build-id"}
+		v.Add = []string{"-Wl,-Map=/tmp/relink-out/map"}
+		for _, n := range os.Args[4:] {
+			if c := relink.CutByName(n); c != nil {
+				v.Cuts = append(v.Cuts, c.Cut)
+			} else if c, err := relink.ParseCut(n); err == nil {
+				v.Cuts = append(v.Cuts, c)
+			} else {
+				panic(err)
+			}
+		}
+		t := time.Now()
+		sug, err := rec.Suggest(v.Cuts)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println("suggest", time.Since(t), sug.Reachable)
+		for i, f := range sug.Functions {
+			if i < 45 {
+				fmt.Println(f)
+			}
+		}
+		for i, f := range sug.Crates {
+			if i < 15 {
+				fmt.Println(f)
+			}
+		}
+		res, err := rec.Link(ctx, v, "/tmp/relink-out/one")
+		fmt.Println(res, err)
+		return
+	}
 	l, f := rec.Linkers(ctx)
 	fmt.Println(l, f)
 	for _, l := range l {

@@ -57,6 +57,12 @@ var panicEntries = []string{
 	"std::alloc::default_alloc_error_hook", "std::alloc::rust_oom",
 }
 
+// rawStderr writes std's own last words ("fatal runtime error: ..."); eprintln
+// and std::io::stderr() do not come here.
+var rawStderr = []string{
+	"<std::sys::stdio::unix::Stderr as std::io::Write>::write_fmt", "<std::sys::pal::unix::stdio::Stderr as std::io::Write>::write_fmt",
+}
+
 func sites(stub Stub, patterns ...string) []Site {
 	var list []Site
 	for _, p := range patterns {
@@ -85,15 +91,17 @@ var Catalogue = []CatalogueCut{
 		Cut: Cut{"stack-overflow-message", append(sites(StubDefaultSignal,
 			"std::sys::pal::unix::stack_overflow::imp::signal_handler", "std::sys::unix::stack_overflow::imp::signal_handler"),
 			append(sites(StubZero, "std::sys::pal::unix::stack_overflow::imp::make_handler", "std::sys::unix::stack_overflow::imp::make_handler"),
-				sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info")...)...)},
+				append(sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info"),
+					// The map of threads stays empty then, and nothing is ever taken out of it.
+					sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*")...)...)...)},
 		Summary: "the handler that names the thread whose stack overflowed",
 		Loses:   "the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT",
 		Risk:    RiskAsked, Crate: "std",
 	},
 	{
-		Cut:     Cut{"silent-panics", sites(StubTrap, panicEntries...)},
+		Cut:     Cut{"silent-panics", append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
-		Loses:   "panic messages and hooks: a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
+		Loses:   "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 }

@@ -123,18 +123,18 @@ const maxMatches = 1000
 
 // editCache keeps what every link of a recording would work out again.
 type editCache struct {
-	names  sync.Map // symbol -> its normal name
+	names  sync.Map // symbol -> names
 	inputs sync.Map // stored path -> []byte
 }
 
-// normal is normalName, remembered.
-func (c *editCache) normal(symbol string) string {
-	if name, ok := c.names.Load(symbol); ok {
-		return name.(string)
+// of is namesOf, remembered.
+func (c *editCache) of(symbol string) names {
+	if n, ok := c.names.Load(symbol); ok {
+		return n.(names)
 	}
-	name := normalName(symbol)
-	c.names.Store(symbol, name)
-	return name
+	n := namesOf(symbol)
+	c.names.Store(symbol, n)
+	return n
 }
 
 // read returns an input's bytes; they are never written to.
@@ -246,13 +246,13 @@ func newMatcher(cuts []Cut, names *editCache) *matcher {
 
 // match finds the first site that names the symbol.
 func (m *matcher) match(symbol string) (siteIndex, string, bool) {
-	name := m.names.normal(symbol)
-	if at, ok := m.exact[name]; ok {
-		return at, name, true
+	n := m.names.of(symbol)
+	if at, ok := m.exact[n.normal]; ok {
+		return at, n.normal, true
 	}
 	for _, g := range m.globs {
-		if matchPattern(g.pattern, name) {
-			return g.at, name, true
+		if matchPattern(g.pattern, n.normal) || matchPattern(g.pattern, n.full) {
+			return g.at, n.normal, true
 		}
 	}
 	return siteIndex{}, "", false

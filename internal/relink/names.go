@@ -14,13 +14,18 @@ import (
 	"github.com/ianlancetaylor/demangle"
 )
 
-// normalName turns a symbol into its normal name.
-func normalName(symbol string) string {
+// names are what one symbol is matched by.
+type names struct {
+	normal string
+	full   string // with its generic arguments, for patterns with a *
+}
+
+func namesOf(symbol string) names {
 	text, err := demangle.ToString(strings.TrimSuffix(symbol, ".llvm."+afterLLVM(symbol)), demangle.NoClones)
 	if err != nil {
-		return symbol
+		return names{symbol, symbol}
 	}
-	return withoutGenerics(text)
+	return names{withoutGenerics(text), text}
 }
 
 // afterLLVM is the number that LLVM puts behind names of promoted functions.

@@ -1,0 +1,143 @@
+package objedit
+
+// What refers to what inside an object: the exact reference graph that a
+// linker's --gc-sections walks, one node for each section.
+
+import "strings"
+
+// Reference is one edge: a place in a section needs a symbol or a section.
+type Reference struct {
+	From   int    // section
+	To     int    // section of this object, or 0 when Symbol says what
+	Symbol string // the name to resolve in other objects, for undefined, common and weak symbols
+	Value  uint64 // offset in To
+}
+
+// SectionInfo is a loaded section as a node of the graph.
+type SectionInfo struct {
+	Index int
+	Name  string
+	Size  uint64
+	Code  bool
+	Root  bool // a linker keeps it whatever refers to it
+	Bits  bool // takes bytes of the file (not .bss)
+}
+
+// LoadedSections lists the sections that become part of the program, frames
+// and LSDA aside: those belong to their functions.
+func (o *Object) LoadedSections() []SectionInfo {
+	var list []SectionInfo
+	for i, s := range o.sections {
+		if i == 0 || s.flags&shfAlloc == 0 || s.name == ".eh_frame" || s.shType == shtX86Unwind {
+			continue
+		}
+		list = append(list, SectionInfo{Index: i, Name: s.name, Size: s.size, Code: s.flags&shfExecinstr != 0, Root: isRoot(s), Bits: s.shType != shtNobits})
+	}
+	return list
+}
+
+// isRoot tells the sections that --gc-sections always keeps (gABI: array
+// sections; GNU: SHF_GNU_RETAIN, .init, .fini, .ctors, .dtors, .jcr, notes).
+func isRoot(s section) bool {
+	if s.flags&shfGNURetain != 0 || s.shType >= 14 && s.shType <= 16 || s.shType == 7 {
+		return true
+	}
+	for _, name := range []string{".init", ".fini", ".ctors", ".dtors", ".jcr"} {
+		if s.name == name || strings.HasPrefix(s.name, name+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// References lists every edge between loaded sections. A function's frame
+// entry counts as part of the function: its LSDA is referred to by it.
+func (o *Object) References() ([]Reference, error) {
+	var list []Reference
+	for i, s := range o.sections {
+		if o.relaOf[i] == 0 || s.flags&shfAlloc == 0 || s.name == ".eh_frame" {
+			continue
+		}
+		relocations, err := o.relocations(i)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range relocations {
+			list = append(list, o.reference(i, r))
+		}
+	}
+	if err := o.readFrames(); err != nil {
+		return nil, err
+	}
+	for place, frames := range o.frames.byPlace {
+		for _, f := range frames {
+			if f.lsda == 0 {
+				continue
+			}
+			relocations, err := o.relocations(f.section)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range relocations {
+				if r.offset == f.lsda {
+					list = append(list, o.reference(place.section, r))
+				}
+			}
+		}
+	}
+	return list, nil
+}
+
+func (o *Object) reference(from int, r relocation) Reference {
+	s := &o.symbols[r.symbol]
+	ref := Reference{From: from, To: max(s.index, 0), Value: s.value + uint64(r.addend)}
+	if s.bind != stbLocal && (s.index <= 0 || s.bind == stbWeak) {
+		ref.To, ref.Symbol = 0, s.name
+	}
+	return ref
+}
+
+// Definition is a symbol that other objects can refer to.
+type Definition struct {
+	Name    string
+	Section int
+	Weak    bool
+}
+
+// Definitions lists the global symbols that the object defines.
+func (o *Object) Definitions() []Definition {
+	var list []Definition
+	for i := range o.symbols {
+		s := &o.symbols[i]
+		if s.bind != stbLocal && s.index > 0 && s.name != "" {
+			list = append(list, Definition{s.name, s.index, s.bind == stbWeak})
+		}
+	}
+	return list
+}
+
+// Undefined lists the symbols that the object needs from elsewhere.
+func (o *Object) Undefined() []string {
+	var list []string
+	for i := range o.symbols {
+		if s := &o.symbols[i]; i > 0 && s.bind != stbLocal && s.index == 0 {
+			list = append(list, s.name)
+		}
+	}
+	return list
+}
+
+// SectionSymbols gives each section the name of the first sized symbol in it,
+// for reports on data.
+func (o *Object) SectionSymbols() map[int]string {
+	names := map[int]string{}
+	for i := range o.symbols {
+		s := &o.symbols[i]
+		if s.index > 0 && s.name != "" && (s.kind == sttFunc || s.kind == sttObject) {
+			if _, known := names[s.index]; !known {
+				names[s.index] = s.name
+			}
+		}
+	}
+	return names
+}
