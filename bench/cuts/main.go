@@ -31,7 +31,7 @@ func main() {
 		var v relink.Variant
 		ls, _ := rec.Linkers(ctx)
 		v.Linker = ls[0]
-		v.Options = []string{"strip-all", "relr", "icf-all", "unwind-tables-out", "no-eh-frame-hdr", "no-build-id"}
+		v.Options = []string{"strip-all", "relr", "icf-all", "unwind-tables-out", "no-eh-frame-hdr", "no-build-id", "hash-style-gnu", "optimize-strings"}
 		v.Add = []string{"-Wl,-Map=/tmp/relink-out/map"}
 		for _, n := range os.Args[4:] {
 			if c := relink.CutByName(n); c != nil {

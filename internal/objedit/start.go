@@ -1,37 +1,43 @@
 package objedit
 
-// An object with nothing but `_start`, in place of the C runtime's start
+// Objects made here from nothing: `_start` in place of the C runtime's start
 // files (Scrt1.o, crti.o, crtbeginS.o, crtendS.o, crtn.o: a kilobyte of
-// symbols, notes, frame entries and hooks in the program).
+// symbols, notes, frame entries and hooks in the program), and stubs for
+// functions that the program would import.
 //
-// It does what glibc's own does since 2.34: call __libc_start_main with main,
-// argc, argv, no init, no fini, the loader's finaliser and the end of the
-// stack. With no init given, glibc 2.34 and later run the program's init and
-// fini arrays themselves (csu/libc-start.c, call_init); older ones would not,
-// and the versioned symbol keeps the program from loading there.
+// `_start` does what glibc's own does since 2.34: call __libc_start_main with
+// main, argc, argv, no init, no fini, the loader's finaliser and the end of
+// the stack. With no init given, glibc 2.34 and later run the program's init
+// and fini arrays themselves (csu/libc-start.c, call_init); with an older one
+// they would never run, so the caller has to check which version was linked.
 
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
-type startCode struct {
-	code        []byte
-	relocations []startRelocation
-	number      uint16
+// definition is one function or datum of a new object, in its own section.
+type definition struct {
+	name        string
+	data        []byte
+	function    bool
+	hidden      bool
+	weak        bool
+	relocations []newRelocation
 }
 
-type startRelocation struct {
+type newRelocation struct {
 	offset uint64
 	kind   uint32
-	symbol uint32 // 1 main, 2 __libc_start_main
+	symbol string
 	addend int64
 }
 
-var starts = map[string]startCode{
+var starts = map[string]definition{
 	"x86_64": {
-		number: 62,
-		code: []byte{
+		name: "_start", function: true,
+		data: []byte{
 			0x31, 0xed, // xor ebp, ebp: the outermost frame (System V ABI x86-64, 3.4.1)
 			0x49, 0x89, 0xd1, // mov r9, rdx: the loader's finaliser
 			0x5e,             // pop rsi: argc
@@ -45,11 +51,11 @@ var starts = map[string]startCode{
 			0xff, 0x15, 0, 0, 0, 0, // call [rip + __libc_start_main@GOTPCREL]
 			0xf4, // hlt: never reached
 		},
-		relocations: []startRelocation{{23, 2, 1, -4}, {29, 41, 2, -4}}, // R_X86_64_PC32, R_X86_64_GOTPCRELX
+		relocations: []newRelocation{{23, 2, "main", -4}, {29, 41, "__libc_start_main", -4}}, // R_X86_64_PC32, R_X86_64_GOTPCRELX
 	},
 	"aarch64": {
-		number: 183,
-		code: words(
+		name: "_start", function: true,
+		data: words(
 			0xd280001d, // mov x29, #0
 			0xd280001e, // mov x30, #0
 			0xaa0003e5, // mov x5, x0: the loader's finaliser
@@ -64,43 +70,52 @@ var starts = map[string]startCode{
 			0xd4200020, // brk #1: never reached
 		),
 		// R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_CALL26
-		relocations: []startRelocation{{24, 275, 1, 0}, {28, 277, 1, 0}, {40, 283, 2, 0}},
+		relocations: []newRelocation{{24, 275, "main", 0}, {28, 277, "main", 0}, {40, 283, "__libc_start_main", 0}},
 	},
 }
 
-// StartObject makes the object for a machine by its name in LLVM's triples.
-func StartObject(machine string) ([]byte, error) {
-	start, ok := starts[machine]
+// StartObject makes the object with `_start` for a machine by its name in
+// LLVM's triples. It also holds __dso_handle, which crtbegin has otherwise
+// and whose address alone is used (to tell the program from its libraries).
+func StartObject(machineName string) ([]byte, error) {
+	start, ok := starts[machineName]
 	if !ok {
-		return nil, fmt.Errorf("no _start for the machine %s (known: x86_64, aarch64)", machine)
+		return nil, fmt.Errorf("no _start for the machine %s (known: x86_64, aarch64)", machineName)
 	}
-	le := binary.LittleEndian
-	const shstr = "\x00.text\x00.rela.text\x00.symtab\x00.strtab\x00.shstrtab\x00.note.GNU-stack\x00"
-	const str = "\x00main\x00__libc_start_main\x00_start\x00"
-	at := func(table, name string) uint32 {
-		for i := 1; i+len(name) < len(table); i++ {
-			if table[i:i+len(name)] == name && table[i+len(name)] == 0 && table[i-1] == 0 {
-				return uint32(i)
-			}
+	dso := definition{name: "__dso_handle", data: make([]byte, 8), hidden: true, weak: true}
+	return newObject(machineName, []definition{start, dso})
+}
+
+// StubObject makes an object that defines each name as its code, hidden, so
+// that no library that the program loads ever binds to it.
+func StubObject(machineName string, stubs map[string][]byte, order []string) ([]byte, error) {
+	var list []definition
+	for _, name := range order {
+		list = append(list, definition{name: name, data: stubs[name], function: true, hidden: true})
+	}
+	return newObject(machineName, list)
+}
+
+// StubCode is Object.Code for a machine by name.
+func StubCode(machineName string, kind Kind, name string) ([]byte, error) {
+	for i := range machines {
+		if machines[i].name == machineName {
+			return (&Object{machine: &machines[i]}).Code(kind, name)
 		}
-		panic("objedit: a name that the table has not: " + name)
 	}
-	var symbols, relas []byte
-	symbol := func(name uint32, info byte, section uint16, size uint64) {
-		symbols = le.AppendUint32(symbols, name)
-		symbols = append(symbols, info, 0)
-		symbols = le.AppendUint16(symbols, section)
-		symbols = le.AppendUint64(symbols, 0)
-		symbols = le.AppendUint64(symbols, size)
+	return nil, fmt.Errorf("no stubs for the machine %s", machineName)
+}
+
+// newObject writes an ELF relocatable object.
+func newObject(machineName string, list []definition) ([]byte, error) {
+	var number uint16
+	for _, m := range machines {
+		if m.name == machineName {
+			number = m.number
+		}
 	}
-	symbol(0, 0, 0, 0)
-	symbol(at(str, "main"), 0x10, 0, 0)
-	symbol(at(str, "__libc_start_main"), 0x10, 0, 0)
-	symbol(at(str, "_start"), 0x12, 1, uint64(len(start.code)))
-	for _, r := range start.relocations {
-		relas = le.AppendUint64(relas, r.offset)
-		relas = le.AppendUint64(relas, uint64(r.symbol)<<32|uint64(r.kind))
-		relas = le.AppendUint64(relas, uint64(r.addend))
+	if number == 0 {
+		return nil, fmt.Errorf("no objects for the machine %s", machineName)
 	}
 	type sec struct {
 		name           string
@@ -110,29 +125,93 @@ func StartObject(machine string) ([]byte, error) {
 		link, info     uint32
 		align, entsize uint64
 	}
-	list := []sec{
-		{},
-		{".text", shtProgbits, shfAlloc | shfExecinstr, start.code, 0, 0, 4, 0},
-		{".rela.text", shtRela, 0x40, relas, 3, 1, 8, relaEntry},
-		{".symtab", shtSymtab, 0, symbols, 4, 1, 8, symbolEntry},
-		{".strtab", 3, 0, []byte(str), 0, 0, 1, 0},
-		{".shstrtab", 3, 0, []byte(shstr), 0, 0, 1, 0},
-		{".note.GNU-stack", shtProgbits, 0, nil, 0, 0, 1, 0}, // the stack is not executable
+	le := binary.LittleEndian
+	table := func() (func(string) uint32, *strings.Builder) {
+		var b strings.Builder
+		b.WriteByte(0)
+		known := map[string]uint32{"": 0}
+		return func(name string) uint32 {
+			at, ok := known[name]
+			if !ok {
+				at = uint32(b.Len())
+				known[name] = at
+				b.WriteString(name + "\x00")
+			}
+			return at
+		}, &b
 	}
+	str, strings := table()
+	shstr, shstrings := table()
+	var symbols []byte
+	numbers := map[string]uint32{}
+	symbol := func(name string, info, other byte, section uint16, size int) {
+		numbers[name] = uint32(len(symbols) / symbolEntry)
+		symbols = le.AppendUint32(symbols, str(name))
+		symbols = append(symbols, info, other)
+		symbols = le.AppendUint16(symbols, section)
+		symbols = le.AppendUint64(symbols, 0)
+		symbols = le.AppendUint64(symbols, uint64(size))
+	}
+	symbol("", 0, 0, 0, 0)
+	sections := []sec{{}}
+	for _, d := range list {
+		s := sec{name: ".rodata." + d.name, shType: shtProgbits, flags: shfAlloc, body: d.data, align: 8}
+		info, other := byte(1<<4|sttObject), byte(0)
+		if d.function {
+			s.name, s.flags, s.align = ".text."+d.name, shfAlloc|shfExecinstr, 4
+			info = 1<<4 | sttFunc
+		}
+		if d.weak {
+			info = stbWeak<<4 | info&0xf
+		}
+		if d.hidden {
+			other = 2 // STV_HIDDEN
+		}
+		symbol(d.name, info, other, uint16(len(sections)), len(d.data))
+		sections = append(sections, s)
+	}
+	for i, d := range list {
+		var relas []byte
+		for _, r := range d.relocations {
+			if _, known := numbers[r.symbol]; !known {
+				symbol(r.symbol, 1<<4, 0, 0, 0)
+			}
+			relas = le.AppendUint64(relas, r.offset)
+			relas = le.AppendUint64(relas, uint64(numbers[r.symbol])<<32|uint64(r.kind))
+			relas = le.AppendUint64(relas, uint64(r.addend))
+		}
+		if relas != nil {
+			sections = append(sections, sec{name: ".rela" + sections[i+1].name, shType: shtRela, flags: 0x40, body: relas, info: uint32(i + 1), align: 8, entsize: relaEntry})
+		}
+	}
+	symtab := uint32(len(sections))
+	for i := range sections {
+		if sections[i].shType == shtRela {
+			sections[i].link = symtab
+		}
+	}
+	sections = append(sections,
+		sec{name: ".symtab", shType: shtSymtab, body: symbols, link: symtab + 1, info: 1, align: 8, entsize: symbolEntry},
+		sec{name: ".strtab", shType: 3, body: []byte(strings.String()), align: 1},
+		sec{name: ".note.GNU-stack", shType: shtProgbits, align: 1}, // the stack is not executable
+		sec{name: ".shstrtab", shType: 3, align: 1},
+	)
+	for _, s := range sections {
+		shstr(s.name)
+	}
+	sections[len(sections)-1].body = []byte(shstrings.String())
+
 	out := make([]byte, elfHeader64)
 	var headers []byte
-	for i, s := range list {
-		for len(out)%8 != 0 {
+	for i, s := range sections {
+		for i > 0 && len(out)%8 != 0 {
 			out = append(out, 0)
 		}
-		var name uint32
 		offset := uint64(len(out))
 		if i == 0 {
 			offset = 0
-		} else {
-			name = at(shstr, s.name)
 		}
-		headers = le.AppendUint32(headers, name)
+		headers = le.AppendUint32(headers, shstr(s.name))
 		headers = le.AppendUint32(headers, s.shType)
 		for _, v := range []uint64{s.flags, 0, offset, uint64(len(s.body))} {
 			headers = le.AppendUint64(headers, v)
@@ -148,12 +227,12 @@ func StartObject(machine string) ([]byte, error) {
 	}
 	copy(out, "\x7fELF\x02\x01\x01")
 	le.PutUint16(out[16:], etRel)
-	le.PutUint16(out[18:], start.number)
+	le.PutUint16(out[18:], number)
 	le.PutUint32(out[20:], 1)
 	le.PutUint64(out[0x28:], uint64(len(out)))
 	le.PutUint16(out[0x34:], elfHeader64)
 	le.PutUint16(out[0x3a:], sectionHdr)
-	le.PutUint16(out[0x3c:], uint16(len(list)))
-	le.PutUint16(out[0x3e:], 5)
+	le.PutUint16(out[0x3c:], uint16(len(sections)))
+	le.PutUint16(out[0x3e:], uint16(len(sections)-1))
 	return append(out, headers...), nil
 }

@@ -99,6 +99,12 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskAsked, Crate: "std",
 	},
 	{
+		Cut:     Cut{"unwinder", sites(StubTrap, "_Unwind_Resume")},
+		Summary: "the program's way back into the unwinder",
+		Loses:   "nothing that a program which aborts on panic still has; a C++ exception that meets a Rust frame ends in SIGILL",
+		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
+	},
+	{
 		Cut:     Cut{"silent-panics", append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
 		Loses:   "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",

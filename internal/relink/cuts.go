@@ -181,6 +181,7 @@ func (p *plan) cuts() error {
 			return err
 		}
 		for _, o := range file.Objects() {
+			m.sawImports(o)
 			if err := m.stub(o); err != nil {
 				return err
 			}
@@ -200,13 +201,44 @@ func (p *plan) cuts() error {
 			return err
 		}
 	}
-	outcomes, err := m.outcomes()
-	if err != nil {
+	if err := p.stubImports(m); err != nil {
 		return err
 	}
 	if p.outcomes == nil {
-		p.outcomes = outcomes
+		p.outcomes = m.outcomes()
 	}
+	return nil
+}
+
+// stubImports gives the link an object with the functions that a cut names
+// and that would come from a shared library: the program's own calls go to
+// the stub, and a library that nothing else needs is not loaded any more.
+func (p *plan) stubImports(m *matcher) error {
+	stubs := map[string][]byte{}
+	for name := range m.undefined {
+		at, ok := m.exact[name]
+		if !ok || m.defined[name] {
+			continue
+		}
+		code, err := objedit.StubCode(m.machine, objedit.Kind(m.cuts[at.cut].Sites[at.site].Stub), name)
+		if err != nil {
+			return err
+		}
+		stubs[name] = code
+		m.met(at, name, 0)
+	}
+	if len(stubs) == 0 {
+		return nil
+	}
+	object, err := objedit.StubObject(m.machine, stubs, slices.Sorted(maps.Keys(stubs)))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(p.scratch, "imports.o")
+	if err := os.WriteFile(file, object, 0o666); err != nil {
+		return err
+	}
+	p.before = append(p.before, file)
 	return nil
 }
 
@@ -219,6 +251,9 @@ type matcher struct {
 	found []map[string]int // by cut: normal name -> how often
 	bytes []uint64
 	count map[siteIndex]int
+
+	machine            string
+	undefined, defined map[string]bool // C names that exact patterns name
 }
 
 type siteIndex struct{ cut, site int }
@@ -229,7 +264,8 @@ type glob struct {
 }
 
 func newMatcher(cuts []Cut, names *editCache) *matcher {
-	m := &matcher{cuts: cuts, names: names, exact: map[string]siteIndex{}, count: map[siteIndex]int{}, bytes: make([]uint64, len(cuts))}
+	m := &matcher{cuts: cuts, names: names, exact: map[string]siteIndex{}, count: map[siteIndex]int{}, bytes: make([]uint64, len(cuts)),
+		undefined: map[string]bool{}, defined: map[string]bool{}}
 	for i, c := range cuts {
 		m.found = append(m.found, map[string]int{})
 		for j, s := range c.Sites {
@@ -299,12 +335,27 @@ func (m *matcher) tooMany(at siteIndex) error {
 	return fmt.Errorf("%w %s: pattern %q matches more than %d functions; name a narrower one", ErrCut, m.cuts[at.cut].Name, m.cuts[at.cut].Sites[at.site].Pattern, maxMatches)
 }
 
-func (m *matcher) outcomes() ([]CutOutcome, error) {
+// sawImports notes which of the wanted names the object imports or defines.
+func (m *matcher) sawImports(o *objedit.Object) {
+	m.machine = o.Machine()
+	for _, name := range o.Undefined() {
+		if _, wanted := m.exact[name]; wanted {
+			m.undefined[name] = true
+		}
+	}
+	for _, d := range o.Definitions() {
+		if _, wanted := m.exact[d.Name]; wanted {
+			m.defined[d.Name] = true
+		}
+	}
+}
+
+func (m *matcher) outcomes() []CutOutcome {
 	var list []CutOutcome
 	for i, c := range m.cuts {
 		list = append(list, CutOutcome{Cut: c, Functions: slices.Sorted(maps.Keys(m.found[i])), Bytes: m.bytes[i]})
 	}
-	return list, nil
+	return list
 }
 
 func (p *plan) codegen(context.Context) error { return nil }

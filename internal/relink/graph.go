@@ -396,4 +396,3 @@ func crateOf(name string) string {
 	}
 	return crate
 }
-

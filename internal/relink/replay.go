@@ -58,6 +58,11 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 		// lld --omagic exits with 0 and writes nothing.
 		return nil, &LinkError{Command: command, Message: message, Err: errors.New("the linker reported success and wrote no file")}
 	}
+	if p.ownStart {
+		if err := checkStart(p.out); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.Rename(p.out, out); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package relink
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -29,6 +30,20 @@ func (p *plan) writeStart() error {
 		return err
 	}
 	p.before = append(p.before, file)
+	return nil
+}
+
+// checkStart refuses a program whose C library would not run its init arrays:
+// glibc does it by itself since 2.34, which gave __libc_start_main a new
+// symbol version.
+func checkStart(program string) error {
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(data, []byte("\x00GLIBC_2.34\x00")) {
+		return fmt.Errorf("own _start: %w: the C library that was linked is not glibc 2.34 or later", ErrNotApplicable)
+	}
 	return nil
 }
 
