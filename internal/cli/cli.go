@@ -90,6 +90,7 @@ var groups = []*cobra.Group{
 }
 
 var verbs = []verb{
+	{groupShrink, newShrinkCommand},
 	{groupShrink, newNewCommand},
 	{groupOther, newVersionCommand},
 }

@@ -43,13 +43,16 @@ type Builder interface {
 
 // Build is a full build whose final link can be replayed.
 type Build struct {
-	Key     string        `json:"key"`     // Plan.BuildKey
-	Dir     string        `json:"-"`       // of the cache entry
-	Program string        `json:"program"` // as cargo leaves it, inside Dir
-	Size    int64         `json:"size"`    // bytes of Program
-	CPU     time.Duration `json:"cpu"`     // user and system time of cargo and its children
-	Wall    time.Duration `json:"wall"`
-	Cached  bool          `json:"-"` // found, not made
+	Key      string        `json:"key"`     // Plan.BuildKey
+	Dir      string        `json:"-"`       // of the cache entry
+	Program  string        `json:"program"` // as cargo leaves it, inside Dir
+	Size     int64         `json:"size"`    // bytes of Program
+	CPU      time.Duration `json:"cpu"`     // user and system time of cargo and its children
+	Wall     time.Duration `json:"wall"`
+	Linkers  []string      `json:"linkers"`             // kinds that link this very program: lld, mold, bfd
+	Replay   string        `json:"replay"`              // folder of the recorded link, "" where it cannot be replayed
+	NoReplay string        `json:"no_replay,omitempty"` // why not
+	Cached   bool          `json:"-"`                   // found, not made
 }
 
 // File is a finished program.
@@ -64,8 +67,9 @@ type File struct {
 // Verifier runs the checks.
 type Verifier interface {
 	// Baseline runs every check on the untouched program and keeps the
-	// outcomes. An error means that the baseline fails its own check.
-	Baseline(ctx context.Context, program string) error
+	// outcomes. An error means that the baseline fails its own check, as where
+	// two runs of it differ.
+	Baseline(ctx context.Context, program string) (Verdict, error)
 	// Verify runs every check on program and compares. An error is the
 	// machinery's (interrupted, no disk space), never the program's.
 	Verify(ctx context.Context, program string) (Verdict, error)
@@ -150,26 +154,37 @@ type LeftOut struct {
 	Result string `json:"result,omitempty"` // why it could not be measured
 }
 
+// GivenUp is what one technique of the winner costs.
+type GivenUp struct {
+	Name  string `json:"name"`
+	Risk  string `json:"risk"`
+	Loses string `json:"loses"`
+}
+
 // Result is the whole search.
 type Result struct {
-	Program   string    `json:"program"` // name of the binary
-	Package   string    `json:"package"`
-	Target    string    `json:"target"`
-	Level     string    `json:"level"`
-	Toolchain string    `json:"toolchain"` // of the baseline
-	Rungs     []Rung    `json:"rungs"`
-	Left      []LeftOut `json:"left_out"`
-	Best      int       `json:"best"` // index in Rungs
-	Builds    int       `json:"full_builds"`
-	Cached    int       `json:"builds_from_cache"`
-	Relinks   int       `json:"relinks"`
-	CPU       float64   `json:"cpu_seconds"`
-	Relink    float64   `json:"seconds_per_relink"`
-	Checks    []string  `json:"checks"`
-	CheckNote string    `json:"check_note,omitempty"`
-	Advice    []string  `json:"advice,omitempty"`
-	Output    string    `json:"output,omitempty"` // where the winner was written
-	Recipe    string    `json:"recipe,omitempty"` // where minsize.toml was written
+	Program   string `json:"program"` // name of the binary
+	Package   string `json:"package"`
+	Target    string `json:"target"`
+	Level     string `json:"level"`
+	Toolchain string `json:"toolchain"` // of the baseline
+	// Toolchains says in words which compiler did what, where that is not the
+	// project's own alone.
+	Toolchains []string  `json:"toolchain_notes,omitempty"`
+	Rungs      []Rung    `json:"rungs"`
+	GivenUp    []GivenUp `json:"given_up"`
+	Left       []LeftOut `json:"left_out"`
+	Best       int       `json:"best"` // index in Rungs
+	Builds     int       `json:"full_builds"`
+	Cached     int       `json:"builds_from_cache"`
+	Relinks    int       `json:"relinks"`
+	CPU        float64   `json:"cpu_seconds"`
+	Relink     float64   `json:"seconds_per_relink"`
+	Checks     []string  `json:"checks"`
+	CheckNote  string    `json:"check_note,omitempty"`
+	Advice     []string  `json:"advice,omitempty"`
+	Output     string    `json:"output,omitempty"` // where the winner was written
+	Recipe     string    `json:"recipe,omitempty"` // where minsize.toml was written
 
 	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
 	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share

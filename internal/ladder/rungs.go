@@ -3,6 +3,7 @@ package ladder
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/minsize/minsize/internal/technique"
 )
@@ -230,6 +231,11 @@ func (s *search) finalCheck(best *candidate) error {
 		if v.Status != Failed || best.rung == 0 {
 			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
 			s.result.BestFile, s.result.BestVerify, s.result.FinalSize = best.file.Path, v, best.file.Size
+			for _, t := range best.plan.Parts() {
+				if !strings.HasPrefix(t.Loses, "nothing") {
+					s.result.GivenUp = append(s.result.GivenUp, GivenUp{t.Name, t.Risk.String(), t.Loses})
+				}
+			}
 			return nil
 		}
 		r.Kept, r.Why = false, "passed once, and then not: "+v.Why

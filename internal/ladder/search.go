@@ -25,6 +25,12 @@ type Side struct {
 	Facts     technique.Facts
 }
 
+// with adds what only a build can tell: which linkers link this program.
+func (s Side) with(b *Build) Side {
+	s.Facts.Linkers = b.Linkers
+	return s
+}
+
 // Options of a search.
 type Options struct {
 	Base    Side  // the project's own toolchain
@@ -113,7 +119,8 @@ func (s *search) baseline() (*candidate, error) {
 	}
 	s.count(b)
 	s.base = b
-	if err := s.Verifier.Baseline(s.ctx, b.Program); err != nil {
+	verdict, err := s.Verifier.Baseline(s.ctx, b.Program)
+	if err != nil {
 		return nil, s.fatal(&BaselineError{"check", err})
 	}
 	stripped, err := s.Builder.Finish(s.ctx, b, plan)
@@ -121,17 +128,10 @@ func (s *search) baseline() (*candidate, error) {
 		return nil, s.fatal(&BaselineError{"build", fmt.Errorf("replaying the link of the baseline: %w", err)})
 	}
 	s.result.Baseline, s.result.BaseStrip = b.Size, stripped.Stripped
-	verdict, err := s.Verifier.Verify(s.ctx, b.Program)
-	if err != nil {
-		return nil, s.fatal(err)
-	}
 	s.add(Rung{Name: "release", Kind: "baseline", Size: b.Size, Stripped: stripped.Stripped,
 		CPU: b.CPU.Seconds(), Wall: b.Wall.Seconds(), Cached: b.Cached, Check: verdict, Kept: true,
 		Share: share(b.Size, stripped.Stripped), Plan: plan, File: b.Program})
-	if verdict.Status == Failed {
-		return nil, s.fatal(&BaselineError{"check", fmt.Errorf("a second run of the untouched program differs: %s", verdict.Why)})
-	}
-	c := &candidate{side: s.Base, plan: plan, build: b, file: &File{Path: b.Program, Size: b.Size, Stripped: stripped.Stripped}, rung: 0}
+	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Size: b.Size, Stripped: stripped.Stripped}, rung: 0}
 	for _, t := range s.Table {
 		if t.Rewrite != nil && t.Rewrite.StripSymbols {
 			if next, err := s.step(c, t); err != nil || next != nil {
@@ -184,15 +184,15 @@ func (s *search) fullBuilds(start *candidate) ([]*candidate, error) {
 func (s *search) corner(on *candidate, side Side, stage technique.Stage, plan technique.Plan) (*candidate, error) {
 	var list []*technique.Technique
 	plan = plan.On(side.Toolchain)
-	for _, t := range s.Table {
-		if t.Set == nil || t.Stage != stage {
-			continue
-		}
-		if ok, _ := s.Policy.Allows(t); !ok {
-			continue
-		}
-		if t.Missing(side.Facts, plan.With(list...)) == "" {
-			list = append(list, t)
+	for _, asked := range []bool{false, true} { // what was asked for by name comes last: it may replace others
+		for _, t := range s.Table {
+			byName := t.Stage == technique.StageNone && slices.Contains(s.Policy.With, t.Name)
+			if t.Set == nil || asked != byName || !byName && t.Stage != stage {
+				continue
+			}
+			if ok, _ := s.Policy.Allows(t); ok && t.Missing(side.Facts, plan.With(list...)) == "" {
+				list = append(list, t)
+			}
 		}
 	}
 	for len(list) > 0 {
@@ -388,7 +388,7 @@ func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added [
 		r.Why = fmt.Sprintf("%s than %s", larger(r.Change), s.result.Rungs[on.rung].Name)
 	}
 	s.add(r)
-	c = &candidate{side: side, plan: plan, build: b, file: file, rung: len(s.result.Rungs) - 1}
+	c = &candidate{side: side.with(b), plan: plan, build: b, file: file, rung: len(s.result.Rungs) - 1}
 	return c, false, nil
 }
 

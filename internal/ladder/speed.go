@@ -140,7 +140,7 @@ func (s *search) fastest() (*candidate, error) {
 		if build == nil {
 			build = s.base
 		}
-		c := &candidate{side: s.sideOf(r.Plan), plan: r.Plan, build: build, rung: i,
+		c := &candidate{side: s.sideOf(r.Plan).with(build), plan: r.Plan, build: build, rung: i,
 			file: &File{Path: r.File, Size: r.Size, Stripped: r.Stripped}}
 		if build == s.base {
 			return c, nil

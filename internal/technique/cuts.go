@@ -1,5 +1,62 @@
 package technique
 
-// CutTable is the catalogue of cuts as techniques: one entry each, in relink's
-// order.
-func CutTable() []*Technique { return nil }
+import (
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/relink"
+)
+
+// cutTable is the catalogue of cuts as techniques, in relink's order. What a
+// cut does and loses is told by relink's own table.
+var cutTable = func() []*Technique {
+	var list []*Technique
+	for _, c := range relink.Catalogue {
+		t := &Technique{Name: c.Name, Summary: "cut: " + c.Summary, Loses: c.Loses, Link: &Link{Cuts: []string{c.Name}}}
+		switch c.Risk {
+		case relink.RiskDebuggability:
+			t.Risk, t.Level = Debuggability, Safe
+		case relink.RiskBehaviour:
+			t.Risk, t.Level = Behaviour, Max
+		default:
+			t.Risk, t.Level = Behaviour, Asked
+		}
+		t.Needs = []Need{NeedUnixELF}
+		for _, n := range c.Needs {
+			t.Needs = append(t.Needs, cutNeeds[n])
+		}
+		list = append(list, t)
+	}
+	return list
+}()
+
+// cutNeeds are relink's conditions as ours.
+var cutNeeds = map[relink.Need]Need{
+	relink.NeedAbort:    NeedPanicAbort,
+	relink.NeedStripped: NeedStripped,
+}
+
+// CutTable is the catalogue of cuts as techniques.
+func CutTable() []*Technique { return cutTable }
+
+// UserCut is a cut that the user typed, PATTERN[=stub], as a technique: asked
+// for by name, kept where the checks pass. confirm says that the stub is only
+// right for functions that return nothing, which somebody has to know.
+func UserCut(text string) (t *Technique, confirm bool, err error) {
+	cut, err := relink.ParseCut(text)
+	if err != nil {
+		return nil, false, err
+	}
+	var stubs []string
+	for _, s := range cut.Sites {
+		if !slices.Contains(stubs, string(s.Stub)) {
+			stubs = append(stubs, string(s.Stub))
+		}
+	}
+	return &Technique{
+		Name: "cut:" + text, Summary: "cut: functions of this name are replaced by a stub (" + strings.Join(stubs, ", ") + ")",
+		Loses: "what these functions do, and all that only they used",
+		Risk:  Behaviour, Level: Asked, Needs: []Need{NeedUnixELF},
+		Link: &Link{Cuts: []string{text}},
+	}, cut.NeedsConfirmation(), nil
+}

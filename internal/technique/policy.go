@@ -48,10 +48,10 @@ func (p Policy) Allows(t *Technique) (bool, string) {
 }
 
 // Check refuses names that the table does not have.
-func (p Policy) Check() error {
+func (p Policy) Check(table []*Technique) error {
 	for _, list := range [][]string{p.With, p.Without} {
 		for _, name := range list {
-			if Find(name) == nil {
+			if !slices.ContainsFunc(table, func(t *Technique) bool { return t.Name == name }) {
 				return fmt.Errorf("unknown technique %q", name)
 			}
 		}

@@ -13,9 +13,11 @@ func Table() []*Technique { return table }
 
 // Find returns the technique of that name, or nil.
 func Find(name string) *Technique {
-	for _, t := range table {
-		if t.Name == name {
-			return t
+	for _, list := range [][]*Technique{table, cutTable} {
+		for _, t := range list {
+			if t.Name == name {
+				return t
+			}
 		}
 	}
 	return nil

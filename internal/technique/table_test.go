@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write docs/techniques.md anew")
 // TestTableIsComplete tells the author of the next technique what is missing.
 func TestTableIsComplete(t *testing.T) {
 	seen := map[string]bool{}
-	for _, x := range Table() {
+	for _, x := range append(slices.Clone(Table()), CutTable()...) {
 		if x.Name == "" {
 			t.Errorf("a technique without a name: %q", x.Summary)
 			continue
@@ -74,6 +74,17 @@ func TestEveryLinkOptionIsATechnique(t *testing.T) {
 		x := Find(o.Name)
 		if x == nil || x.Link == nil || !slices.Contains(x.Link.Options, o.Name) {
 			t.Errorf("relink's option %s has no entry in linkTable", o.Name)
+		}
+	}
+}
+
+// TestCutNeedsAreKnown: a new condition of relink's cuts needs a line here.
+func TestCutNeedsAreKnown(t *testing.T) {
+	for _, c := range relink.Catalogue {
+		for _, n := range c.Needs {
+			if _, ok := cutNeeds[n]; !ok {
+				t.Errorf("%s needs %q, which cutNeeds does not have", c.Name, n)
+			}
 		}
 	}
 }

@@ -151,21 +151,13 @@ type Setting struct {
 	Features          []string         `json:"features,omitempty"`
 }
 
-// Cut replaces functions by a stub while the link is replayed. Name is of the
-// catalogue of cuts, or Pattern is the user's own.
-type Cut struct {
-	Name    string `json:"name,omitempty"`
-	Pattern string `json:"pattern,omitempty"`
-	Stub    string `json:"stub,omitempty"` // trap, report or return, with Pattern
-}
-
 // Link is a change to the recorded final link. Options are names in
 // relink.Options.
 type Link struct {
 	Linker   string   `json:"linker,omitempty"` // lld, mold or bfd; "" as recorded
 	Options  []string `json:"options,omitempty"`
-	Add      []string `json:"add,omitempty"` // arguments to the linker driver that no option names
-	Cuts     []Cut    `json:"cuts,omitempty"`
+	Add      []string `json:"add,omitempty"`      // arguments to the linker driver that no option names
+	Cuts     []string `json:"cuts,omitempty"`     // of the catalogue, or as typed: PATTERN=stub
 	Pipeline string   `json:"pipeline,omitempty"` // of the codegen replay; "" for none
 }
 
@@ -254,4 +246,9 @@ func (a *Setting) Key(key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Zero says that the link is left as recorded.
+func (a *Link) Zero() bool {
+	return a.Linker == "" && len(a.Options) == 0 && len(a.Add) == 0 && len(a.Cuts) == 0 && a.Pipeline == ""
 }

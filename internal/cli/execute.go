@@ -1,0 +1,443 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// executor turns a plan into a finished file: one full build through the
+// recorder (or a cached one), a replay of its final link with the plan's
+// changes, then the rewrites of the finished file. `shrink` searches with it,
+// `build` uses it once; so both give the same bytes.
+//
+// Where things lie, all below the project's target/minsize:
+//
+//	build/    cargo's target dir; variants coexist in it
+//	links/    recorded links
+//	cache/    full builds by inputs and settings, see ladder.Cache
+//	tmp-*/    finished files of one run; gone when it ends
+type executor struct {
+	project    *cargo.Project
+	toolchains map[string]*cargo.Toolchain // by ID
+	self       string                      // our own program, which cargo calls to link
+	cache      ladder.Cache
+	links      string
+	scratch    string
+	bootstrap  bool // RUSTC_BOOTSTRAP=1 was allowed
+	log        io.Writer
+	progress   func(cargo.Progress)
+	saveTemps  bool // builds with fat LTO keep their bitcode, for codegen replay
+
+	works map[string][]relink.Linker // linkers that link a recording, by its folder
+}
+
+// newExecutor prepares the folders and finds what the builds depend on. The
+// caller holds the project's lock and calls close.
+func newExecutor(ctx context.Context, p *cargo.Project, toolchains []*cargo.Toolchain) (*executor, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	x := &executor{project: p, toolchains: map[string]*cargo.Toolchain{}, self: self, works: map[string][]relink.Linker{}}
+	for _, t := range toolchains {
+		if x.toolchains[t.ID()] == nil {
+			x.toolchains[t.ID()] = t
+		}
+	}
+	dir := p.OutputDir()
+	// What is marked as a cache is left out of backups and of SourcesHash.
+	marker := filepath.Join(dir, "CACHEDIR.TAG")
+	if _, err := os.Stat(marker); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(marker, []byte("Signature: 8a477f597d28d172789f06886806bc55\n"), 0o666); err != nil {
+			return nil, err
+		}
+	}
+	inputs, err := inputsDigest(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	x.cache = ladder.Cache{Dir: filepath.Join(dir, "cache"), Inputs: inputs}
+	x.links = filepath.Join(dir, "links")
+	for _, folder := range []string{x.cache.Dir, x.links} {
+		if err := os.MkdirAll(folder, 0o777); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.prune(); err != nil {
+		return nil, err
+	}
+	stale, _ := filepath.Glob(filepath.Join(dir, "tmp-*"))
+	for _, folder := range stale { // of a run that was killed; we hold the lock
+		os.RemoveAll(folder)
+	}
+	if x.scratch, err = os.MkdirTemp(dir, "tmp-"); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+func (x *executor) close() { os.RemoveAll(x.scratch) }
+
+// prune drops cached builds of old inputs and the recorded links that nothing
+// refers to any more.
+func (x *executor) prune() error {
+	used, err := x.cache.Prune()
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(x.links)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if path := filepath.Join(x.links, e.Name()); !slices.Contains(used, path) {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inputsDigest is a digest of all that a build depends on beside the plan.
+func inputsDigest(ctx context.Context, p *cargo.Project) (string, error) {
+	sources, err := p.SourcesHash(ctx)
+	if err != nil {
+		return "", err
+	}
+	lock, err := p.LockfileHash()
+	if err != nil {
+		return "", err
+	}
+	o := p.Options
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%s %s %v\n%q %v %v %q %q %q\n", sources, lock, p.Package.ID, p.Target.Name, p.Target.IsExample(),
+		o.Features, o.AllFeatures, o.NoDefaultFeatures, o.Profile, o.Config, o.Unstable)
+	fmt.Fprintf(h, "%s %v %q\n", p.Triple, p.Rustflags.Flags, p.Linker.Value)
+	for _, key := range slices.Sorted(mapKeys(p.Profile.Settings)) {
+		fmt.Fprintf(h, "%s=%s\n", key, p.Profile.Settings[key])
+	}
+	environ := os.Environ()
+	slices.Sort(environ)
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if buildVariable(name) {
+			fmt.Fprintf(h, "%q\n", kv)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+}
+
+// buildVariable says whether an environment variable changes what cargo, rustc
+// or the C compilers of build scripts do.
+func buildVariable(name string) bool {
+	for _, prefix := range []string{"CARGO_PROFILE_", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_ENCODED_", "RUSTFLAGS", "RUSTC", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "AR", "PKG_CONFIG"} {
+		if name == prefix || strings.HasPrefix(name, prefix) && (strings.HasSuffix(prefix, "_") || strings.HasPrefix(name, prefix+"_")) {
+			return name != "CARGO_TARGET_DIR" && name != "CARGO_BUILD_JOBS"
+		}
+	}
+	return false
+}
+
+func mapKeys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// replayable says whether the program's link can be recorded and replayed.
+func (x *executor) replayable() bool {
+	return !strings.Contains(x.project.Triple, "windows") && !strings.Contains(x.project.Triple, "apple") && !strings.Contains(x.project.Triple, "wasm")
+}
+
+// request is plan p for cargo.
+func (x *executor) request(p technique.Plan) (cargo.Request, error) {
+	t := x.toolchains[p.Toolchain]
+	if t == nil {
+		return cargo.Request{}, fmt.Errorf("the toolchain %q is not here", p.Toolchain)
+	}
+	r := cargo.Request{Toolchain: t, Rustflags: p.Setting.Rustflags, Target: targetOf(x.project.Triple, p.Setting.Target), Unstable: p.Setting.Unstable,
+		Progress: x.progress, Log: x.log}
+	for _, kv := range p.Setting.Profile {
+		v, err := profileValue(kv)
+		if err != nil {
+			return r, err
+		}
+		r.Profile = append(r.Profile, v)
+	}
+	for _, pkg := range p.Setting.Packages {
+		for _, kv := range pkg.Profile {
+			v, err := profileValue(kv)
+			if err != nil {
+				return r, err
+			}
+			v.Key = fmt.Sprintf("package.%q.%s", pkg.Package, v.Key)
+			r.Profile = append(r.Profile, v)
+		}
+	}
+	if len(p.Setting.BuildStd) > 0 {
+		r.BuildStd, r.BuildStdFeatures = p.Setting.BuildStd, slices.Clone(p.Setting.StdFeatures)
+		if r.BuildStdFeatures == nil {
+			r.BuildStdFeatures = []string{}
+		}
+	}
+	needsUnstable := len(r.BuildStd) > 0 || len(r.Unstable) > 0 ||
+		slices.ContainsFunc(r.Rustflags, func(f string) bool { return strings.HasPrefix(f, "-Z") })
+	r.Bootstrap = needsUnstable && !t.Unstable()
+	if r.Bootstrap && !x.bootstrap {
+		return r, fmt.Errorf("%s takes no -Z flags without --bootstrap", t.Title())
+	}
+	if x.saveTemps && x.hasFatLTO(p) {
+		r.Rustflags = append(slices.Clone(r.Rustflags), "-Csave-temps")
+	}
+	return r, nil
+}
+
+// targetOf is the triple that a plan builds for: "musl" stands for the musl
+// twin of the project's own.
+func targetOf(triple, asked string) string {
+	if asked == "musl" {
+		return strings.Replace(triple, "-gnu", "-musl", 1)
+	}
+	if asked != "" {
+		return asked
+	}
+	return triple
+}
+
+func (x *executor) hasFatLTO(p technique.Plan) bool {
+	v, ok := p.Setting.Key("lto")
+	return ok && (v == `"fat"` || v == "true")
+}
+
+// profileValue turns a TOML literal into the value that cargo's package takes.
+func profileValue(kv technique.KeyValue) (cargo.KeyValue, error) {
+	if text, ok := strings.CutPrefix(kv.Value, `"`); ok {
+		return cargo.KeyValue{Key: kv.Key, Value: strings.TrimSuffix(text, `"`)}, nil
+	}
+	switch kv.Value {
+	case "true", "false":
+		return cargo.KeyValue{Key: kv.Key, Value: kv.Value == "true"}, nil
+	}
+	var n int
+	if _, err := fmt.Sscanf(kv.Value, "%d", &n); err != nil {
+		return cargo.KeyValue{}, fmt.Errorf("profile setting %s = %s: neither a string, a bool nor a number", kv.Key, kv.Value)
+	}
+	return cargo.KeyValue{Key: kv.Key, Value: n}, nil
+}
+
+// Build implements ladder.Builder.
+func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, error) {
+	key := p.BuildKey()
+	if b := x.cache.Find(key); b != nil {
+		return b, nil
+	}
+	request, err := x.request(p)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := x.cache.Entry(key)
+	if err != nil {
+		return nil, err
+	}
+	if x.replayable() {
+		driver, _ := x.project.Linker.Value.(string)
+		rec := relink.Recorder{Dir: x.links, Bin: x.project.Target.Name, Package: x.project.Package.Name, Linker: driver}
+		request.Linker, request.Env = x.self, rec.Env()
+	}
+	result, err := cargo.Build(ctx, x.project, request)
+	if err != nil {
+		return nil, err
+	}
+	b := &ladder.Build{Key: key, Dir: dir, CPU: result.CPU, Wall: result.Wall}
+	if x.replayable() {
+		if err := x.findRecording(ctx, request, &result, b); err != nil {
+			return nil, err
+		}
+	} else {
+		b.NoReplay = "links for " + x.project.Triple + " are not replayed"
+	}
+	b.Program = filepath.Join(dir, filepath.Base(result.Executable))
+	if err := copyProgram(result.Executable, b.Program); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(b.Program)
+	if err != nil {
+		return nil, err
+	}
+	b.Size = info.Size()
+	return b, x.cache.Store(b)
+}
+
+// findRecording finds the recorded link of the built program. Where cargo
+// found the program fresh from a run whose recording is gone, the program is
+// removed and linked again.
+func (x *executor) findRecording(ctx context.Context, request cargo.Request, result *cargo.Result, b *ladder.Build) error {
+	recording, err := relink.Find(x.links, result.Executable)
+	if errors.Is(err, relink.ErrNoRecording) && result.Compiled == 0 {
+		if err := removeLinked(result.Executable); err != nil {
+			return err
+		}
+		again, buildErr := cargo.Build(ctx, x.project, request)
+		if buildErr != nil {
+			return buildErr
+		}
+		b.CPU, b.Wall = b.CPU+again.CPU, b.Wall+again.Wall
+		*result = again
+		recording, err = relink.Find(x.links, result.Executable)
+	}
+	if errors.Is(err, relink.ErrNoRecording) {
+		b.NoReplay = "the link was changed afterwards or done by another linker"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.Replay = recording.Dir
+	for _, l := range x.linkers(ctx, recording) {
+		if !slices.Contains(b.Linkers, string(l.Kind)) {
+			b.Linkers = append(b.Linkers, string(l.Kind))
+		}
+	}
+	return ctx.Err()
+}
+
+// linkers are those that link this recording, probed once a run.
+func (x *executor) linkers(ctx context.Context, r *relink.Recording) []relink.Linker {
+	works, known := x.works[r.Dir]
+	if !known {
+		works, _ = r.Linkers(ctx)
+		x.works[r.Dir] = works
+	}
+	return works
+}
+
+// removeLinked removes a program and the file in deps/ that cargo hard linked
+// it from, so that the next build links it again.
+func removeLinked(program string) error {
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(program), "deps", "*"))
+	for _, file := range files {
+		if other, err := os.Stat(file); err == nil && os.SameFile(info, other) {
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(program)
+}
+
+// Finish implements ladder.Builder.
+func (x *executor) Finish(ctx context.Context, b *ladder.Build, p technique.Plan) (*ladder.File, error) {
+	began := time.Now()
+	dir := filepath.Join(x.scratch, p.Key())
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	file := &ladder.File{Path: filepath.Join(dir, filepath.Base(b.Program))}
+	linked := b.Program
+	if !p.Link.Zero() {
+		linked = filepath.Join(dir, "linked", filepath.Base(b.Program))
+		if err := os.MkdirAll(filepath.Dir(linked), 0o777); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(filepath.Dir(linked))
+		notes, err := x.replay(ctx, b, p, linked)
+		if err != nil {
+			return nil, err
+		}
+		file.Notes = notes
+	}
+	if err := x.rewrite(ctx, linked, p.Rewrite, file); err != nil {
+		return nil, err
+	}
+	file.Wall = time.Since(began)
+	return file, nil
+}
+
+// replay links b again as p says.
+func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan, out string) (notes []string, err error) {
+	if b.Replay == "" {
+		return nil, errors.New(b.NoReplay)
+	}
+	recording, err := relink.Open(b.Replay)
+	if err != nil {
+		return nil, err
+	}
+	v := relink.Variant{Options: p.Link.Options, Add: p.Link.Add}
+	if p.Link.Linker != "" {
+		works := x.linkers(ctx, recording)
+		i := slices.IndexFunc(works, func(l relink.Linker) bool { return string(l.Kind) == p.Link.Linker })
+		if i < 0 {
+			return nil, fmt.Errorf("no %s here that links this program", p.Link.Linker)
+		}
+		v.Linker = works[i]
+	}
+	for _, text := range p.Link.Cuts {
+		cut, err := findCut(text)
+		if err != nil {
+			return nil, err
+		}
+		v.Cuts = append(v.Cuts, cut)
+	}
+	result, err := recording.Link(ctx, v, out)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range result.Cuts {
+		if len(c.Functions) == 0 {
+			notes = append(notes, fmt.Sprintf("the cut %s matches no function here", c.Cut.Name))
+		}
+	}
+	return notes, nil
+}
+
+// findCut gives a cut of the catalogue, or the one that was typed.
+func findCut(text string) (relink.Cut, error) {
+	if c := relink.CutByName(text); c != nil {
+		return c.Cut, nil
+	}
+	return relink.ParseCut(text)
+}
+
+// copyProgram copies a program to a new file that can be run.
+func copyProgram(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	os.Remove(to)
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o777)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		os.Remove(to)
+		return err
+	}
+	return out.Close()
+}

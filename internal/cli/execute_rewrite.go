@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/strip"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// rewrite does the plan's rewrites of the finished file and writes it to
+// file.Path, with its sizes. The stripped size, by which variants are ranked,
+// is found also where symbols are kept.
+func (x *executor) rewrite(ctx context.Context, linked string, r technique.Rewrite, file *ladder.File) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(linked)
+	if err != nil {
+		return err
+	}
+	stripped, _, err := strip.Rewrite(data, strip.Options{Level: strip.All})
+	if err != nil {
+		return fmt.Errorf("stripping: %w", err)
+	}
+	file.Stripped = int64(len(stripped))
+	level := strip.Level(0)
+	switch {
+	case r.Layout:
+		level = strip.Max
+	case r.SectionHeaders:
+		level = strip.Sections
+	case r.StripSymbols:
+		data = stripped
+	}
+	if level != 0 {
+		if data, _, err = strip.Rewrite(data, strip.Options{Level: level}); err != nil {
+			return fmt.Errorf("rewriting: %w", err)
+		}
+		file.Stripped = int64(len(data))
+	}
+	file.Size = int64(len(data))
+	os.Remove(file.Path)
+	return os.WriteFile(file.Path, data, 0o777)
+}

@@ -1,0 +1,433 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/technique"
+	"github.com/minsize/minsize/internal/verify"
+)
+
+// shrinkFlags is what was typed behind `minsize shrink`.
+type shrinkFlags struct {
+	cargo cargoFlags
+
+	level     string
+	with      []string
+	without   []string
+	debug     bool
+	deploy    bool
+	behaviour bool
+	security  bool
+	glibc     string
+	bootstrap bool
+
+	checks       []string
+	checkIgnore  []string
+	checkTimeout time.Duration
+	bench        string
+	maxSlowdown  string
+
+	cuts        []string
+	yes         bool
+	pack        bool
+	noRecipe    bool
+	needSmaller bool
+
+	format string
+	output string
+	exact  bool
+}
+
+func newShrinkCommand(e *env) *cobra.Command {
+	f := &shrinkFlags{}
+	cmd := &cobra.Command{
+		Use:   "shrink [flags] [cargo's flags]",
+		Short: "find the smallest verified program of a cargo project",
+		Long: `shrink builds the project's program as it is, tries what makes it smaller, runs
+your checks on every result, and leaves the smallest one that passes in
+target/minsize. None of the project's files is changed; minsize.toml is written
+beside the workspace's Cargo.toml, so that "minsize build" can do it again.
+
+What may be lost is decided by --level:
+  safe     nothing but size, speed and debuggability (the default)
+  abort    a panic ends the program: no catch_unwind, no destructors after it
+  nightly  what needs an unstable compiler and std from source: panics are silent
+  max      also {:?} prints nothing, own start code
+Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
+		Example: `  minsize shrink
+  minsize shrink --level abort --check '{} --selftest' --check '! {} no-such-file'
+  minsize shrink --level abort --glibc 2.36 --bench '{} big.log' --max-slowdown 5%
+  minsize shrink -p server --bin serverd --format html -o ladder.html`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("minsize shrink --bin NAME, or cd to the project", "unexpected argument %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return e.shrink(cmd.Context(), cmd, f) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.level, "level", "safe", "how much may be lost: "+strings.Join(technique.LevelNames(), ", "))
+	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same on every result, {} is the program; repeatable")
+	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "`regexp` of output that may differ, such as times; repeatable")
+	flags.DurationVar(&f.checkTimeout, "check-timeout", time.Minute, "how long one check may run on the release build")
+	flags.StringVar(&f.bench, "bench", "", "`command` whose speed is measured, {} is the program")
+	flags.StringVar(&f.maxSlowdown, "max-slowdown", "", "with --bench: how much slower the result may be, such as 5%")
+	flags.StringSliceVar(&f.with, "with", nil, "techniques by `name`, beyond the level (docs/techniques.md lists them)")
+	flags.StringSliceVar(&f.without, "without", nil, "techniques by `name` that are left out")
+	flags.BoolVar(&f.debug, "allow-debuggability", true, "debuggers and backtraces may see less")
+	flags.BoolVar(&f.deploy, "allow-deployment", false, "the program may need a newer system (RELR: glibc 2.36)")
+	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
+	flags.BoolVar(&f.security, "allow-security", false, "mitigations against attacks may be given up (no-pie, norelro, ...)")
+	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the program must run on, such as 2.31")
+	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
+	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return are right: the functions return nothing")
+	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
+	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
+	flags.BoolVar(&f.needSmaller, "fail-if-not-smaller", false, "exit with status 5 where nothing smaller was found")
+	flags.StringVar(&f.format, "format", "text", "format of the report: "+strings.Join(report.Names(), ", "))
+	flags.StringVarP(&f.output, "output", "o", "", "write the report to a `file`")
+	flags.BoolVar(&f.exact, "bytes", false, "sizes in bytes")
+	f.cargo.register(flags)
+	return cmd
+}
+
+// shrinkPlan is the flags resolved, without touching the machine.
+type shrinkPlan struct {
+	policy  technique.Policy
+	checks  []verify.Check
+	ignore  []*regexp.Regexp
+	maxSlow float64
+	table   []*technique.Technique
+}
+
+// resolve refuses bad combinations, each with a hint.
+func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
+	p := &shrinkPlan{policy: technique.Policy{With: f.with, Without: f.without, Allow: map[technique.Risk]bool{}}}
+	var err error
+	if p.policy.Level, err = technique.ParseLevel(f.level); err != nil {
+		return nil, usageError("--level "+strings.Join(technique.LevelNames(), ", --level "), "%v", err)
+	}
+	for _, class := range []struct {
+		flag  string
+		risk  technique.Risk
+		value bool
+	}{
+		{"allow-debuggability", technique.Debuggability, f.debug},
+		{"allow-deployment", technique.Deployment, f.deploy},
+		{"allow-behaviour", technique.Behaviour, f.behaviour},
+		{"allow-security", technique.Security, f.security},
+	} {
+		if changed(class.flag) {
+			p.policy.Allow[class.risk] = class.value
+		}
+	}
+	if f.glibc != "" {
+		if _, err := fmt.Sscanf(f.glibc, "%d.%d", &p.policy.Glibc[0], &p.policy.Glibc[1]); err != nil {
+			return nil, usageError("--glibc 2.31", "--glibc %q is no version", f.glibc)
+		}
+	}
+	if f.pack {
+		p.policy.With = append(slices.Clone(p.policy.With), "pack")
+	}
+	p.table = append(slices.Clone(technique.Table()), technique.CutTable()...)
+	for _, text := range f.cuts {
+		t, confirm, err := technique.UserCut(text)
+		if err != nil {
+			return nil, usageError("--cut 'crate::module::function=trap'", "%v", err)
+		}
+		if confirm && !f.yes {
+			return nil, usageError(fmt.Sprintf("--cut '%s' --yes, when it is certain that the function returns nothing; or =trap, which fits every function", text),
+				"--cut %q: a stub that returns is only right for functions that return nothing", text)
+		}
+		p.table = append(p.table, t)
+		p.policy.With = append(slices.Clone(p.policy.With), t.Name)
+	}
+	if err := p.policy.Check(p.table); err != nil {
+		return nil, usageError("the names are in docs/techniques.md and in the report of `minsize shrink`", "%v", err)
+	}
+	for _, c := range f.checks {
+		p.checks = append(p.checks, verify.Check{Command: c})
+	}
+	for _, text := range f.checkIgnore {
+		re, err := regexp.Compile(text)
+		if err != nil {
+			return nil, usageError("--check-ignore 'took [0-9.]+ ms'", "--check-ignore: %v", err)
+		}
+		p.ignore = append(p.ignore, re)
+	}
+	if f.maxSlowdown != "" && f.bench == "" {
+		return nil, usageError("--bench '{} INPUT' --max-slowdown "+f.maxSlowdown, "--max-slowdown needs --bench, a command to measure")
+	}
+	p.maxSlow = 1e9 // --bench alone only measures
+	if f.maxSlowdown != "" {
+		text := strings.TrimSuffix(f.maxSlowdown, "%")
+		if p.maxSlow, err = strconv.ParseFloat(strings.TrimSpace(text), 64); err != nil || p.maxSlow < 0 {
+			return nil, usageError("--max-slowdown 5%", "--max-slowdown %q is no percentage", f.maxSlowdown)
+		}
+		p.maxSlow /= 100
+	}
+	if f.bench != "" && !strings.Contains(f.bench, "{}") {
+		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
+	}
+	if !slices.Contains(report.Names(), f.format) {
+		return nil, usageError("--format "+strings.Join(report.Names(), ", --format "), "unknown format %q", f.format)
+	}
+	return p, nil
+}
+
+// shrink is the main job: read the project, find the toolchains, search, keep
+// the winner, report.
+func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) error {
+	plan, err := f.resolve(cmd.Flags().Changed)
+	if err != nil {
+		return err
+	}
+	options := e.cargoOptions(&f.cargo)
+	project, err := cargo.Load(ctx, options)
+	if err != nil {
+		return cargoError(err)
+	}
+	unlock, err := project.Lock("shrink")
+	if err != nil {
+		return cargoError(err)
+	}
+	defer unlock()
+	toolchains, err := cargo.FindToolchains(ctx, options, project.Toolchain)
+	if err != nil {
+		return cargoError(err)
+	}
+	x, err := newExecutor(ctx, project, toolchains)
+	if err != nil {
+		return diskError(err)
+	}
+	defer x.close()
+	x.bootstrap = f.bootstrap
+
+	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: project.Runner,
+		Dir: project.Dir, Timeout: f.checkTimeout})
+	if err != nil {
+		return usageError("--check '{} --version'", "%v", err)
+	}
+	defer suite.Close()
+
+	view := newShrinkView(e)
+	defer view.close()
+	x.progress = view.crate
+
+	search := ladder.Options{
+		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: facts(project, project.Toolchain, plan, f)},
+		Policy: plan.policy, Table: plan.table, Limits: ladder.DefaultLimits, Measure: true,
+		Builder: x, Verifier: &suiteVerifier{suite: suite, project: project}, Observer: view,
+		MaxSlow: plan.maxSlow,
+	}
+	var notes []string
+	if plan.wantsUnstable() {
+		search.Night, notes = nightSide(project, toolchains, plan, f)
+		for _, n := range notes {
+			view.Note(n)
+		}
+	}
+	view.start(project, f.level)
+	result, err := ladder.Run(ctx, search)
+	if err != nil {
+		view.close()
+		return shrinkError(err)
+	}
+	view.close()
+
+	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple
+	result.Toolchain, result.Toolchains = project.Toolchain.Title(), notes
+	result.Checks = suite.Commands()
+	result.CheckNote = strings.Join(suite.Notes(), "; ")
+	if err := e.keepWinner(ctx, x, f, result); err != nil {
+		return diskError(err)
+	}
+	if err := e.writeReport(ctx, report.Ladder(result), f.format, f.output, f.exact); err != nil {
+		return err
+	}
+	if result.FinalSize >= result.Baseline && f.needSmaller {
+		return withStatus(exitNotSmaller, "--level abort, or a look at `minsize size`", errors.New("nothing smaller was found"))
+	}
+	if f.format == "text" && f.output == "" {
+		e.nextCommand(f, result)
+	}
+	return nil
+}
+
+// wantsUnstable says whether the policy allows anything that needs -Z.
+func (p *shrinkPlan) wantsUnstable() bool {
+	for _, t := range p.table {
+		if ok, _ := p.policy.Allows(t); ok && slices.Contains(t.Needs, technique.NeedUnstable) {
+			return true
+		}
+	}
+	return false
+}
+
+// facts are what the table asks about a toolchain and this project. Which
+// linkers work is found out on the program itself, after its first build.
+func facts(p *cargo.Project, t *cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) technique.Facts {
+	os, arch, env := splitTriple(p.Triple)
+	facts := technique.Facts{
+		Unstable: t.Unstable() || f.bootstrap, StdSource: t.BuildsStd(f.bootstrap),
+		Glibc: plan.policy.Glibc, OS: os, Arch: arch, Env: env, Panic: "unwind", Runs: true,
+		Immediate: string(t.ImmediateAbort),
+		Musl:      targetOf(p.Triple, "musl") != p.Triple && t.HasTarget(targetOf(p.Triple, "musl")),
+	}
+	if s, ok := p.Profile.Settings["panic"]; ok {
+		facts.Panic = s.String()
+	}
+	return facts
+}
+
+// splitTriple gives operating system, machine and C library of a target.
+func splitTriple(triple string) (os, arch, env string) {
+	parts := strings.Split(triple, "-")
+	arch = parts[0]
+	for _, p := range parts[1:] {
+		switch {
+		case p == "darwin":
+			os = "macos"
+		case p == "linux" || p == "windows" || p == "ios" || strings.HasSuffix(p, "bsd") || p == "android":
+			os = p
+		case strings.HasPrefix(p, "gnu"):
+			env = "gnu"
+		case strings.HasPrefix(p, "musl"):
+			env = "musl"
+		case p == "msvc":
+			env = p
+		}
+	}
+	return os, arch, env
+}
+
+// nightSide picks the compiler for what needs -Z: the project's own where it
+// can, then a nightly with std's sources, then with --bootstrap any with
+// sources, then a nightly without.
+func nightSide(p *cargo.Project, all []*cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) (*ladder.Side, []string) {
+	type choice func(t *cargo.Toolchain) bool
+	own := func(t *cargo.Toolchain) bool { return t == p.Toolchain }
+	for _, fits := range []choice{
+		func(t *cargo.Toolchain) bool { return own(t) && t.BuildsStd(f.bootstrap) },
+		func(t *cargo.Toolchain) bool { return t.Unstable() && t.BuildsStd(false) },
+		func(t *cargo.Toolchain) bool { return t.BuildsStd(f.bootstrap) },
+		func(t *cargo.Toolchain) bool { return t.Unstable() || own(t) && f.bootstrap },
+	} {
+		for _, t := range all {
+			if !fits(t) || !t.HasTarget(p.Triple) && !t.BuildsStd(f.bootstrap) {
+				continue
+			}
+			side := &ladder.Side{Toolchain: t.ID(), Facts: facts(p, t, plan, f)}
+			var notes []string
+			if !own(t) {
+				notes = append(notes, fmt.Sprintf("unstable rungs are built with %s, the baseline with %s", t.Title(), p.Toolchain.Title()))
+			}
+			if !t.Unstable() {
+				notes = append(notes, "RUSTC_BOOTSTRAP=1 was allowed by --bootstrap: build scripts that probe the compiler may choose other code")
+			}
+			return side, notes
+		}
+	}
+	hint := "no nightly compiler here, so the unstable rungs are left out: rustup toolchain install nightly --component rust-src"
+	for _, t := range all {
+		if t.BuildsStd(true) {
+			hint += fmt.Sprintf("; or --bootstrap, for %s has the sources of std", t.Title())
+			break
+		}
+	}
+	return nil, []string{hint}
+}
+
+// suiteVerifier is verify's suite as the ladder wants it.
+type suiteVerifier struct {
+	suite   *verify.Suite
+	project *cargo.Project
+}
+
+func (s *suiteVerifier) Baseline(ctx context.Context, program string) (ladder.Verdict, error) {
+	if err := s.suite.Baseline(ctx, program); err != nil {
+		return ladder.Verdict{}, err
+	}
+	return ladder.Verdict{Status: s.passed(), Checks: len(s.suite.Commands())}, nil
+}
+
+// passed is what a run without a difference says: nothing where nothing ran.
+func (s *suiteVerifier) passed() ladder.Status {
+	if len(s.suite.Commands()) == 0 {
+		return ladder.NotRun
+	}
+	return ladder.Passed
+}
+
+func (s *suiteVerifier) Verify(ctx context.Context, program string) (ladder.Verdict, error) {
+	v, err := s.suite.Verify(ctx, program)
+	if err != nil {
+		return ladder.Verdict{}, err
+	}
+	if !v.Same {
+		return ladder.Verdict{Status: ladder.Failed, Checks: v.Checks, Why: v.Why}, nil
+	}
+	verdict := ladder.Verdict{Status: s.passed(), Checks: v.Checks}
+	if verdict.Status == ladder.NotRun {
+		verdict.Why = strings.Join(s.suite.Notes(), "; ")
+	}
+	return verdict, nil
+}
+
+// shrinkError gives the search's errors their status and hint.
+func shrinkError(err error) error {
+	var baseline *ladder.BaselineError
+	var check *verify.BaselineError
+	var command *verify.CommandError
+	switch {
+	case errors.As(err, &command):
+		return withStatus(exitUsage, "a command that runs here; {} stands for the program", err)
+	case errors.As(err, &check):
+		return &statusError{status: exitVerification, detail: check.Lines(),
+			hint: "--check with a command that passes on the release build; --check-ignore REGEXP for what may differ, as times", err: err}
+	case errors.As(err, &baseline):
+		return cargoError(baseline.Err)
+	}
+	return diskError(cargoError(err))
+}
+
+// keepWinner writes the winner to target/minsize, and the recipe.
+func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *ladder.Result) error {
+	out := filepath.Join(x.project.OutputDir(), filepath.Base(r.BestFile))
+	temp := out + ".part"
+	if err := copyProgram(r.BestFile, temp); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	if err := os.Rename(temp, out); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	r.Output = shortPath(x.project.Dir, out)
+	return nil
+}
+
+// shortPath is path as seen from dir, where that is shorter.
+func shortPath(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/report"
+)
+
+// shrinkView shows a search while it runs: on stderr, for stdout is the
+// answer's. One line for each rung as it finishes; on a terminal a moving line
+// below them for what runs now.
+type shrinkView struct {
+	e     *env
+	live  bool
+	quiet bool
+	best  int64 // stripped bytes of the last kept rung
+	base  int64
+
+	name  string
+	full  bool
+	since time.Time
+	bar   *liveBar
+}
+
+func newShrinkView(e *env) *shrinkView {
+	return &shrinkView{e: e, live: e.live(), quiet: e.global.quiet}
+}
+
+func (v *shrinkView) start(p *cargo.Project, level string) {
+	v.line(fmt.Sprintf("%s of %s, level %s, %s", p.Target.Name, p.Package.Name, level, p.Toolchain.Title()))
+}
+
+// Begin implements ladder.Observer.
+func (v *shrinkView) Begin(name string, full bool) {
+	v.name, v.full, v.since = name, full, time.Now()
+	if v.live {
+		v.bar = startBar(v.e.stderr, name, full)
+	} else if full {
+		v.line(fmt.Sprintf("%-30s building ...", name))
+	}
+}
+
+// crate is cargo's progress.
+func (v *shrinkView) crate(p cargo.Progress) {
+	if v.bar != nil {
+		v.bar.set(p.Done, p.Total, p.Crate)
+	}
+}
+
+// Done implements ladder.Observer.
+func (v *shrinkView) Done(r ladder.Rung) {
+	if v.bar != nil {
+		v.bar.stop()
+		v.bar = nil
+	}
+	size := r.Stripped
+	if r.Kind == "baseline" || r.Kind == "file" {
+		size = r.Size
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-30s", r.Name)
+	if size > 0 {
+		fmt.Fprintf(&b, " %10s", report.FormatBytes(size, false))
+		if r.Kind == "baseline" {
+			b.WriteString("           ")
+		} else {
+			fmt.Fprintf(&b, " %10s", signed(r.Change))
+		}
+		fmt.Fprintf(&b, " %6.1f%%", r.Share*100)
+	} else {
+		b.WriteString(strings.Repeat(" ", 30))
+	}
+	switch {
+	case r.Cached:
+		b.WriteString("   cached")
+	case r.CPU > 0:
+		fmt.Fprintf(&b, " %6.1f s", r.CPU)
+	case r.Wall > 0:
+		fmt.Fprintf(&b, " %6.2f s", r.Wall)
+	default:
+		b.WriteString("         ")
+	}
+	switch {
+	case r.Kept && r.Check.Status == ladder.Passed:
+		b.WriteString("  kept, checked")
+	case r.Kept:
+		b.WriteString("  kept, not run")
+	default:
+		b.WriteString("  left out: " + r.Why)
+	}
+	v.line(b.String())
+}
+
+func signed(n int64) string {
+	if n > 0 {
+		return "+" + report.FormatBytes(n, false)
+	}
+	return report.FormatBytes(n, false)
+}
+
+// Note implements ladder.Observer.
+func (v *shrinkView) Note(text string) { v.line("note: " + text) }
+
+func (v *shrinkView) line(text string) {
+	if v.quiet {
+		return
+	}
+	fmt.Fprintln(v.e.stderr, text)
+}
+
+func (v *shrinkView) close() {
+	if v.bar != nil {
+		v.bar.stop()
+		v.bar = nil
+	}
+}
+
+// writeReport prints d on stdout, or whole or not at all to a file.
+func (e *env) writeReport(ctx context.Context, d *report.Document, format, file string, exact bool) error {
+	if file == "" || file == "-" {
+		o := report.Options{ExactBytes: exact, Color: e.colorful(e.stdout)}
+		if f, ok := e.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			o.Width, _, _ = term.GetSize(int(f.Fd()))
+		}
+		return report.Write(e.stdout, format, d, o)
+	}
+	var out bytes.Buffer
+	if err := report.Write(&out, format, d, report.Options{ExactBytes: exact}); err != nil {
+		return err
+	}
+	_, err := byteio.WriteFile(ctx, file, byteio.Content{{Data: out.Bytes()}}, byteio.WriteOptions{})
+	return err
+}
+
+// nextCommand says what to do with what was found.
+func (e *env) nextCommand(f *shrinkFlags, r *ladder.Result) {
+	if e.global.quiet {
+		return
+	}
+	next := "minsize apply (into Cargo.toml), or minsize build (the same bytes, in CI)"
+	if f.level == "safe" {
+		next = "minsize shrink --level abort, where a panic may end the program; then " + next
+	}
+	fmt.Fprintf(e.stderr, "next: %s\n", next)
+}
+
+// diskError gives a full disk its hint.
+func diskError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return withStatus(exitFailed, "free some space, or --target-dir on another disk; target/minsize can be deleted at any time", err)
+	}
+	return err
+}

@@ -1,0 +1,227 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/minsize/minsize/internal/ladder"
+)
+
+// Ladder turns a search into a Document: the ladder from the baseline down,
+// what was left out and why, and what the winner gives up.
+func Ladder(r *ladder.Result) *Document {
+	d := &Document{
+		Title:  fmt.Sprintf("%s: %s smaller", r.Program, formatShare(1-ratio(r.FinalSize, r.BaseStrip))),
+		Schema: "minsize.shrink/1",
+		Data:   r,
+		Visual: &Visual{Kind: "ladder", Data: ladderFigure(r)},
+	}
+	d.Blocks = append(d.Blocks, ladderBlock(r), ladderOutcome(r))
+	if b, ok := leftOutBlock(r); ok {
+		d.Blocks = append(d.Blocks, b)
+	}
+	if len(r.Advice) > 0 {
+		d.Blocks = append(d.Blocks, Block{Heading: "Beyond the flags", Text: r.Advice})
+	}
+	return d
+}
+
+func ladderBlock(r *ladder.Result) Block {
+	measured := false
+	for _, rung := range r.Rungs {
+		measured = measured || rung.Speed > 0
+	}
+	t := &Table{Columns: []Column{
+		{Name: "rung", Kind: Words},
+		{Name: "size", Kind: Bytes},
+		{Name: "change", Kind: Delta},
+		{Name: "share", Kind: Percent},
+		{Name: "seconds", Kind: Seconds},
+		{Name: "check", Kind: Words},
+	}}
+	if measured {
+		t.Columns = append(t.Columns, Column{Name: "time", Kind: Percent})
+	}
+	t.Columns = append(t.Columns, Column{Name: "", Kind: Words, Flex: true})
+	for i, rung := range r.Rungs {
+		size := rung.Stripped
+		if rung.Kind == "baseline" || rung.Kind == "file" {
+			size = rung.Size
+		}
+		cells := []Cell{rung.Name, nonZero(size), nil, nil, seconds(rung), string(rung.Check.Status)}
+		if rung.Kind != "baseline" && size > 0 {
+			cells[2] = rung.Change
+		}
+		if size > 0 {
+			cells[3] = rung.Share
+		}
+		if rung.Check.Why == "not smaller" || rung.Check.Status == ladder.NotRun && size == 0 {
+			cells[5] = "-"
+		}
+		if measured {
+			if rung.Speed > 0 {
+				cells = append(cells, rung.Speed)
+			} else {
+				cells = append(cells, nil)
+			}
+		}
+		remark := ""
+		switch {
+		case i == r.Best:
+			remark = "the best"
+		case !rung.Kept:
+			remark = "left out: " + rung.Why
+		}
+		cells = append(cells, remark)
+		t.Rows = append(t.Rows, Row{Cells: cells, Strong: i == r.Best, Faint: !rung.Kept})
+	}
+	notes := []string{"size and change are without symbols; share is of the stripped release build (" + FormatBytes(r.BaseStrip, true) + " bytes)"}
+	for _, rung := range r.Rungs {
+		for _, n := range rung.Notes {
+			notes = append(notes, rung.Name+": "+n)
+		}
+	}
+	return Block{Heading: "The ladder", Table: t, Notes: notes}
+}
+
+// seconds is CPU time for full builds and elapsed time for what is replayed.
+func seconds(r ladder.Rung) Cell {
+	if r.CPU > 0 {
+		return r.CPU
+	}
+	if r.Wall > 0 {
+		return r.Wall
+	}
+	return nil
+}
+
+func nonZero(n int64) Cell {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func ladderOutcome(r *ladder.Result) Block {
+	b := Block{Heading: "The best"}
+	best := r.Rungs[r.Best]
+	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes, %s of the stripped release build (%s), %s of what cargo leaves (%s)",
+		r.Program, FormatBytes(r.FinalSize, true), formatShare(ratio(r.FinalSize, r.BaseStrip)), FormatBytes(r.BaseStrip, true),
+		formatShare(ratio(r.FinalSize, r.Baseline)), FormatBytes(r.Baseline, true)))
+	switch {
+	case r.BestVerify.Status == ladder.Passed:
+		b.Text = append(b.Text, fmt.Sprintf("checked: %s, the same as the release build%s", plural(r.BestVerify.Checks, "command"), note(r.CheckNote)))
+	case r.BestVerify.Status == ladder.NotRun:
+		b.Text = append(b.Text, "not run: "+r.BestVerify.Why)
+	}
+	if best.Speed > 0 {
+		b.Text = append(b.Text, fmt.Sprintf("speed: %s of the release build's time", formatShare(best.Speed)))
+	}
+	work := fmt.Sprintf("work: %s", plural(r.Builds, "full build"))
+	if r.Cached > 0 {
+		work += fmt.Sprintf(" (%d from the cache)", r.Cached)
+	}
+	work += fmt.Sprintf(", %.1f CPU seconds", r.CPU)
+	if r.Relinks > 0 {
+		work += fmt.Sprintf("; %s at %.2f s each", plural(r.Relinks, "relink"), r.Relink)
+	}
+	b.Text = append(b.Text, work)
+	for _, t := range r.Toolchains {
+		b.Text = append(b.Text, t)
+	}
+	if r.Output != "" {
+		b.Text = append(b.Text, "written: "+r.Output)
+	}
+	if r.Recipe != "" {
+		b.Text = append(b.Text, "settings: "+r.Recipe)
+	}
+	t := &Table{Columns: []Column{{Name: "given up", Kind: Words}, {Name: "risk", Kind: Words}, {Name: "what is lost", Kind: Words, Flex: true}}}
+	for _, g := range r.GivenUp {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{g.Name, g.Risk, g.Loses}})
+	}
+	if len(t.Rows) > 0 {
+		b.Table = t
+	}
+	return b
+}
+
+func leftOutBlock(r *ladder.Result) (Block, bool) {
+	t := &Table{Columns: []Column{
+		{Name: "not tried", Kind: Words},
+		{Name: "would save", Kind: Bytes},
+		{Name: "risk", Kind: Words},
+		{Name: "how, or why not", Kind: Words},
+		{Name: "what it loses", Kind: Words, Flex: true},
+	}}
+	for _, l := range r.Left {
+		var saves Cell
+		if l.Known {
+			saves = l.Saves
+		} else if l.Allow && l.Result == "" {
+			saves = "not measured"
+		}
+		why := l.Why
+		if l.Result != "" {
+			why += "; " + l.Result
+		}
+		t.Rows = append(t.Rows, Row{Cells: []Cell{l.Name, saves, l.Risk, why, l.Loses}, Faint: !l.Allow})
+	}
+	b := Block{Heading: "Left out", Table: t}
+	if r.Relinks > 0 {
+		b.Notes = []string{"what would be saved is measured by a relink on top of the best; it was not run"}
+	}
+	return b, len(t.Rows) > 0
+}
+
+// figure is the input of assets/ladder.js.
+type figure struct {
+	Program  string       `json:"program"`
+	Baseline int64        `json:"baseline"`
+	Rungs    []figureRung `json:"rungs"`
+}
+
+type figureRung struct {
+	Name  string   `json:"name"`
+	Size  int64    `json:"size"`
+	Kept  bool     `json:"kept"`
+	Best  bool     `json:"best"`
+	Speed float64  `json:"speed"`
+	Why   string   `json:"why"`
+	Loses []string `json:"loses"`
+	Kind  string   `json:"kind"`
+}
+
+func ladderFigure(r *ladder.Result) figure {
+	f := figure{Program: r.Program, Baseline: r.BaseStrip, Rungs: []figureRung{}}
+	for i, rung := range r.Rungs {
+		size := rung.Stripped
+		if rung.Kind == "baseline" || rung.Kind == "file" {
+			size = rung.Size
+		}
+		f.Rungs = append(f.Rungs, figureRung{rung.Name, size, rung.Kept, i == r.Best, rung.Speed, rung.Why, rung.Loses, rung.Kind})
+	}
+	return f
+}
+
+func ratio(n, of int64) float64 {
+	if of <= 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
+
+func formatShare(f float64) string { return fmt.Sprintf("%.1f%%", f*100) }
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+func note(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + strings.TrimSuffix(s, ".") + ")"
+}
