@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/minsize/minsize/internal/process"
+	"github.com/minsize/minsize/internal/toml"
 )
 
 // Request is one build of the project's program. The zero value builds it as
@@ -52,7 +52,7 @@ type KeyValue struct {
 }
 
 // Literal is a value as TOML spells it: `"z"`, `1`, `true`.
-type Literal string
+type Literal = toml.Literal
 
 // Progress is the state of a running build.
 type Progress struct {
@@ -172,11 +172,11 @@ func (r Request) commandLine(p *Project) (args, env []string, err error) {
 		args = append(args, "-j", o.Jobs)
 	}
 	for _, kv := range r.Profile {
-		literal, err := literal(kv.Value)
+		value, err := toml.Format(kv.Value)
 		if err != nil {
 			return nil, nil, fmt.Errorf("profile setting %s: %w", kv.Key, err)
 		}
-		args = append(args, "--config", "profile."+quoteKey(o.profile())+"."+kv.Key+"="+literal)
+		args = append(args, "--config", "profile."+toml.Key([]string{o.profile()})+"."+kv.Key+"="+value)
 	}
 	for _, c := range r.Config {
 		args = append(args, "--config", c)
@@ -188,7 +188,10 @@ func (r Request) commandLine(p *Project) (args, env []string, err error) {
 	for _, z := range r.Unstable {
 		args = append(args, "-Z", z)
 	}
-	flagArgs, env := r.rustflags(p, r.toolchain(p).Environ(o.environ()))
+	flagArgs, env, err := r.rustflags(p, r.toolchain(p).Environ(o.environ()))
+	if err != nil {
+		return nil, nil, err
+	}
 	args = append(args, flagArgs...)
 	if r.Bootstrap {
 		env = append(env, "RUSTC_BOOTSTRAP=1")
@@ -211,86 +214,40 @@ func (r Request) commandLine(p *Project) (args, env []string, err error) {
 //
 // A linker given as `-C linker=` in the project's flags beats
 // target.<triple>.linker, so then ours is a flag too, behind theirs.
-func (r Request) rustflags(p *Project, env []string) (args, changed []string) {
+func (r Request) rustflags(p *Project, env []string) (args, changed []string, err error) {
 	flags := slices.Clone(r.Rustflags)
 	triple := tableName(r.triple(p))
 	if r.Linker != "" {
 		if p.Rustflags.Linker() != "" {
 			flags = append(flags, "-Clinker="+r.Linker)
 		} else {
-			args = append(args, "--config", "target."+triple+".linker="+strconv.Quote(r.Linker))
+			linker, err := toml.Format(r.Linker)
+			if err != nil {
+				return nil, nil, err
+			}
+			args = append(args, "--config", "target."+triple+".linker="+linker)
 		}
 	}
 	if len(flags) == 0 {
-		return args, env
+		return args, env, nil
 	}
 	switch p.Rustflags.Source {
 	case EncodedRustflags, EnvRustflags:
 		all := append(slices.Clone(p.Rustflags.Flags), flags...)
-		return args, append(env, "CARGO_ENCODED_RUSTFLAGS="+strings.Join(all, encodedSeparator))
+		return args, append(env, "CARGO_ENCODED_RUSTFLAGS="+strings.Join(all, encodedSeparator)), nil
 	case BuildRustflags:
 		flags = append(slices.Clone(p.Rustflags.Flags), flags...)
 	}
-	return append(args, "--config", "target."+triple+".rustflags="+literalList(flags)), env
+	list, err := toml.Format(flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(args, "--config", "target."+triple+".rustflags="+list), env, nil
 }
 
 // tableName is a triple as a key: target files go by their name.
 func tableName(triple string) string {
-	return quoteKey(strings.TrimSuffix(filepath.Base(triple), ".json"))
-}
-
-// quoteKey quotes what is not a bare key of TOML.
-func quoteKey(key string) string {
-	for _, c := range []byte(key) {
-		if c != '-' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return strconv.Quote(key)
-		}
-	}
-	return key
-}
-
-// literal spells a value for --config KEY=VALUE.
-func literal(value any) (string, error) {
-	switch v := value.(type) {
-	case string:
-		return quote(v), nil
-	case Literal:
-		return string(v), nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	case int:
-		return strconv.Itoa(v), nil
-	case int64:
-		return strconv.FormatInt(v, 10), nil
-	}
-	return "", fmt.Errorf("a value of type %T cannot be given to cargo", value)
-}
-
-func literalList(words []string) string {
-	quoted := make([]string, len(words))
-	for i, word := range words {
-		quoted[i] = quote(word)
-	}
-	return "[" + strings.Join(quoted, ",") + "]"
-}
-
-// quote writes a basic string of TOML. Go's escapes \x and \a are not TOML's.
-func quote(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, c := range text {
-		switch {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(c)
-		case c < 0x20 || c == 0x7f:
-			fmt.Fprintf(&b, `\u%04X`, c)
-		default:
-			b.WriteRune(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
+	return toml.Key([]string{strings.TrimSuffix(filepath.Base(triple), ".json")})
 }
 
 // message is a line of cargo's JSON, the fields that are used
