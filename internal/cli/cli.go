@@ -92,6 +92,7 @@ var groups = []*cobra.Group{
 var verbs = []verb{
 	{groupShrink, newShrinkCommand},
 	{groupShrink, newNewCommand},
+	{groupRewrite, newStripCommand},
 	{groupOther, newVersionCommand},
 }
 

@@ -1,0 +1,428 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/strip"
+)
+
+// stripFlags is what was typed behind `minsize strip`.
+type stripFlags struct {
+	debug, sections, max bool
+
+	output        string
+	keep          bool
+	dryRun        bool
+	mustShrink    bool
+	onlyKeepDebug string
+	preserveDates bool
+	breakLinks    bool
+
+	options strip.Options
+	out     outputFlags
+	cargo   cargoFlags
+}
+
+func newStripCommand(e *env) *cobra.Command {
+	var f stripFlags
+	cmd := &cobra.Command{
+		Use:   "strip [FILE...]",
+		Short: "drop from programs and objects what running does not need",
+		Long: `Drops symbols, debug info, comments and what else nothing loads, from ELF, PE,
+Mach-O and Wasm files, objects and archives of any machine, in place or to -o.
+
+Levels, each with those before it:
+  --debug      debug info only
+  (default)    symbols, debug info, comments, relocations kept for the linker
+  --sections   ELF section headers too
+  --max        padding between segments and trailing zeros too
+
+Without FILE the cargo project of the current folder is built and its program
+stripped; with "-" the file comes from stdin and goes to stdout.
+
+Every new file is read again and compared with the old one as a loader sees
+them before it takes the old one's place by a rename. What would be lost
+(appended payloads, signatures) makes the file refused, with exit status 6.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.strip(cmd.Context(), &f, args)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func (f *stripFlags) register(flags *pflag.FlagSet) {
+	flags.BoolVarP(&f.debug, "debug", "g", false, "drop debug info only")
+	flags.BoolVar(&f.sections, "sections", false, "drop ELF section headers too")
+	flags.BoolVar(&f.max, "max", false, "close padding and cut trailing zeros too")
+	flags.StringVarP(&f.output, "output", "o", "", "write to this `file` instead of in place; - is stdout")
+	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the old file as FILE~")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would go, and write nothing")
+	flags.BoolVar(&f.mustShrink, "require-smaller", false, "exit with status 5 when no file got smaller")
+	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `file`, and link to it")
+	flags.BoolVar(&f.preserveDates, "preserve-dates", false, "keep access and modification time")
+	flags.BoolVar(&f.breakLinks, "break-links", false, "rewrite a file that has other hard links, which keep the old content")
+
+	o := &f.options
+	flags.StringArrayVarP(&o.KeepSymbols, "keep-symbol", "K", nil, "keep symbols that match this `pattern`")
+	flags.StringArrayVar(&o.KeepSections, "keep-section", nil, "keep sections that match this `pattern`")
+	flags.StringArrayVarP(&o.RemoveSections, "remove-section", "R", nil, "drop unloaded sections that match this `pattern`")
+	flags.Uint64Var(&o.PageSize, "page-size", 0, "`bytes` of the largest page the program will meet, for --max (default: the machine's largest)")
+	flags.BoolVar(&o.KeepPayload, "keep-payload", false, "move appended data behind the new end")
+	flags.BoolVar(&o.DropPayload, "drop-payload", false, "lose appended data")
+	flags.BoolVar(&o.DropSignature, "drop-signature", false, "lose an Authenticode signature")
+	flags.BoolVar(&o.Resign, "resign", false, "replace any Mach-O signature by an ad-hoc one")
+	flags.BoolVar(&o.DropBuildID, "drop-build-id", false, "lossy: no build-id")
+	flags.BoolVar(&o.DropUnwind, "drop-unwind", false, "lossy: no unwind tables, for programs that abort on panic and never unwind")
+	flags.BoolVar(&o.WasmNames, "wasm-names", false, "keep the names of Wasm functions")
+	f.out.register(flags)
+	f.cargo.register(flags)
+}
+
+// resolve checks the combination, so that the rest may trust it.
+func (f *stripFlags) resolve(args []string) error {
+	levels := 0
+	f.options.Level = strip.All
+	for _, l := range []struct {
+		on    bool
+		level strip.Level
+	}{{f.debug, strip.Debug}, {f.sections, strip.Sections}, {f.max, strip.Max}} {
+		if l.on {
+			levels++
+			f.options.Level = l.level
+		}
+	}
+	o := &f.options
+	switch {
+	case levels > 1:
+		return usageError("the highest level alone, it includes the others", "expected one of --debug, --sections and --max but got %d", levels)
+	case f.output != "" && len(args) > 1:
+		return usageError("minsize strip -o OUT FILE", "-o takes one input but got %d", len(args))
+	case f.output != "" && f.keep:
+		return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
+	case f.onlyKeepDebug != "" && len(args) != 1:
+		return usageError("minsize strip --only-keep-debug FILE.debug FILE", "--only-keep-debug takes one input but got %d", len(args))
+	case o.KeepPayload && o.DropPayload:
+		return usageError("one of them", "--keep-payload and --drop-payload exclude each other")
+	case len(o.KeepSymbols) > 0 && o.Level >= strip.Sections:
+		return usageError("leave --sections and --max out", "--keep-symbol needs the section headers")
+	case o.PageSize != 0 && (o.PageSize < 4096 || o.PageSize&(o.PageSize-1) != 0):
+		return usageError("--page-size 65536", "--page-size %d: expected a power of two of at least 4096", o.PageSize)
+	case o.PageSize != 0 && o.Level != strip.Max:
+		return usageError("--max --page-size 4096", "--page-size is for --max")
+	}
+	return nil
+}
+
+// strip is the verb: every file through the same steps, one report.
+func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
+	if err := f.resolve(args); err != nil {
+		return err
+	}
+	fromCargo := len(args) == 0
+	if fromCargo {
+		built, err := e.buildForStrip(ctx, f)
+		if err != nil {
+			return err
+		}
+		args = built
+	}
+	result := report.StripResult{Level: f.options.Level.String(), DryRun: f.dryRun}
+	if len(args) == 1 && args[0] == "-" {
+		return e.stripPipe(ctx, f, result)
+	}
+	var worst error
+	shrunk := false
+	for _, path := range args {
+		file, err := e.stripFile(ctx, f, path, fromCargo)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			file.noteError(err)
+			if len(args) > 1 {
+				e.explain(err)
+				err = &statusError{status: statusOf(err), err: errSaid}
+			}
+			if worst == nil || statusOf(worst) != exitFailed {
+				worst = err
+			}
+		} else {
+			result.Before += file.Before
+			result.After += file.After
+		}
+		shrunk = shrunk || file.After < file.Before
+		result.Files = append(result.Files, file.StripFile)
+	}
+	if len(args) > 1 || worst == nil || f.out.json {
+		to := *e
+		if f.output == "-" {
+			to.stdout = e.stderr // stdout is the file's
+		}
+		if !e.global.quiet || f.out.json {
+			if err := to.print(result.Document(), f.out); err != nil {
+				return err
+			}
+		}
+	}
+	if worst == nil && f.mustShrink && !shrunk {
+		return withStatus(exitNotSmaller, "", errors.New("nothing got smaller"))
+	}
+	return worst
+}
+
+// errSaid is an error that was printed already.
+var errSaid = errors.New("")
+
+func statusOf(err error) int {
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return exitFailed
+}
+
+// strippedFile is one file's part of the report.
+type strippedFile struct{ report.StripFile }
+
+func (s *strippedFile) fill(r strip.Report) {
+	s.Format, s.Machine, s.Before, s.After = r.Format, r.Machine, r.Before, r.After
+	s.Status = "stripped"
+	if r.Same {
+		s.Status = "unchanged"
+	}
+	for _, reason := range strip.Reasons {
+		if n := r.Removed[reason]; n != 0 {
+			s.Removed = append(s.Removed, report.StripReason{Reason: string(reason), Bytes: n})
+		}
+	}
+	s.Notes = append(s.Notes, r.Notes...)
+}
+
+func (s *strippedFile) noteError(err error) {
+	s.Status, s.Error = "failed", err.Error()
+	var status *statusError
+	if errors.As(err, &status) {
+		s.Hint = status.hint
+		if status.status == exitRefused {
+			s.Status = "refused"
+		}
+	}
+}
+
+// stripFile does one file: open, plan, write behind the oracle.
+func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCargo bool) (strippedFile, error) {
+	file := strippedFile{report.StripFile{File: path, Removed: []report.StripReason{}, Notes: []string{}}}
+	if path == "-" {
+		return file, usageError("minsize strip - <IN >OUT", "- stands alone")
+	}
+	in, err := byteio.Open(path)
+	if err != nil {
+		return file, stripError(path, err)
+	}
+	defer in.Close()
+	file.Before = uint64(len(in.Data))
+	target := path
+	if f.output != "" {
+		target, file.Output = f.output, f.output
+	}
+	err = byteio.Guard(func() error {
+		var companion []byte
+		o := f.options
+		if f.onlyKeepDebug != "" {
+			if companion, err = strip.Companion(in.Data); err != nil {
+				return err
+			}
+			o.DebugLink = strip.LinkTo(filepath.Base(f.onlyKeepDebug), companion)
+		}
+		content, r, err := strip.Plan(in.Data, o)
+		if err != nil {
+			return err
+		}
+		file.fill(r)
+		if f.dryRun {
+			if r.Same {
+				return nil
+			}
+			return strip.Verify(in.Data, content.Bytes(), o)
+		}
+		if target == "-" {
+			out := content.Bytes()
+			if err := strip.Verify(in.Data, out, o); err != nil {
+				return err
+			}
+			return e.writeProgram(out)
+		}
+		if companion != nil {
+			if _, err := byteio.WriteFile(ctx, f.onlyKeepDebug, byteio.Content{{Data: companion}}, byteio.WriteOptions{Perm: 0o644}); err != nil {
+				return err
+			}
+		}
+		if r.Same && f.output == "" {
+			return nil
+		}
+		links := f.breakLinks || fromCargo || builtByCargo(path, in.Info)
+		if links && !f.breakLinks && byteio.LinkCount(in.Info) > 1 {
+			file.Notes = append(file.Notes, "cargo's own copy in deps keeps the old content")
+		}
+		w := byteio.WriteOptions{Like: in, PreserveDates: f.preserveDates, BreakLinks: links, Check: func(written []byte) error {
+			return strip.Verify(in.Data, written, o)
+		}}
+		if f.keep {
+			w.Backup = path + "~"
+		}
+		written, err := byteio.WriteFile(ctx, target, content, w)
+		file.Notes = append(file.Notes, written.Notes...)
+		return err
+	})
+	return file, stripError(path, err)
+}
+
+// builtByCargo says whether the file's other hard link is the one that cargo
+// keeps in the folder deps beside it.
+func builtByCargo(path string, info fs.FileInfo) bool {
+	if byteio.LinkCount(info) != 2 {
+		return false
+	}
+	entries, err := os.ReadDir(filepath.Join(filepath.Dir(path), "deps"))
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		if other, err := entry.Info(); err == nil && os.SameFile(other, info) {
+			return true
+		}
+	}
+	return false
+}
+
+// writeProgram puts bytes on stdout, but not on a person's terminal.
+func (e *env) writeProgram(data []byte) error {
+	if isTerminal(e.stdout) {
+		return usageError("minsize strip -o FILE, or a pipe", "stdout is a terminal")
+	}
+	_, err := e.stdout.Write(data)
+	return err
+}
+
+// stripPipe is stdin to stdout, or to -o; the report goes to stderr only when
+// asked for.
+func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripResult) error {
+	if f.keep || f.onlyKeepDebug != "" {
+		return usageError("minsize strip FILE", "-k and --only-keep-debug need a file, not stdin")
+	}
+	data, err := io.ReadAll(e.stdin)
+	if err != nil {
+		return err
+	}
+	out, r, err := strip.Rewrite(data, f.options)
+	if err != nil {
+		return stripError("stdin", err)
+	}
+	file := strippedFile{report.StripFile{File: "-", Removed: []report.StripReason{}, Notes: []string{}}}
+	file.fill(r)
+	result.Files = []report.StripFile{file.StripFile}
+	result.Before, result.After = r.Before, r.After
+	to := *e
+	switch {
+	case f.dryRun:
+	case f.output != "" && f.output != "-":
+		if _, err := byteio.WriteFile(ctx, f.output, byteio.Content{{Data: out}}, byteio.WriteOptions{Perm: 0o755}); err != nil {
+			return stripError(f.output, err)
+		}
+	default:
+		if err := e.writeProgram(out); err != nil {
+			return err
+		}
+		to.stdout = e.stderr
+	}
+	if e.global.quiet {
+		return nil
+	}
+	return to.print(result.Document(), f.out)
+}
+
+// stripError gives an error the file's name, its status and its hint.
+func stripError(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var refusal *strip.Refusal
+	var pathError *fs.PathError
+	var malformed *byteio.Error
+	named := fmt.Errorf("%s: %w", path, err)
+	switch {
+	case errors.As(err, &refusal):
+		return withStatus(exitRefused, refusal.Hint, named)
+	case errors.Is(err, byteio.ErrHardLinks):
+		return withStatus(exitRefused, "--break-links, and the other names keep the old content; or -o FILE", err)
+	case errors.Is(err, byteio.ErrMetadata):
+		return withStatus(exitRefused, "run it as the file's owner or root, or -o FILE", err)
+	case errors.Is(err, byteio.ErrNotRegular):
+		return withStatus(exitRefused, "a regular file, or - for a pipe", err)
+	case errors.Is(err, byteio.ErrChanged):
+		return withStatus(exitFailed, "again, when nothing writes to it", err)
+	case errors.Is(err, byteio.ErrBusy), errors.Is(err, byteio.ErrExists):
+		return withStatus(exitFailed, "again, when the other run has ended, or move the file away", err)
+	case errors.Is(err, strip.ErrFormat):
+		return withStatus(exitRefused, "a program, library, object or archive", named)
+	case errors.Is(err, strip.ErrOracle):
+		return withStatus(exitVerification, "a lower level; and please report it with the file", named)
+	case errors.As(err, &malformed):
+		return withStatus(exitFailed, "a fresh copy: the file is damaged or no program", named)
+	case errors.As(err, &pathError):
+		return err
+	}
+	return named
+}
+
+// buildForStrip has cargo build the project's programs, as the user would,
+// and returns where cargo says that they are.
+func (e *env) buildForStrip(ctx context.Context, f *stripFlags) ([]string, error) {
+	if f.cargo.Profile == "" {
+		f.cargo.Profile = "release"
+	}
+	options := e.cargoOptions(&f.cargo)
+	choices := []cargo.Options{options}
+	_, err := cargo.Load(ctx, options)
+	var several *cargo.SeveralBinariesError
+	if errors.As(err, &several) && f.output == "" && f.onlyKeepDebug == "" {
+		choices = nil
+		for _, c := range several.Choices {
+			o := options
+			o.Package, o.Bin = c.Package.Name, c.Target.Name
+			choices = append(choices, o)
+		}
+	} else if err != nil {
+		return nil, cargoError(err)
+	}
+	var built []string
+	for _, o := range choices {
+		project, err := cargo.Load(ctx, o)
+		if err != nil {
+			return nil, cargoError(err)
+		}
+		request := cargo.Request{TargetDir: project.Metadata.TargetDirectory}
+		if !e.global.quiet {
+			request.Log = e.stderr
+		}
+		result, err := cargo.Build(ctx, project, request)
+		if err != nil {
+			return nil, cargoError(err)
+		}
+		built = append(built, result.Executable)
+	}
+	return built, nil
+}

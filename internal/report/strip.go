@@ -1,0 +1,84 @@
+package report
+
+import "fmt"
+
+// StripResult is what `minsize strip` did to its files, and the "data" of
+// minsize.strip/1.
+type StripResult struct {
+	Level  string      `json:"level"`
+	DryRun bool        `json:"dry_run"`
+	Files  []StripFile `json:"files"`
+	Before uint64      `json:"bytes_before"` // of the files that were not refused
+	After  uint64      `json:"bytes_after"`
+}
+
+// StripFile is one file. Status is "stripped", "unchanged", "refused" or
+// "failed"; the last two have Error and maybe Hint instead of sizes.
+type StripFile struct {
+	File    string        `json:"file"`
+	Output  string        `json:"output,omitempty"` // where it is another file
+	Status  string        `json:"status"`
+	Format  string        `json:"format,omitempty"`
+	Machine string        `json:"machine,omitempty"`
+	Before  uint64        `json:"bytes_before"`
+	After   uint64        `json:"bytes_after"`
+	Removed []StripReason `json:"removed"`
+	Notes   []string      `json:"notes"`
+	Error   string        `json:"error,omitempty"`
+	Hint    string        `json:"hint,omitempty"`
+}
+
+// StripReason is a number of bytes with why they went; negative where
+// something was added. They sum to Before - After.
+type StripReason struct {
+	Reason string `json:"reason"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// Document sets the result: a row for each file, the reasons below it.
+func (s StripResult) Document() *Document {
+	table := &Table{Columns: []Column{
+		{Name: "file, why", Flex: true},
+		{Name: "before", Kind: Bytes},
+		{Name: "after", Kind: Bytes},
+		{Name: "saved", Kind: Bytes},
+		{Name: "of file", Kind: Percent},
+	}}
+	block := Block{Table: table}
+	for _, f := range s.Files {
+		switch f.Status {
+		case "refused", "failed":
+			table.Rows = append(table.Rows, Row{Cells: []Cell{f.File + ": " + f.Status, nil, nil, nil, nil}, Faint: true})
+			continue
+		case "unchanged":
+			table.Rows = append(table.Rows, Row{Cells: []Cell{f.File + ": nothing to do", f.Before, f.After, 0, 0.0}, Faint: true})
+		default:
+			name := f.File
+			if f.Output != "" {
+				name += " -> " + f.Output
+			}
+			table.Rows = append(table.Rows, Row{Cells: []Cell{name, f.Before, f.After, int64(f.Before) - int64(f.After), share(f.Before, f.After)}, Strong: true})
+			for _, r := range f.Removed {
+				table.Rows = append(table.Rows, Row{Depth: 1, Cells: []Cell{r.Reason, nil, nil, r.Bytes, nil}})
+			}
+		}
+		for _, n := range f.Notes {
+			block.Notes = append(block.Notes, fmt.Sprintf("%s: %s", f.File, n))
+		}
+	}
+	if len(s.Files) > 1 {
+		table.Footer = []Cell{fmt.Sprintf("%d files", len(s.Files)), s.Before, s.After, int64(s.Before) - int64(s.After), share(s.Before, s.After)}
+	}
+	title := "minsize strip, level " + s.Level
+	if s.DryRun {
+		title += " (dry run: nothing was written)"
+	}
+	return &Document{Title: title, Schema: "minsize.strip/1", Data: s, Blocks: []Block{block}}
+}
+
+func share(before, after uint64) float64 {
+	if before == 0 {
+		return 0
+	}
+	return 1 - float64(after)/float64(before)
+}
