@@ -22,7 +22,7 @@ const module = "github.com/minsize/minsize/internal/"
 // the packages of internal/ that it may import. Leaves have none.
 var mayImport = map[string][]string{
 	"cli":    nil, // everything but the leaves that notForCLI names
-	"report": {"attrib", "refgraph", "ladder", "budget", "history", "demangle"},
+	"report": {"attrib", "refgraph", "ladder", "budget", "history", "demangle", "oci"},
 
 	"budget":  {"attrib", "toml"},
 	"history": {"attrib"},

@@ -34,6 +34,11 @@ type Package struct {
 	Features     map[string][]string `json:"features"`
 	Dependencies []Dependency        `json:"dependencies"`
 	Links        string              `json:"links"`
+	License      string              `json:"license"` // SPDX expression; "/" for OR in old manifests
+	Description  string              `json:"description"`
+	Authors      []string            `json:"authors"`
+	Homepage     string              `json:"homepage"`
+	Repository   string              `json:"repository"`
 }
 
 // Target is one thing that a package builds.

@@ -93,6 +93,7 @@ var verbs = []verb{
 	{groupShrink, newShrinkCommand},
 	{groupShrink, newNewCommand},
 	{groupRewrite, newStripCommand},
+	{groupRewrite, newImageCommand},
 	{groupOther, newVersionCommand},
 }
 

@@ -227,3 +227,20 @@ func Index(images map[Platform]v1.Image, annotations map[string]string) (v1.Imag
 	}
 	return index, nil
 }
+
+// LayerBytes is the sum of an image's layers as they are stored.
+func LayerBytes(img v1.Image) (int64, error) {
+	layers, err := img.Layers()
+	if err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, layer := range layers {
+		size, err := layer.Size()
+		if err != nil {
+			return 0, err
+		}
+		total += size
+	}
+	return total, nil
+}

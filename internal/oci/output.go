@@ -43,6 +43,44 @@ func (b *Bundle) Digest() (v1.Hash, error) {
 	return b.Image.Digest()
 }
 
+// Overhead is what a registry stores beside the layers: manifests,
+// configurations and the index, in bytes. Attached artifacts do not count.
+func (b *Bundle) Overhead() (int64, error) {
+	images := []v1.Image{b.Image}
+	var total int64
+	if b.Index != nil {
+		raw, err := b.Index.RawManifest()
+		if err != nil {
+			return 0, err
+		}
+		total = int64(len(raw))
+		manifest, err := b.Index.IndexManifest()
+		if err != nil {
+			return 0, err
+		}
+		images = images[:0]
+		for _, d := range manifest.Manifests {
+			img, err := b.Index.Image(d.Digest)
+			if err != nil {
+				return 0, err
+			}
+			images = append(images, img)
+		}
+	}
+	for _, img := range images {
+		manifest, err := img.RawManifest()
+		if err != nil {
+			return 0, err
+		}
+		config, err := img.RawConfigFile()
+		if err != nil {
+			return 0, err
+		}
+		total += int64(len(manifest) + len(config))
+	}
+	return total, nil
+}
+
 // ErrExists is wrapped when the output is there already.
 var ErrExists = errors.New("is there already")
 
@@ -73,7 +111,9 @@ func (b *Bundle) layoutIn(dir string) error {
 		return err
 	}
 	for _, img := range b.Attached {
-		if err := l.AppendImage(img); err != nil {
+		if err := l.AppendImage(img, layout.WithAnnotations(map[string]string{
+			"org.opencontainers.image.title": "SBOM",
+		})); err != nil {
 			return err
 		}
 	}
