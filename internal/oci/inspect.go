@@ -115,11 +115,25 @@ func fromLayout(dir string, platform Platform) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: no OCI layout: %w", dir, err)
 	}
-	return pick(index, platform, 0)
+	return pick(index, platform)
 }
 
-// pick takes the image for platform out of an index, through nested ones.
-func pick(index v1.ImageIndex, platform Platform, depth int) (v1.Image, error) {
+// pick takes the image for platform out of an index.
+func pick(index v1.ImageIndex, platform Platform) (v1.Image, error) {
+	var found []string
+	img, err := walkIndex(index, platform, 0, &found)
+	if err != nil || img != nil {
+		return img, err
+	}
+	if len(found) == 0 {
+		return nil, errors.New("the index holds no image")
+	}
+	return nil, fmt.Errorf("no image for %s; there is %s", platform, strings.Join(found, ", "))
+}
+
+// walkIndex goes through nested indexes; it returns nil, and in found what is
+// there, when nothing matches.
+func walkIndex(index v1.ImageIndex, platform Platform, depth int, found *[]string) (v1.Image, error) {
 	if depth > 4 {
 		return nil, errors.New("an index in an index, more than 4 deep")
 	}
@@ -127,17 +141,14 @@ func pick(index v1.ImageIndex, platform Platform, depth int) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []string
 	for _, d := range manifest.Manifests {
 		if d.MediaType.IsIndex() {
 			nested, err := index.ImageIndex(d.Digest)
 			if err != nil {
 				return nil, err
 			}
-			if img, err := pick(nested, platform, depth+1); err == nil {
-				return img, nil
-			} else if platform == (Platform{}) {
-				return nil, err
+			if img, err := walkIndex(nested, platform, depth+1, found); err != nil || img != nil {
+				return img, err
 			}
 			continue
 		}
@@ -156,12 +167,9 @@ func pick(index v1.ImageIndex, platform Platform, depth int) (v1.Image, error) {
 		if platform == (Platform{}) || platform.Matches(is) {
 			return img, nil
 		}
-		found = append(found, is.String())
+		*found = append(*found, is.String())
 	}
-	if len(found) == 0 {
-		return nil, errors.New("the index holds no image")
-	}
-	return nil, fmt.Errorf("no image for %s; there is %s", platform, strings.Join(found, ", "))
+	return nil, nil
 }
 
 // fromTar reads a docker-archive or an OCI layout in a tar.
