@@ -85,7 +85,7 @@ func (r *Image) Document() *Document {
 			Table:   &Table{Columns: []Column{{Name: "file"}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "why", Flex: true}}},
 		}
 		for _, f := range p.Files {
-			block.Table.Rows = append(block.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, share(f.Size, p.Size), f.Why}})
+			block.Table.Rows = append(block.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, portion(f.Size, p.Size), f.Why}})
 		}
 		block.Table.Footer = []Cell{"all files", p.Size, nil, fmt.Sprintf("%d bytes as stored", p.Compressed)}
 		for _, h := range p.Hints {
@@ -105,7 +105,7 @@ func (r *Image) Document() *Document {
 	return d
 }
 
-func share(part, whole int64) float64 {
+func portion(part, whole int64) float64 {
 	if whole == 0 {
 		return 0
 	}
@@ -211,7 +211,7 @@ func (r *ImageInspection) Document() *Document {
 
 	files := Block{Heading: "Largest files", Table: &Table{Columns: []Column{{Name: "file", Flex: true}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "layer", Kind: Count}}}}
 	for _, f := range r.Files[:r.limited(len(r.Files))] {
-		files.Table.Rows = append(files.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, share(f.Size, r.Size), f.Layer}})
+		files.Table.Rows = append(files.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, portion(f.Size, r.Size), f.Layer}})
 	}
 	d.Blocks = append(d.Blocks, files)
 
@@ -244,7 +244,7 @@ func (r *ImageInspection) alternative() Block {
 	for _, f := range r.Alternative.Files {
 		b.Table.Rows = append(b.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, f.Why}})
 	}
-	b.Table.Footer = []Cell{fmt.Sprintf("%.1f%% of this image's files", 100*share(r.Alternative.Size, r.Size)), r.Alternative.Size, nil}
+	b.Table.Footer = []Cell{fmt.Sprintf("%.1f%% of this image's files", 100*portion(r.Alternative.Size, r.Size)), r.Alternative.Size, nil}
 	b.Notes = []string{"data files that the program opens by itself are not known here: add them by --file"}
 	return b
 }
