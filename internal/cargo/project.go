@@ -224,7 +224,7 @@ func (p *Project) SourcesHash(ctx context.Context) (string, error) {
 				if path != folder && (strings.HasPrefix(d.Name(), ".") || folders[path] || isCacheDir(path)) {
 					return fs.SkipDir
 				}
-			case d.Type().IsRegular():
+			case d.Type().IsRegular() && d.Name() != "minsize.toml": // written by the search that is keyed by this
 				files = append(files, path)
 			}
 			return nil

@@ -441,3 +441,31 @@ func copyProgram(from, to string) error {
 	}
 	return out.Close()
 }
+
+// linkerID names the linker that a plan's replay uses, with its version.
+func (x *executor) linkerID(ctx context.Context, b *ladder.Build, p technique.Plan) string {
+	recording, err := relink.Open(b.Replay)
+	if err != nil {
+		return ""
+	}
+	for _, l := range x.linkers(ctx, recording) {
+		if string(l.Kind) == p.Link.Linker {
+			return l.ID()
+		}
+	}
+	return ""
+}
+
+// hashOf is the SHA-256 of a file, in hexadecimal.
+func hashOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

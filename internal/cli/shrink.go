@@ -195,14 +195,21 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 // shrink is the main job: read the project, find the toolchains, search, keep
 // the winner, report.
 func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) error {
-	plan, err := f.resolve(cmd.Flags().Changed)
-	if err != nil {
+	if _, err := f.resolve(cmd.Flags().Changed); err != nil { // before anything is read or run
 		return err
 	}
 	options := e.cargoOptions(&f.cargo)
 	project, err := cargo.Load(ctx, options)
 	if err != nil {
 		return cargoError(err)
+	}
+	adopted := ""
+	if old, err := readRecipe(project.Root); err == nil && old.isFor(project) {
+		adopted = old.adopt(f)
+	}
+	plan, err := f.resolve(cmd.Flags().Changed)
+	if err != nil {
+		return err
 	}
 	unlock, err := project.Lock("shrink")
 	if err != nil {
@@ -245,6 +252,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		}
 	}
 	view.start(project, f.level)
+	if adopted != "" {
+		view.Note(adopted)
+	}
 	result, err := ladder.Run(ctx, search)
 	if err != nil {
 		view.close()
@@ -421,7 +431,16 @@ func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *la
 		return err
 	}
 	r.Output = shortPath(x.project.Dir, out)
-	return nil
+	if f.noRecipe {
+		return nil
+	}
+	c, err := makeRecipe(x, f, r)
+	if err != nil {
+		return err
+	}
+	path, err := c.write(ctx, x.project.Root)
+	r.Recipe = shortPath(x.project.Dir, path)
+	return err
 }
 
 // shortPath is path as seen from dir, where that is shorter.

@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/technique"
+	"github.com/minsize/minsize/internal/toml"
+)
+
+// recipeName is the file that `shrink` writes beside the workspace's manifest
+// and `build` and `apply` read.
+const recipeName = "minsize.toml"
+
+// recipe is minsize.toml: everything that makes the winner again to the byte,
+// and what has to be the same for that. It is the file of one program.
+type recipe struct {
+	Schema  string `toml:"schema"` // recipeSchema
+	Package string `toml:"package"`
+	Bin     string `toml:"bin,omitempty"`
+	Example string `toml:"example,omitempty"`
+	Level   string `toml:"level"`
+
+	Cargo     recipeCargo     `toml:"cargo"`
+	Toolchain recipeToolchain `toml:"toolchain"`
+	Build     recipeBuild     `toml:"build"`
+	Link      recipeLink      `toml:"link"`
+	File      recipeFile      `toml:"file"`
+	Check     recipeCheck     `toml:"check"`
+	Result    recipeResult    `toml:"result"`
+}
+
+const recipeSchema = "minsize.recipe/1"
+
+// recipeCargo is what was typed of cargo's own flags.
+type recipeCargo struct {
+	Target            string   `toml:"target"`
+	Profile           string   `toml:"profile,omitempty"`
+	Features          []string `toml:"features,omitempty"`
+	AllFeatures       bool     `toml:"all-features,omitempty"`
+	NoDefaultFeatures bool     `toml:"no-default-features,omitempty"`
+	Lockfile          string   `toml:"lockfile,omitempty" comment:"SHA-256 of Cargo.lock"`
+}
+
+// recipeToolchain is the compiler; its std and LLVM come with it.
+type recipeToolchain struct {
+	Name      string `toml:"name"`
+	ID        string `toml:"id" comment:"compiler, commit, LLVM and host: another one gives other bytes"`
+	LLVM      string `toml:"llvm"`
+	Bootstrap bool   `toml:"bootstrap,omitempty"`
+}
+
+type recipeBuild struct {
+	Techniques    []string                  `toml:"techniques"`
+	Profile       map[string]any            `toml:"profile,omitempty"`
+	Packages      map[string]map[string]any `toml:"packages,omitempty"`
+	Rustflags     []string                  `toml:"rustflags,omitempty"`
+	BuildStd      []string                  `toml:"build-std,omitempty"`
+	StdFeatures   []string                  `toml:"std-features,omitempty"`
+	NoStdDefaults bool                      `toml:"no-std-defaults,omitempty"`
+	Unstable      []string                  `toml:"unstable,omitempty"`
+	Target        string                    `toml:"target,omitempty"`
+}
+
+type recipeLink struct {
+	Linker   string   `toml:"linker,omitempty"`
+	Version  string   `toml:"version,omitempty" comment:"of the linker"`
+	Options  []string `toml:"options,omitempty"`
+	Add      []string `toml:"add,omitempty"`
+	Cuts     []string `toml:"cuts,omitempty"`
+	Pipeline string   `toml:"pipeline,omitempty"`
+}
+
+type recipeFile struct {
+	StripSymbols   bool   `toml:"strip-symbols,omitempty"`
+	SectionHeaders bool   `toml:"drop-section-headers,omitempty"`
+	Layout         bool   `toml:"close-padding,omitempty"`
+	Pack           string `toml:"pack,omitempty"`
+}
+
+type recipeCheck struct {
+	Commands    []string `toml:"commands"`
+	Ignore      []string `toml:"ignore,omitempty"`
+	Bench       string   `toml:"bench,omitempty"`
+	MaxSlowdown string   `toml:"max-slowdown,omitempty"`
+}
+
+type recipeResult struct {
+	Size     int64  `toml:"size" comment:"bytes"`
+	SHA256   string `toml:"sha256"`
+	Baseline int64  `toml:"baseline" comment:"stripped release build, bytes"`
+}
+
+// makeRecipe records the winner of a search.
+func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) {
+	p, plan := x.project, r.BestPlan
+	t := x.toolchains[plan.Toolchain]
+	sum, err := hashOf(r.BestFile)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := p.LockfileHash()
+	if err != nil {
+		return nil, err
+	}
+	c := &recipe{Schema: recipeSchema, Package: p.Package.Name, Level: f.level,
+		Cargo: recipeCargo{Target: p.Triple, Profile: p.Options.Profile, Features: p.Options.Features,
+			AllFeatures: p.Options.AllFeatures, NoDefaultFeatures: p.Options.NoDefaultFeatures, Lockfile: lock},
+		Toolchain: recipeToolchain{Name: t.Name, ID: t.ID(), LLVM: t.LLVM, Bootstrap: f.bootstrap && !t.Unstable()},
+		Build: recipeBuild{Techniques: plan.Techniques, Rustflags: plan.Setting.Rustflags, BuildStd: plan.Setting.BuildStd,
+			StdFeatures: plan.Setting.StdFeatures, NoStdDefaults: plan.Setting.NoStdDefaults, Unstable: plan.Setting.Unstable,
+			Target: plan.Setting.Target},
+		Link:   recipeLink{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline},
+		File:   recipeFile{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Pack},
+		Check:  recipeCheck{Commands: slices.Clone(f.checks), Ignore: f.checkIgnore, Bench: f.bench, MaxSlowdown: f.maxSlowdown},
+		Result: recipeResult{Size: r.FinalSize, SHA256: sum, Baseline: r.BaseStrip},
+	}
+	if c.Check.Commands == nil {
+		c.Check.Commands = []string{}
+	}
+	if p.Target.IsExample() {
+		c.Example = p.Target.Name
+	} else {
+		c.Bin = p.Target.Name
+	}
+	if c.Build.Profile, err = profileMap(plan.Setting.Profile); err != nil {
+		return nil, err
+	}
+	for _, pkg := range plan.Setting.Packages {
+		if c.Build.Packages == nil {
+			c.Build.Packages = map[string]map[string]any{}
+		}
+		if c.Build.Packages[pkg.Package], err = profileMap(pkg.Profile); err != nil {
+			return nil, err
+		}
+	}
+	if plan.Link.Linker != "" {
+		c.Link.Version = x.linkerID(context.Background(), r.BestBuild, plan)
+	}
+	return c, nil
+}
+
+func profileMap(list []technique.KeyValue) (map[string]any, error) {
+	m := map[string]any{}
+	for _, kv := range list {
+		v, err := profileValue(kv)
+		if err != nil {
+			return nil, err
+		}
+		m[v.Key] = v.Value
+	}
+	return m, nil
+}
+
+// plan is the recipe as a plan for the toolchain with that ID. The order of
+// profile keys is the alphabet's, which is why makeRecipe's plan and this one
+// can have different keys in the cache; their builds have the same bytes.
+func (c *recipe) plan(toolchain string) technique.Plan {
+	p := technique.Plan{Toolchain: toolchain, Techniques: c.Build.Techniques}
+	p.Setting = technique.Setting{Profile: profileList(c.Build.Profile), Rustflags: c.Build.Rustflags, BuildStd: c.Build.BuildStd,
+		StdFeatures: c.Build.StdFeatures, NoStdDefaults: c.Build.NoStdDefaults, Unstable: c.Build.Unstable, Target: c.Build.Target}
+	for _, name := range slices.Sorted(mapKeys(c.Build.Packages)) {
+		p.Setting.Packages = append(p.Setting.Packages, technique.PackageSetting{Package: name, Profile: profileList(c.Build.Packages[name])})
+	}
+	p.Link = technique.Link{Linker: c.Link.Linker, Options: c.Link.Options, Add: c.Link.Add, Cuts: c.Link.Cuts, Pipeline: c.Link.Pipeline}
+	p.Rewrite = technique.Rewrite{StripSymbols: c.File.StripSymbols, SectionHeaders: c.File.SectionHeaders, Layout: c.File.Layout, Pack: c.File.Pack}
+	return p
+}
+
+func profileList(m map[string]any) []technique.KeyValue {
+	var list []technique.KeyValue
+	for _, key := range slices.Sorted(mapKeys(m)) {
+		literal := fmt.Sprint(m[key])
+		if s, ok := m[key].(string); ok {
+			literal = strconv.Quote(s)
+		}
+		list = append(list, technique.KeyValue{Key: key, Value: literal})
+	}
+	return list
+}
+
+// options are cargo's flags as they were when the recipe was found; what is
+// typed now goes before.
+func (c *recipe) options(o cargo.Options) cargo.Options {
+	if o.Package == "" {
+		o.Package = c.Package
+	}
+	if o.Bin == "" && o.Example == "" {
+		o.Bin, o.Example = c.Bin, c.Example
+	}
+	if o.Profile == "" {
+		o.Profile = c.Cargo.Profile
+	}
+	if len(o.Features) == 0 && !o.AllFeatures && !o.NoDefaultFeatures {
+		o.Features, o.AllFeatures, o.NoDefaultFeatures = c.Cargo.Features, c.Cargo.AllFeatures, c.Cargo.NoDefaultFeatures
+	}
+	return o
+}
+
+// noRecipeError says that shrink has not run here.
+type noRecipeError struct{ path string }
+
+func (e *noRecipeError) Error() string { return e.path + ": not there" }
+
+// readRecipe reads minsize.toml of the workspace at root. Errors:
+// *noRecipeError, or the file with line and column of what is wrong.
+func readRecipe(root string) (*recipe, error) {
+	path := filepath.Join(root, recipeName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &noRecipeError{path}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &recipe{}
+	head, err := toml.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if schema, _ := head["schema"].(string); schema != recipeSchema {
+		return nil, fmt.Errorf("%s: schema %q, expected %q: made by another version of minsize", path, schema, recipeSchema)
+	}
+	if err := toml.DecodeInto(data, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// write writes minsize.toml, whole or not at all.
+func (c *recipe) write(ctx context.Context, root string) (string, error) {
+	body, err := toml.Encode(c)
+	if err != nil {
+		return "", err
+	}
+	var text bytes.Buffer
+	text.WriteString("# Written by `minsize shrink`. `minsize build` makes the same program again, to the byte;\n" +
+		"# `minsize apply` writes what cargo can express into the manifest. Checks may be edited.\n\n")
+	text.Write(body)
+	path := filepath.Join(root, recipeName)
+	_, err = byteio.WriteFile(ctx, path, byteio.Content{{Data: text.Bytes()}}, byteio.WriteOptions{})
+	return path, err
+}
+
+// isFor says whether the recipe is of the project's chosen program.
+func (c *recipe) isFor(p *cargo.Project) bool {
+	return c.Package == p.Package.Name && (c.Bin == p.Target.Name || c.Example == p.Target.Name)
+}
+
+// adopt takes the checks and the bench of an earlier run where none were
+// typed, so that edits of minsize.toml count. It says what it took.
+func (c *recipe) adopt(f *shrinkFlags) string {
+	if len(f.checks) > 0 || f.bench != "" || len(c.Check.Commands) == 0 && c.Check.Bench == "" {
+		return ""
+	}
+	f.checks, f.bench = c.Check.Commands, c.Check.Bench
+	if len(f.checkIgnore) == 0 {
+		f.checkIgnore = c.Check.Ignore
+	}
+	if f.maxSlowdown == "" {
+		f.maxSlowdown = c.Check.MaxSlowdown
+	}
+	return fmt.Sprintf("checks of %s: %s", recipeName, strings.Join(append(slices.Clone(f.checks), f.bench), "; "))
+}
+
+// drift lists what is not as it was when the recipe was found; nothing where
+// the build will give the same bytes.
+func (c *recipe) drift(p *cargo.Project, t *cargo.Toolchain) ([]string, error) {
+	var lines []string
+	differs := func(what, was, is string) {
+		if was != is {
+			lines = append(lines, fmt.Sprintf("%s: %s then, %s now", what, orNone(was), orNone(is)))
+		}
+	}
+	lock, err := p.LockfileHash()
+	if err != nil {
+		return nil, err
+	}
+	differs("Cargo.lock (SHA-256)", c.Cargo.Lockfile, lock)
+	differs("compiler", c.Toolchain.ID, t.ID())
+	differs("target", c.Cargo.Target, p.Triple)
+	return lines, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	if len(s) == 64 && !strings.ContainsAny(s, " ./") {
+		return s[:12]
+	}
+	return s
+}
