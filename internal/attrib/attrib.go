@@ -41,6 +41,8 @@ type Options struct {
 	Bodies bool
 	// NoDecode leaves machine code undecoded: unnamed data stays in its section.
 	NoDecode bool
+	// Debug reads debug information, for the views that need it.
+	Debug bool
 	// Symbols are those of a separate debug file, in the addresses of this one.
 	Companion *objfile.File
 }
@@ -98,6 +100,7 @@ type Program struct {
 	names     nameTable
 	vtables   []vtable // sorted by atom
 	goProgram bool
+	locations locations
 	debug     *debugInfo
 }
 

@@ -68,6 +68,7 @@ func (c *collector) carve() {
 	c.insert(carved)
 	c.referrersOfData()
 	c.classify()
+	c.findLocations()
 }
 
 func (c *collector) bodyRanges() []rangemap.Range {

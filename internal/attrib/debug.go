@@ -34,3 +34,6 @@ func linesView(*Program, Input, *RollupOptions, *interner) (labeller, error) {
 func inlinesView(*Program, Input, *RollupOptions, *interner) (labeller, error) {
 	return labeller{}, ErrNoDebug
 }
+
+// debugAt is the compile unit and the line of a place.
+func (p *Program) debugAt(place uint64) (unit, line string) { return "", "" }

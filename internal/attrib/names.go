@@ -258,10 +258,15 @@ func (p *Program) ShortName(atom int32) string {
 
 // GenericName is the generic that the atom is an instance of.
 func (p *Program) GenericName(atom int32) string {
-	if p.mangled(atom) == "" {
+	raw := p.mangled(atom)
+	if raw == "" {
 		return p.derivedName(atom, p.GenericName)
 	}
-	return GenericOf(p.Name(atom))
+	n := demangle.Parse(raw)
+	if n.Rust() {
+		return n.GenericForm() + p.importMark(atom)
+	}
+	return GenericOf(n.Display) + p.importMark(atom)
 }
 
 // withoutArguments cuts "(...)" of C++ functions and "<...>" of generics, but

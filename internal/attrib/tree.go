@@ -23,6 +23,7 @@ type Row struct {
 	Name     string `json:"name"`
 	File     uint64 `json:"file"`
 	Memory   uint64 `json:"memory"`
+	Items    uint64 `json:"items"` // bodies of functions and data in it
 	Children []Row  `json:"children,omitempty"`
 }
 
@@ -57,6 +58,7 @@ type node struct {
 	parent, label int32
 	depth         int32
 	file, memory  uint64
+	items         uint64
 }
 
 // interner numbers names.
@@ -164,16 +166,21 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 			t.leftOutMemory += memory
 			return
 		}
-		t.count(labels, file, memory)
+		items := uint64(0)
+		if atom := pieceAtom(at[0]); atom >= 0 && p.Atoms[atom].Start == start && p.Atoms[atom].End > start {
+			items = 1
+		}
+		t.count(labels, file, memory, items)
 	})
 }
 
-func (t *tree) count(labels []int32, file, memory uint64) {
+func (t *tree) count(labels []int32, file, memory, items uint64) {
 	parent := int32(-1)
 	for depth, label := range labels {
 		n := t.child(parent, label, int32(depth))
 		t.nodes[n].file += file
 		t.nodes[n].memory += memory
+		t.nodes[n].items += items
 		parent = n
 	}
 }
@@ -234,7 +241,7 @@ func (t *tree) rows() []Row {
 		rows := make([]Row, len(list))
 		for i, n := range list {
 			x := &t.nodes[n]
-			rows[i] = Row{Name: t.names[x.depth].names[x.label], File: x.file, Memory: x.memory, Children: build(n)}
+			rows[i] = Row{Name: t.names[x.depth].names[x.label], File: x.file, Memory: x.memory, Items: x.items, Children: build(n)}
 		}
 		slices.SortFunc(rows, func(a, b Row) int {
 			return cmp.Or(cmp.Compare(b.File, a.File), cmp.Compare(b.Memory, a.Memory), strings.Compare(a.Name, b.Name))

@@ -94,6 +94,7 @@ var verbs = []verb{
 	{groupShrink, newNewCommand},
 	{groupRewrite, newStripCommand},
 	{groupRewrite, newImageCommand},
+	{groupExplain, newSizeCommand},
 	{groupOther, newVersionCommand},
 }
 

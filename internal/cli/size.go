@@ -1,0 +1,318 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/report"
+)
+
+// sizeFlags is what was typed after `minsize size`, before anything is opened.
+type sizeFlags struct {
+	views       []string
+	n           int
+	sort        string
+	domain      string
+	filter      string
+	crateBy     string
+	rules       string
+	explain     string
+	disassemble string
+	debugFile   string
+	output      analysisFlags
+	cargo       cargoFlags
+}
+
+// sizeRequest is what it means.
+type sizeRequest struct {
+	views  []string // canonical; empty for the overview
+	need   attrib.Need
+	rollup attrib.RollupOptions
+	rules  []attrib.Rules
+	show   report.SizeOptions
+	keepN  bool // -n was typed: machine formats are cut too
+}
+
+func newSizeCommand(e *env) *cobra.Command {
+	var f sizeFlags
+	var lines strings.Builder
+	for _, v := range attrib.Views() {
+		fmt.Fprintf(&lines, "  %-13s %s\n", v.Name, v.Summary)
+	}
+	cmd := &cobra.Command{
+		Use:   "size [FILE...]",
+		Short: "who owns each byte of a program: sections, crates, functions, generics, sources",
+		Long: "Says where every byte of an executable, library, object or archive went. Every byte has exactly one owner,\n" +
+			"and the rows of each view add up to the file; the program checks that at every run.\n\n" +
+			"Without -d it gives an overview: what the bytes are, the largest crates and functions, and what is worth\n" +
+			"acting on. Without FILE, in a cargo project, it builds the program first, with symbols kept.\n\n" +
+			"Views for -d, one or several nested in any order:\n" + lines.String(),
+		Example: "  minsize size target/release/app\n" +
+			"  minsize size -d crates,functions -n 10 app\n" +
+			"  minsize size -d sections,symbols --filter '^\\.rodata' app\n" +
+			"  minsize size --html -o app.html app\n" +
+			"  minsize size --explain 0x12340 app\n" +
+			"  cargo minsize size --bin app",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.output.resolve(cmd.Flags()); err != nil {
+				return err
+			}
+			request, err := f.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			return e.runSize(cmd.Context(), &f, request, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVarP(&f.views, "views", "d", nil, "views to nest, the first outermost")
+	flags.IntVarP(&f.n, "number", "n", 20, "rows of each level, 0 for all")
+	flags.StringVarP(&f.sort, "sort", "s", "file", "sort by file, memory, both (the larger) or name")
+	flags.StringVar(&f.domain, "domain", "both", "bytes to count: file, memory or both")
+	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
+	flags.StringVar(&f.crateBy, "crate-by", "generic", "which crate owns a function: generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)")
+	flags.StringVar(&f.rules, "rules", "", "custom views from a `FILE` of regex rules, see docs/size.md")
+	flags.StringVar(&f.explain, "explain", "", "why the byte at this `ADDRESS` (or @OFFSET in the file) has its label")
+	flags.StringVar(&f.disassemble, "disassemble", "", "the machine code of the `FUNCTION`")
+	flags.StringVar(&f.debugFile, "debug-file", "", "symbols and debug information from this separate `FILE`")
+	f.output.register(flags)
+	f.cargo.register(flags)
+	return cmd
+}
+
+// resolve checks what was typed without touching the machine, the rules file aside.
+func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
+	r := &sizeRequest{keepN: cmd.Flags().Changed("number")}
+	if !slices.Contains([]string{"file", "memory", "vm", "both", "name"}, f.sort) {
+		return nil, usageError("--sort file|memory|both|name", "unknown order %q", f.sort)
+	}
+	if !slices.Contains([]string{"file", "memory", "vm", "both"}, f.domain) {
+		return nil, usageError("--domain file|memory|both", "unknown domain %q", f.domain)
+	}
+	if f.n < 0 {
+		return nil, usageError("-n 0 for all rows", "%d rows make no sense", f.n)
+	}
+	vm := strings.NewReplacer("vm", "memory")
+	r.show = report.SizeOptions{N: f.n, Sort: vm.Replace(f.sort), Domain: vm.Replace(f.domain)}
+	if f.domain == "memory" && !cmd.Flags().Changed("sort") {
+		r.show.Sort = "memory"
+	}
+	var err error
+	if f.rules != "" {
+		if r.rules, err = readRules(f.rules); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range f.views {
+		name, err := attrib.CanonicalView(strings.TrimSpace(v), r.rules)
+		if err != nil {
+			return nil, usageError("minsize size --help lists the views", "%v", err)
+		}
+		need, _ := attrib.ViewNeed(name, r.rules)
+		r.need = max(r.need, need)
+		r.views = append(r.views, name)
+	}
+	if f.filter != "" {
+		if r.rollup.Filter, err = regexp.Compile(f.filter); err != nil {
+			return nil, usageError("a regular expression of Go's syntax", "--filter: %v", err)
+		}
+	}
+	if r.rollup.By, err = attrib.ParseCrateBy(f.crateBy); err != nil {
+		return nil, usageError("--crate-by generic|instance|origin", "%v", err)
+	}
+	if len(r.views) == 0 || f.explain != "" || f.disassemble != "" {
+		r.need = max(r.need, attrib.NeedOwners)
+	}
+	if r.rollup.By != attrib.ByGeneric || f.explain != "" {
+		r.need = max(r.need, attrib.NeedDebug)
+	}
+	r.rollup.Rules = r.rules
+	return r, nil
+}
+
+func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {
+	loaded, err := e.loadPrograms(ctx, f, r, args)
+	if err != nil {
+		return err
+	}
+	defer loaded.close()
+	switch {
+	case f.explain != "":
+		return e.explainByte(ctx, loaded, f.explain, &f.output)
+	case f.disassemble != "":
+		return e.disassemble(loaded, f.disassemble)
+	}
+	result, err := sizeResult(loaded, r)
+	if err != nil {
+		return err
+	}
+	for _, in := range loaded.inputs {
+		for _, w := range in.Program.Warnings {
+			e.note(in.Name + ": " + w)
+		}
+	}
+	machine := f.output.format == "json" || f.output.format == "csv" || f.output.format == "tsv" || f.output.format == "svg" || f.output.format == "html"
+	if len(r.views) == 0 && !r.keepN {
+		r.show.N = 0
+	} else if machine && !r.keepN && f.output.format != "html" {
+		r.show.N = 0
+	}
+	r.show.Full = machine && f.output.format != "html"
+	return e.printDocument(ctx, report.Size(result, r.show), &f.output)
+}
+
+// loadedPrograms are attributed files with the mappings that they live in.
+type loadedPrograms struct {
+	inputs   []attrib.Input
+	mappings []*byteio.Mapping
+	shipped  *report.SizeShipped
+	notes    []string
+}
+
+func (l *loadedPrograms) close() {
+	for _, m := range l.mappings {
+		_ = m.Close()
+	}
+}
+
+// open maps and attributes one file.
+func (l *loadedPrograms) open(path string, o attrib.Options) error {
+	m, err := byteio.Open(path)
+	if err != nil {
+		if errors.Is(err, byteio.ErrNotRegular) {
+			return usageError("an executable, library, object file or archive", "%v", err)
+		}
+		return err
+	}
+	l.mappings = append(l.mappings, m)
+	return byteio.Guard(func() error {
+		inputs, err := attrib.Load(path, m.Data, o)
+		if errors.Is(err, objfile.ErrFormat) {
+			return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		l.inputs = append(l.inputs, inputs...)
+		return nil
+	})
+}
+
+func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) (*loadedPrograms, error) {
+	l := &loadedPrograms{}
+	o := attrib.Options{
+		LayoutOnly: r.need == attrib.NeedLayout,
+		Bodies:     len(r.views) == 0,
+		Debug:      r.need >= attrib.NeedDebug,
+	}
+	if len(args) == 0 {
+		return nil, usageError("minsize size FILE", "no file given")
+	}
+	for _, path := range args {
+		if err := l.open(path, o); err != nil {
+			l.close()
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// overviewParts are the tables of the answer without -d.
+var overviewParts = []struct {
+	heading string
+	view    string
+}{
+	{"What the bytes are", "kind"},
+	{"Largest crates (%s)", "crates"},
+	{"Largest functions", "functions"},
+}
+
+// treeViews are nested for the figures of an overview.
+var treeViews = []string{"crates", "modules", "symbols"}
+
+func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
+	s := &report.SizeResult{Views: r.views, Shipped: l.shipped, Notes: l.notes}
+	for _, in := range l.inputs {
+		p := in.Program
+		name := in.Name
+		if in.Member != "" {
+			name += "(" + in.Member + ")"
+		}
+		s.Files = append(s.Files, report.SizeFile{
+			Name: name, Format: string(p.File.Format), Arch: string(p.File.Arch), Kind: string(p.File.Kind),
+			File: p.File.Size, Memory: p.Space.MemorySize(),
+		})
+	}
+	overview := len(r.views) == 0
+	if overview {
+		s.Views = treeViews
+	}
+	if overview || slices.Contains(r.views, "crates") || slices.Contains(r.views, "packages") {
+		s.CrateBy = r.rollup.By.String()
+		s.Notes = append(s.Notes, r.rollup.By.Sentence())
+	}
+	if overview {
+		for _, part := range overviewParts {
+			o := r.rollup
+			o.Views = []string{part.view}
+			got, err := attrib.Rollup(l.inputs, o)
+			if err != nil {
+				return nil, viewError(err)
+			}
+			heading := part.heading
+			if part.view == "crates" {
+				heading = "Largest crates, by who " + map[string]string{"generic": "defines", "instance": "instantiated", "origin": "wrote"}[s.CrateBy] + " the code"
+			}
+			if part.view == "functions" {
+				got.Rows = onlyNamed(got.Rows)
+			}
+			s.Parts = append(s.Parts, report.SizePart{Heading: heading, View: part.view, Rows: got.Rows})
+		}
+		for _, in := range l.inputs {
+			s.Findings = append(s.Findings, in.Program.Findings()...)
+		}
+	}
+	o := r.rollup
+	o.Views = s.Views
+	got, err := attrib.Rollup(l.inputs, o)
+	if err != nil {
+		return nil, viewError(err)
+	}
+	s.Rows, s.LeftOut = got.Rows, got.LeftOut
+	if r.rollup.Filter != nil {
+		s.Notes = append(s.Notes, fmt.Sprintf("the filter left %d bytes of the file out", got.LeftOut))
+	}
+	return s, nil
+}
+
+// onlyNamed leaves out rows that are sections rather than functions.
+func onlyNamed(rows []attrib.Row) []attrib.Row {
+	var named []attrib.Row
+	for _, r := range rows {
+		if !strings.HasPrefix(r.Name, "[section ") {
+			named = append(named, r)
+		}
+	}
+	return named
+}
+
+// viewError gives errors of views their hints.
+func viewError(err error) error {
+	if errors.Is(err, attrib.ErrNoDebug) {
+		return withStatus(exitFailed, "build with debug = \"line-tables-only\" or more, or --debug-file FILE", err)
+	}
+	return err
+}

@@ -1,0 +1,268 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/attrib"
+)
+
+// SizeFile is one file of a size report.
+type SizeFile struct {
+	Name   string `json:"name"`
+	Format string `json:"format"`
+	Arch   string `json:"arch"`
+	Kind   string `json:"kind"`
+	File   uint64 `json:"file"`
+	Memory uint64 `json:"memory"`
+}
+
+// SizePart is one of the tables of the overview.
+type SizePart struct {
+	Heading string       `json:"heading"`
+	View    string       `json:"view"`
+	Rows    []attrib.Row `json:"rows"`
+}
+
+// SizeResult is what `minsize size` found out, before any format.
+type SizeResult struct {
+	Files    []SizeFile       `json:"files"`
+	Views    []string         `json:"views"`
+	CrateBy  string           `json:"crate_by,omitempty"`
+	Rows     []attrib.Row     `json:"rows"`
+	Parts    []SizePart       `json:"parts,omitempty"`    // the overview; empty when views were asked for
+	Findings []attrib.Finding `json:"findings,omitempty"` // of the overview
+	Shipped  *SizeShipped     `json:"as_shipped,omitempty"`
+	LeftOut  uint64           `json:"left_out,omitempty"` // bytes that the filter left out
+	Notes    []string         `json:"notes,omitempty"`
+}
+
+// SizeShipped is what strip takes away from the file that was measured.
+type SizeShipped struct {
+	File    uint64 `json:"file"`    // bytes as shipped
+	Removed uint64 `json:"removed"` // symbols and debug information
+}
+
+// SizeOptions is how the rows are shown.
+type SizeOptions struct {
+	N      int    // rows of each level, 0 for all
+	Sort   string // file, memory, both or name
+	Domain string // file, memory or both
+	Full   bool   // JSON and CSV have all rows unless N was asked for
+}
+
+// Size turns a result into a Document.
+func Size(s *SizeResult, o SizeOptions) *Document {
+	d := &Document{Title: sizeTitle(s), Schema: "minsize.size/1", Data: s}
+	head := Block{Text: sizeHead(s)}
+	if len(s.Parts) == 0 {
+		head.Table = sizeTable(s.Rows, s.Views, o, false)
+		head.Notes = s.Notes
+		d.Blocks = append(d.Blocks, head)
+	} else {
+		d.Blocks = append(d.Blocks, head)
+		for i, part := range s.Parts {
+			po := o
+			if po.N == 0 && !o.Full {
+				po.N = []int{10, 8, 8}[min(i, 2)]
+			}
+			d.Blocks = append(d.Blocks, Block{Heading: part.Heading, Table: sizeTable(part.Rows, []string{part.View}, po, i > 0)})
+		}
+		if len(s.Findings) > 0 {
+			d.Blocks = append(d.Blocks, Block{Heading: "Worth acting on", Table: findingsTable(s.Findings)})
+		}
+		d.Blocks = append(d.Blocks, Block{Notes: s.Notes})
+	}
+	tree := sizeTree(sizeTitle(s), s.Rows, o.Domain)
+	d.Tree = &tree
+	d.Visual = &Visual{Kind: "treemap", Data: packTree(&tree, s.Views, o.Domain)}
+	return d
+}
+
+func sizeTitle(s *SizeResult) string {
+	var names []string
+	for _, f := range s.Files {
+		names = append(names, f.Name)
+	}
+	if len(names) > 3 {
+		names = append(names[:3], fmt.Sprintf("and %d others", len(s.Files)-3))
+	}
+	return strings.Join(names, ", ")
+}
+
+func sizeHead(s *SizeResult) []string {
+	var lines []string
+	for _, f := range s.Files {
+		if len(lines) == 4 && len(s.Files) > 5 {
+			lines = append(lines, fmt.Sprintf("and %d more files", len(s.Files)-4))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s %s %s, %s bytes in the file, %s in memory",
+			f.Name, f.Format, f.Arch, f.Kind, thousands(int64(f.File)), thousands(int64(f.Memory))))
+	}
+	if s.Shipped != nil {
+		lines = append(lines, fmt.Sprintf("as shipped (stripped): %s bytes; strip takes %s of symbols and debug information away",
+			thousands(int64(s.Shipped.File)), thousands(int64(s.Shipped.Removed))))
+	}
+	return lines
+}
+
+// size of a row in the domain that is shown.
+func sizeOf(r *attrib.Row, domain string) uint64 {
+	switch domain {
+	case "memory":
+		return r.Memory
+	}
+	return r.File
+}
+
+func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Table {
+	t := &Table{Columns: []Column{{Name: "Share", Kind: Percent}}}
+	if o.Domain != "memory" {
+		t.Columns = append(t.Columns, Column{Name: "File", Kind: Bytes})
+	}
+	if o.Domain != "file" {
+		t.Columns = append(t.Columns, Column{Name: "Memory", Kind: Bytes})
+	}
+	counted := len(views) > 0 && views[0] == "generics"
+	if counted {
+		t.Columns = append(t.Columns, Column{Name: "Copies", Kind: Count})
+	}
+	t.Columns = append(t.Columns, Column{Name: viewTitle(views), Flex: true})
+	var total attrib.Row
+	for i := range rows {
+		total.File += rows[i].File
+		total.Memory += rows[i].Memory
+	}
+	whole := float64(sizeOf(&total, o.Domain))
+	line := func(r *attrib.Row, depth int, faint bool) Row {
+		share := 0.0
+		if whole > 0 {
+			share = float64(sizeOf(r, o.Domain)) / whole
+		}
+		cells := []Cell{share}
+		if o.Domain != "memory" {
+			cells = append(cells, r.File)
+		}
+		if o.Domain != "file" {
+			cells = append(cells, r.Memory)
+		}
+		if counted {
+			cells = append(cells, r.Items)
+		}
+		return Row{Depth: depth, Cells: append(cells, r.Name), Faint: faint}
+	}
+	var add func(rows []attrib.Row, depth int)
+	add = func(rows []attrib.Row, depth int) {
+		rows = sortRows(rows, o.Sort)
+		n := len(rows)
+		if o.N > 0 && n > o.N {
+			n = o.N
+		}
+		for i := range rows[:n] {
+			t.Rows = append(t.Rows, line(&rows[i], depth, false))
+			add(rows[i].Children, depth+1)
+		}
+		if rest := rows[n:]; len(rest) > 0 {
+			r := attrib.Row{Name: fmt.Sprintf("[%s others]", thousands(int64(len(rest))))}
+			for i := range rest {
+				r.File += rest[i].File
+				r.Memory += rest[i].Memory
+				r.Items += rest[i].Items
+			}
+			t.Rows = append(t.Rows, line(&r, depth, true))
+		}
+	}
+	add(rows, 0)
+	total.Name = "total"
+	if !short {
+		t.Footer = line(&total, 0, false).Cells
+	}
+	return t
+}
+
+// viewTitle is the heading of the names' column.
+func viewTitle(views []string) string { return strings.Join(views, " > ") }
+
+// sortRows orders one level; the rows come largest file bytes first.
+func sortRows(rows []attrib.Row, by string) []attrib.Row {
+	var less func(a, b attrib.Row) int
+	switch by {
+	case "memory":
+		less = func(a, b attrib.Row) int { return cmp.Compare(b.Memory, a.Memory) }
+	case "both":
+		less = func(a, b attrib.Row) int { return cmp.Compare(max(b.File, b.Memory), max(a.File, a.Memory)) }
+	case "name":
+		less = func(a, b attrib.Row) int { return cmp.Compare(a.Name, b.Name) }
+	default:
+		return rows
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, less)
+	return rows
+}
+
+func findingsTable(findings []attrib.Finding) *Table {
+	t := &Table{Columns: []Column{{Name: "Bytes", Kind: Bytes}, {Name: "Finding"}, {Name: "What to do", Flex: true}}}
+	for _, f := range findings {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{f.Bytes, f.Title, f.Advice}})
+	}
+	return t
+}
+
+// sizeTree turns rows into the figure's tree.
+func sizeTree(name string, rows []attrib.Row, domain string) Tree {
+	t := Tree{Name: name, Children: make([]Tree, 0, len(rows))}
+	for i := range rows {
+		c := sizeTree(rows[i].Name, rows[i].Children, domain)
+		c.Size = int64(sizeOf(&rows[i], domain))
+		t.Size += c.Size
+		if c.Size > 0 {
+			t.Children = append(t.Children, c)
+		}
+	}
+	return t
+}
+
+// packedTree is the figure's input: columns of numbers, names once each. A
+// program of 100,000 functions stays a page of a few megabytes.
+type packedTree struct {
+	Names  []string `json:"names"`
+	Name   []int32  `json:"name"`   // of each node, index into names
+	Parent []int32  `json:"parent"` // -1 for the root; parents come first
+	Size   []int64  `json:"size"`
+	Old    []int64  `json:"old,omitempty"`
+	Views  []string `json:"views"`
+	Domain string   `json:"domain"`
+}
+
+func packTree(t *Tree, views []string, domain string) *packedTree {
+	p := &packedTree{Views: views, Domain: domain}
+	seen := map[string]int32{}
+	var walk func(t *Tree, parent int32)
+	walk = func(t *Tree, parent int32) {
+		id, ok := seen[t.Name]
+		if !ok {
+			id = int32(len(p.Names))
+			seen[t.Name] = id
+			p.Names = append(p.Names, t.Name)
+		}
+		at := int32(len(p.Name))
+		p.Name = append(p.Name, id)
+		p.Parent = append(p.Parent, parent)
+		p.Size = append(p.Size, t.Size)
+		if t.Compared {
+			p.Old = append(p.Old, t.Old)
+		}
+		for i := range t.Children {
+			walk(&t.Children[i], at)
+		}
+	}
+	walk(t, -1)
+	if len(p.Old) != len(p.Size) {
+		p.Old = nil
+	}
+	return p
+}
