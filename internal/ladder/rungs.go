@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,13 +182,15 @@ func (s *search) fileRungs(best *candidate) (*candidate, error) {
 // tell is measured on top of the winner; it is not run and never kept.
 func (s *search) leftOut(best *candidate) error {
 	for _, t := range s.Table {
-		if s.tried[t.Name] || best.plan.Has(t.Name) {
+		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
 			continue
 		}
 		l := LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Loses}
 		allowed, how := s.Policy.Allows(t)
-		missing := t.Missing(best.side.Facts, best.plan)
+		missing := t.Missing(s.factsFor(t, best), best.plan)
 		switch {
+		case t.Stage == technique.StageNone && t.Set != nil && t.Risk == technique.Size:
+			continue // an alternative to a better one, or a part of another
 		case missing != "":
 			l.Why = missing
 		case !allowed:
@@ -203,9 +206,22 @@ func (s *search) leftOut(best *candidate) error {
 				continue // the search uses it where it fits
 			}
 		}
+		if l.Known && l.Saves <= 0 {
+			continue // nothing to tell
+		}
 		s.result.Left = append(s.result.Left, l)
 	}
+	slices.SortStableFunc(s.result.Left, func(a, b LeftOut) int { return cmp.Compare(b.Saves, a.Saves) })
 	return nil
+}
+
+// factsFor are the facts by which a technique is judged: of the unstable side
+// where it needs that and there is one.
+func (s *search) factsFor(t *technique.Technique, best *candidate) technique.Facts {
+	if s.Night != nil && slices.Contains(t.Needs, technique.NeedUnstable) {
+		return s.Night.Facts
+	}
+	return best.side.Facts
 }
 
 func (s *search) wouldSave(best *candidate, t *technique.Technique, l *LeftOut) error {

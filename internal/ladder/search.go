@@ -468,7 +468,16 @@ func names(list []*technique.Technique) []string {
 	return out
 }
 
-func rungName(list []*technique.Technique) string { return strings.Join(names(list), ", ") }
+func rungName(list []*technique.Technique) string {
+	if len(list) == 1 {
+		return list[0].Name
+	}
+	var titles []string
+	for _, t := range list {
+		titles = append(titles, t.Title())
+	}
+	return strings.Join(titles, " + ")
+}
 
 // losses sums up what a rung gives up: the worst class and each sentence.
 func losses(list []*technique.Technique) (string, []string) {

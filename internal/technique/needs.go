@@ -51,62 +51,63 @@ const (
 var needs = map[Need]struct {
 	summary string
 	missing func(Facts, Plan) string // "" when it is there
+	foreign bool                     // a matter of the target or the compiler's age: nothing to install
 }{
 	NeedUnstable: {"a nightly compiler (or --bootstrap)", func(f Facts, _ Plan) string {
 		return unless(f.Unstable, "needs a nightly compiler, or --bootstrap on a stable one")
-	}},
+	}, false},
 	NeedStdSource: {"the sources of std", func(f Facts, _ Plan) string {
 		return unless(f.StdSource, "needs the sources of std (rustup component add rust-src; Debian: rust-src or rust-web-src)")
-	}},
+	}, false},
 	NeedLLD: {"lld", func(f Facts, _ Plan) string {
 		return unless(slices.Contains(f.Linkers, "lld"), "needs the linker lld, and none was found that works")
-	}},
+	}, false},
 	NeedLinker: {"lld, mold or a recent bfd", func(f Facts, _ Plan) string {
 		return unless(f.elf() && len(f.Linkers) > 0, "needs an ELF linker that works")
-	}},
+	}, false},
 	NeedUnixELF: {"a Linux target", func(f Facts, _ Plan) string {
 		return unless(f.OS == "linux", "only for Linux targets")
-	}},
+	}, true},
 	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
 		return unless(f.OS == "linux" && f.Arch == "x86_64", "only for x86-64 Linux")
-	}},
+	}, true},
 	NeedMachO: {"a macOS target", func(f Facts, _ Plan) string {
 		return unless(f.OS == "macos" || f.OS == "ios", "only for macOS")
-	}},
+	}, true},
 	NeedMSVC: {"a Windows target of the MSVC kind", func(f Facts, _ Plan) string {
 		return unless(f.OS == "windows" && f.Env == "msvc", "only for Windows with the MSVC linker")
-	}},
+	}, true},
 	NeedMinGW: {"a Windows target of the GNU kind", func(f Facts, _ Plan) string {
 		return unless(f.OS == "windows" && f.Env == "gnu", "only for Windows with the GNU linker")
-	}},
+	}, true},
 	NeedPanicAbort: {"a program that aborts on panic", func(f Facts, p Plan) string {
 		return unless(f.aborts(p), "needs panic=abort (--level abort)")
-	}},
+	}, false},
 	NeedBuildStd: {"std built from source", func(_ Facts, p Plan) string {
 		return unless(len(p.Setting.BuildStd) > 0, "needs std built from source (--level nightly)")
-	}},
+	}, false},
 	NeedGlibcRELR: {"glibc 2.36 where the program runs", func(f Facts, _ Plan) string {
 		if f.Env != "gnu" || f.Glibc == [2]int{} {
 			return "" // musl ignores it or knows it; not said: a matter of the risk class
 		}
 		return unless(f.Glibc[0] > 2 || f.Glibc[0] == 2 && f.Glibc[1] >= 36,
 			fmt.Sprintf("needs glibc 2.36, and --glibc asked for %d.%d", f.Glibc[0], f.Glibc[1]))
-	}},
+	}, false},
 	NeedDynamicGNU: {"a dynamic glibc program", func(f Facts, p Plan) string {
 		return unless(f.OS == "linux" && f.Env == "gnu" && p.Setting.Target == "", "only for programs that load glibc")
-	}},
+	}, true},
 	NeedMusl: {"the toolchain's musl target", func(f Facts, _ Plan) string {
 		return unless(f.Musl, "needs the musl target of the toolchain (rustup target add)")
-	}},
+	}, false},
 	NeedStripped: {"stripped symbols", func(_ Facts, p Plan) string {
 		return unless(p.Rewrite.StripSymbols, "needs the symbols stripped")
-	}},
+	}, false},
 	NeedOldSpelling: {"a compiler with std's feature panic_immediate_abort (before late September 2025)", func(f Facts, _ Plan) string {
 		return unless(f.Immediate == "std-feature", "this compiler does not spell it as a feature of std")
-	}},
+	}, true},
 	NeedNewSpelling: {"a compiler with -Cpanic=immediate-abort (since late September 2025)", func(f Facts, _ Plan) string {
 		return unless(f.Immediate == "panic-strategy", "this compiler does not know -Cpanic=immediate-abort")
-	}},
+	}, true},
 }
 
 func unless(ok bool, why string) string {

@@ -82,6 +82,7 @@ func ParseLevel(s string) (Level, error) {
 // and Rewrite is given.
 type Technique struct {
 	Name    string // as typed in --with and --without, and written to minsize.toml
+	Short   string // in the name of a rung of several techniques; Name where it is empty
 	Summary string // what it does, a phrase
 	Loses   string // what is lost, a plain sentence without a full stop; "nothing" where it is so
 	Risk    Risk
@@ -112,6 +113,22 @@ const (
 	StageNight               // settings of an unstable compiler on the prebuilt std
 	StageStd                 // std built from source
 )
+
+// Title is how the technique is called in a rung's name.
+func (t *Technique) Title() string {
+	if t.Short != "" {
+		return t.Short
+	}
+	return t.Name
+}
+
+// Foreign says whether t can never be had for this kind of target or compiler,
+// so that it is not worth a line in a report.
+func (t *Technique) Foreign(f Facts) bool {
+	return slices.ContainsFunc(t.Needs, func(n Need) bool {
+		return needs[n].foreign && needs[n].missing(f, Plan{}) != ""
+	})
+}
 
 // Kind is "build", "link" or "file".
 func (t *Technique) Kind() string {
