@@ -488,6 +488,9 @@ func (p *v0) topSelf() {
 func (p *v0) crateRoot() {
 	from := p.at
 	p.optBase62('s')
+	if p.bad {
+		return
+	}
 	if p.at > from {
 		p.crateHash = p.in[from+1 : p.at-1]
 	} else {
