@@ -87,3 +87,5 @@ func (f *File) tailAt(addr uint64) []byte {
 func (f *File) RawData(s *Section) ([]byte, error) {
 	return byteio.View{Data: f.Data, Order: f.Order}.Slice(s.Offset, s.FileSize, "section "+s.Name)
 }
+
+func (f *File) wholeView() byteio.View { return byteio.View{Data: f.Data, Order: f.Order} }

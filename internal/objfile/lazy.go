@@ -37,6 +37,8 @@ func (f *File) Symbols() ([]Symbol, error) {
 		switch {
 		case f.ELF != nil:
 			return f.ELF.elfSymbols()
+		case f.Wasm != nil:
+			return f.Wasm.wasmSymbols()
 		}
 		return nil, nil
 	})

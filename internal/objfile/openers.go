@@ -4,4 +4,6 @@ package objfile
 // magics are ambiguous.
 var openers = []opener{
 	{"ELF", matchELF, parseELF},
+	{"Wasm", matchWasm, parseWasm},
+	{"archive", matchArchive, parseArchive},
 }

@@ -1,9 +1,7 @@
 package objfile
 
 type (
-	PEFile      struct{}
-	MachOFile   struct{}
-	FatFile     struct{}
-	WasmFile    struct{}
-	ArchiveFile struct{}
+	FatFile   struct{}
+	PEFile    struct{}
+	MachOFile struct{}
 )
