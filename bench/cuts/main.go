@@ -15,7 +15,7 @@ func main() {
 	root, _ := filepath.Abs(os.Args[1])
 	self := os.Args[2]
 	r := relink.Recorder{Dir: root + "/target/rec", Bin: os.Args[3]}
-	c := exec.Command("cargo", append([]string{"build", "--release"}, r.CargoArgs("x86_64-unknown-linux-gnu", self)...)...)
+	c := exec.Command("cargo", append(append([]string{"rustc", "--release"}, r.CargoArgs("x86_64-unknown-linux-gnu", self)...), "--", "-Csave-temps")...)
 	c.Dir = root
 	c.Env = append(os.Environ(), r.Env()...)
 	c.Stderr = os.Stderr
@@ -34,13 +34,24 @@ func main() {
 		v.Options = []string{"strip-all", "relr", "icf-all", "unwind-tables-out", "no-eh-frame-hdr", "no-build-id", "hash-style-gnu", "optimize-strings"}
 		v.Add = []string{"-Wl,-Map=/tmp/relink-out/map"}
 		for _, n := range os.Args[4:] {
-			if c := relink.CutByName(n); c != nil {
+			if relink.PipelineByName(n) != nil {
+				tools, err := relink.FindLLVM(ctx, "22.1.2")
+				if err != nil {
+					panic(err)
+				}
+				v.Codegen = &relink.Codegen{Pipeline: n, Tools: tools}
+			} else if c := relink.CutByName(n); c != nil {
 				v.Cuts = append(v.Cuts, c.Cut)
 			} else if c, err := relink.ParseCut(n); err == nil {
 				v.Cuts = append(v.Cuts, c)
 			} else {
 				panic(err)
 			}
+		}
+		if v.Codegen != nil {
+			res, err := rec.Link(ctx, v, "/tmp/relink-out/one")
+			fmt.Println(res, err)
+			return
 		}
 		t := time.Now()
 		sug, err := rec.Suggest(v.Cuts)

@@ -9,7 +9,6 @@ package relink
 // manglings and every build.
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -123,8 +122,9 @@ const maxMatches = 1000
 
 // editCache keeps what every link of a recording would work out again.
 type editCache struct {
-	names  sync.Map // symbol -> names
-	inputs sync.Map // stored path -> []byte
+	names   sync.Map // symbol -> names
+	inputs  sync.Map // stored path -> []byte
+	digests sync.Map // stored path -> string
 }
 
 // of is namesOf, remembered.
@@ -137,7 +137,19 @@ func (c *editCache) of(symbol string) names {
 	return n
 }
 
-// read returns an input's bytes; they are never written to.
+// digest is the SHA-256 of a recorded file, remembered.
+func (c *editCache) digest(path string) (string, error) {
+	if d, ok := c.digests.Load(path); ok {
+		return d.(string), nil
+	}
+	d, err := hashFile(path)
+	if err == nil {
+		c.digests.Store(path, d)
+	}
+	return d, err
+}
+
+// read returns a recorded input's bytes; they are never written to.
 func (c *editCache) read(path string) ([]byte, error) {
 	if data, ok := c.inputs.Load(path); ok {
 		return data.([]byte), nil
@@ -166,7 +178,13 @@ func (p *plan) cuts() error {
 	}
 	for i := range p.files {
 		f := &p.files[i]
-		data, err := p.recording.edit.read(f.now)
+		var data []byte
+		var err error
+		if p.inBitcode != nil && f.Bitcode != "" {
+			data, err = os.ReadFile(f.now)
+		} else {
+			data, err = p.recording.edit.read(f.now)
+		}
 		if err != nil {
 			return err
 		}
@@ -204,9 +222,12 @@ func (p *plan) cuts() error {
 	if err := p.stubImports(m); err != nil {
 		return err
 	}
-	if p.outcomes == nil {
-		p.outcomes = m.outcomes()
+	for i := range p.inBitcode {
+		for name := range p.inBitcode[i] {
+			m.found[i][name]++
+		}
 	}
+	p.outcomes = m.outcomes()
 	return nil
 }
 
@@ -357,12 +378,3 @@ func (m *matcher) outcomes() []CutOutcome {
 	}
 	return list
 }
-
-func (p *plan) codegen(context.Context) error { return nil }
-
-// Codegen makes the machine code again from the recorded bitcode.
-type Codegen struct {
-	Pipeline string // a name in Pipelines
-}
-
-func (c *Codegen) Key() string { return c.Pipeline }

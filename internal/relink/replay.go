@@ -91,6 +91,7 @@ type plan struct {
 	ownStart   bool
 	kind       LinkerKind
 	outcomes   []CutOutcome
+	inBitcode  []map[string]bool // by cut: what codegen has cut already; nil without codegen
 	codegenCPU time.Duration
 }
 

@@ -1,0 +1,323 @@
+package relink
+
+// Codegen replay: the program's machine code made again from the bitcode that
+// fat LTO merged, in a tenth of the time of the build.
+//
+// rustc leaves that bitcode, as it is before LTO's optimisation, when it is
+// given -C save-temps; the recorder keeps it with the link. opt and llc of the
+// same LLVM turn it into the object again. Three things can be had here that
+// no cargo setting gives on a stable toolchain: cuts that also remove what
+// only fed them (a format argument, a landing pad); std, which comes compiled
+// for speed, compiled for size; other pipelines.
+//
+// The edit is made in LLVM's textual form, between llvm-dis and opt: a line
+// grammar is all that is needed to replace a function's body, and the text
+// parses in half the time that the optimiser takes. Rejected: writing bitcode
+// (a format that changes with each LLVM), and opt plugins (they need the
+// headers of the very LLVM).
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/objedit"
+)
+
+// Codegen makes the machine code again from the recorded bitcode.
+type Codegen struct {
+	Pipeline string // a name in Pipelines
+	Tools    LLVM
+}
+
+// Key is a text that is equal for equal codegens.
+func (c *Codegen) Key() string { return c.Pipeline + "/" + c.Tools.Version }
+
+// LLVM is a folder with llvm-dis, opt and llc of one version.
+type LLVM struct {
+	Dir     string
+	Version string // "22.1.8"
+}
+
+// llvmTools are the programs that codegen replay runs.
+var llvmTools = []string{"llvm-dis", "opt", "llc"}
+
+// ErrNoLLVM is wrapped by FindLLVM's error.
+var ErrNoLLVM = errors.New("no matching LLVM tools")
+
+// FindLLVM finds tools that fit a rustc whose LLVM has this version (the
+// "LLVM version" line of rustc -vV): of the same major version. It looks in
+// the given folders (a toolchain's rustlib/TRIPLE/bin, where rustup's
+// component llvm-tools puts them) and where distributions put LLVM. The error
+// says what was looked for and which package or component has it.
+func FindLLVM(ctx context.Context, version string, folders ...string) (LLVM, error) {
+	major, _, _ := strings.Cut(version, ".")
+	if major == "" || strings.Trim(major, "0123456789") != "" {
+		return LLVM{}, fmt.Errorf("%w: %q is no LLVM version", ErrNoLLVM, version)
+	}
+	folders = append(slices.Clone(folders), "/usr/lib/llvm-"+major+"/bin", "/usr/lib/llvm"+major+"/bin", "/usr/lib64/llvm"+major+"/bin",
+		"/opt/homebrew/opt/llvm@"+major+"/bin", "/usr/local/opt/llvm@"+major+"/bin", "/usr/local/llvm"+major+"/bin")
+	folders = append(folders, filepath.SplitList(os.Getenv("PATH"))...)
+	var wrong []string
+	for _, dir := range folders {
+		found, ok := llvmIn(ctx, dir)
+		if !ok {
+			continue
+		}
+		if m, _, _ := strings.Cut(found.Version, "."); m != major {
+			wrong = append(wrong, fmt.Sprintf("%s has %s", dir, found.Version))
+			continue
+		}
+		return found, nil
+	}
+	detail := ""
+	if len(wrong) > 0 {
+		detail = "; " + strings.Join(wrong, ", ")
+	}
+	return LLVM{}, fmt.Errorf("%w: %s of LLVM %s (rustup: component llvm-tools; Debian: package llvm-%s)%s", ErrNoLLVM, strings.Join(llvmTools, ", "), major, major, detail)
+}
+
+// llvmIn looks for the three programs and their version in one folder.
+func llvmIn(ctx context.Context, dir string) (LLVM, bool) {
+	for _, tool := range llvmTools {
+		if _, err := os.Stat(filepath.Join(dir, tool+exeSuffix())); err != nil {
+			return LLVM{}, false
+		}
+	}
+	said, err := exec.CommandContext(ctx, filepath.Join(dir, "opt"+exeSuffix()), "--version").Output()
+	if err != nil {
+		return LLVM{}, false
+	}
+	for line := range strings.Lines(string(said)) {
+		if _, version, ok := strings.Cut(line, "LLVM version "); ok {
+			return LLVM{Dir: dir, Version: strings.TrimSpace(version)}, true
+		}
+	}
+	return LLVM{}, false
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// codegenMeta is what is kept beside a cached object.
+type codegenMeta struct {
+	Outcomes []codegenOutcome
+	Helpers  []string // of the external stubs that the object calls: "kind name"
+}
+
+type codegenOutcome struct {
+	Functions []string
+}
+
+// codegen replaces the inputs that have bitcode by objects made of it.
+func (p *plan) codegen(ctx context.Context) error {
+	c := p.variant.Codegen
+	if c == nil {
+		return nil
+	}
+	pipeline := PipelineByName(c.Pipeline)
+	if pipeline == nil {
+		return fmt.Errorf("pipeline %q is not in the table", c.Pipeline)
+	}
+	if !p.recording.HasBitcode() {
+		return fmt.Errorf("codegen replay: %w: no bitcode was recorded (it needs fat LTO and -C save-temps)", ErrNotApplicable)
+	}
+	found := make([]map[string]bool, len(p.variant.Cuts))
+	for i := range p.files {
+		f := &p.files[i]
+		if f.Bitcode == "" {
+			continue
+		}
+		object, meta, err := p.recording.compile(ctx, f.Bitcode, pipeline, c.Tools, p.variant.Cuts, p.relocationModel(), p)
+		if err != nil {
+			return err
+		}
+		f.now = object
+		for j, o := range meta.Outcomes {
+			for _, name := range o.Functions {
+				if found[j] == nil {
+					found[j] = map[string]bool{}
+				}
+				found[j][name] = true
+			}
+		}
+		if err := p.writeHelpers(i, meta.Helpers); err != nil {
+			return err
+		}
+	}
+	p.inBitcode = found
+	return nil
+}
+
+// writeHelpers gives the link the stubs that bitcode can only call.
+func (p *plan) writeHelpers(i int, helpers []string) error {
+	if len(helpers) == 0 {
+		return nil
+	}
+	machine := p.recording.machine()
+	stubs := map[string][]byte{}
+	for n, h := range helpers {
+		kind, name, _ := strings.Cut(h, " ")
+		code, err := objedit.StubCode(machine, objedit.Kind(kind), name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotApplicable, err)
+		}
+		stubs[helperName(n)] = code
+	}
+	var order []string
+	for n := range helpers {
+		order = append(order, helperName(n))
+	}
+	object, err := objedit.StubObject(machine, stubs, order)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(p.scratch, fmt.Sprintf("helpers-%d.o", i))
+	p.before = append(p.before, file)
+	return os.WriteFile(file, object, 0o666)
+}
+
+func helperName(n int) string { return fmt.Sprintf("minsize_stub_%d", n) }
+
+// relocationModel is llc's word for how the program is linked.
+func (p *plan) relocationModel() string {
+	if slices.Contains(p.variant.Options, "no-pie") {
+		return "static"
+	}
+	for _, a := range p.recording.link.Args {
+		if a == "-no-pie" {
+			return "static"
+		}
+	}
+	return "pic"
+}
+
+// compile returns the object for one bitcode file, from the recording's cache
+// where it has been made before.
+func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipeline, tools LLVM, cuts []Cut, relocation string, p *plan) (string, codegenMeta, error) {
+	var meta codegenMeta
+	digest, err := r.edit.digest(filepath.Join(r.Dir, bitcode))
+	if err != nil {
+		return "", meta, err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "3\n%s\n%s\n%s\n%+v\n", digest, tools.Version, relocation, *pipeline)
+	for _, c := range cuts {
+		fmt.Fprintln(h, c)
+	}
+	dir := filepath.Join(r.Dir, "codegen")
+	object := filepath.Join(dir, hex.EncodeToString(h.Sum(nil)[:12])+".o")
+	if text, err := os.ReadFile(object + ".json"); err == nil && json.Unmarshal(text, &meta) == nil && len(meta.Outcomes) == len(cuts) {
+		if _, err := os.Stat(object); err == nil {
+			return object, meta, nil
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", meta, err
+	}
+	scratch, err := os.MkdirTemp(dir, ".compile-*")
+	if err != nil {
+		return "", meta, err
+	}
+	defer os.RemoveAll(scratch)
+	at := func(name string) string { return filepath.Join(scratch, name) }
+
+	if err := p.tool(ctx, tools, "llvm-dis", filepath.Join(r.Dir, bitcode), "-o", at("in.ll")); err != nil {
+		return "", meta, err
+	}
+	m := newMatcher(cuts, &r.edit)
+	if meta.Helpers, err = editFile(at("in.ll"), at("cut.ll"), m, pipeline); err != nil {
+		return "", meta, err
+	}
+	os.Remove(at("in.ll"))
+	if err := p.tool(ctx, tools, "opt", "--passes="+pipeline.Passes, at("cut.ll"), "-o", at("out.bc")); err != nil {
+		return "", meta, err
+	}
+	llc := append([]string{at("out.bc"), "-o", at("out.o"), "--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation}, pipeline.LLC...)
+	if err := p.tool(ctx, tools, "llc", llc...); err != nil {
+		return "", meta, err
+	}
+	for i := range cuts {
+		var o codegenOutcome
+		for name := range m.found[i] {
+			o.Functions = append(o.Functions, name)
+		}
+		slices.Sort(o.Functions)
+		meta.Outcomes = append(meta.Outcomes, o)
+	}
+	text, err := json.Marshal(meta)
+	if err != nil {
+		return "", meta, err
+	}
+	if err := os.WriteFile(at("out.json"), text, 0o666); err != nil {
+		return "", meta, err
+	}
+	if err := os.Rename(at("out.o"), object); err != nil {
+		return "", meta, err
+	}
+	return object, meta, os.Rename(at("out.json"), object+".json")
+}
+
+// tool runs one of LLVM's programs and counts its CPU time.
+func (p *plan) tool(ctx context.Context, tools LLVM, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(tools.Dir, name+exeSuffix()), args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	err := cmd.Run()
+	if cmd.ProcessState != nil {
+		p.codegenCPU += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return &LinkError{Command: append([]string{name}, args...), Status: -1, Message: said.String(), Err: err}
+	}
+	return nil
+}
+
+// editFile makes the pipeline's and the cuts' changes to a module in LLVM's
+// textual form. It returns the helpers that the new bodies call.
+func editFile(from, to string, m *matcher, pipeline *Pipeline) (helpers []string, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	w := bufio.NewWriterSize(out, 1<<20)
+	e := &moduleEditor{matcher: m, pipeline: pipeline, out: w}
+	scanner := bufio.NewReaderSize(in, 1<<20)
+	for {
+		line, readErr := scanner.ReadString('\n')
+		if line != "" {
+			if err := e.line(line); err != nil {
+				return nil, err
+			}
+		}
+		if readErr != nil {
+			break
+		}
+	}
+	e.finish()
+	return e.helpers, w.Flush()
+}
