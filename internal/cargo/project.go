@@ -30,8 +30,10 @@ type Project struct {
 	Profile   *Profile
 	Rustflags Rustflags // for Triple
 	Toolchain *Toolchain
-	Runner    []string // target.<triple>.runner, in words; nil for none
-	Linker    Value    // what links now: -C linker of the rustflags, else target.<triple>.linker; zero for rustc's default
+	Runner    []string       // target.<triple>.runner, in words; nil for none
+	manifest  map[string]any // the root manifest, decoded
+
+	Linker Value // what links now: -C linker of the rustflags, else target.<triple>.linker; zero for rustc's default
 }
 
 // SeveralTargetsError says that build.target lists more than one machine.
@@ -92,14 +94,19 @@ func LoadWorkspace(ctx context.Context, o Options) (*Project, error) {
 	}
 	p.Root = p.Metadata.WorkspaceRoot
 	p.Manifest = filepath.Join(p.Root, "Cargo.toml")
-	values, err := readManifest(p.Manifest)
-	if err != nil {
+	if p.manifest, err = readManifest(p.Manifest); err != nil {
 		return nil, err
 	}
-	if p.Profile, err = readProfile(o.profile(), p.Manifest, values, p.Config); err != nil {
+	if p.Profile, err = p.ReadProfile(o.profile()); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// ReadProfile resolves a profile of the workspace; *NoProfileError where there
+// is none of that name.
+func (p *Project) ReadProfile(name string) (*Profile, error) {
+	return readProfile(name, p.Manifest, p.manifest, p.Config)
 }
 
 // findManifest looks for Cargo.toml as cargo does, to give the error first.

@@ -91,6 +91,7 @@ var groups = []*cobra.Group{
 
 var verbs = []verb{
 	{groupShrink, newShrinkCommand},
+	{groupShrink, newDoctorCommand},
 	{groupShrink, newNewCommand},
 	{groupRewrite, newStripCommand},
 	{groupRewrite, newImageCommand},

@@ -1,0 +1,213 @@
+package cargo
+
+import (
+	"fmt"
+	"strings"
+)
+
+// systems are os-release's IDs and how each installs.
+var systems = map[string]string{
+	"debian-12": "debian-12", "debian": "apt", "ubuntu": "apt", "fedora": "dnf", "rhel": "dnf", "centos": "dnf",
+	"arch": "pacman", "alpine": "apk", "suse": "zypper", "opensuse": "zypper", "opensuse-leap": "zypper", "opensuse-tumbleweed": "zypper",
+}
+
+// installers are the commands that packages are put behind.
+var installers = map[string]string{
+	"debian-12": "apt-get install", "apt": "apt-get install", "dnf": "dnf install", "pacman": "pacman -S", "apk": "apk add",
+	"zypper": "zypper install", "brew": "brew install",
+}
+
+// packages are the names of what can be missing, by installer. A name with %s
+// takes LLVM's major version. Debian 12 has its own, for its rustc is older
+// than what it ships for browsers (rustc-web).
+var packages = map[string]map[string]string{
+	"cc":   {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
+	"rust": {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
+	"std":  {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
+	"lld":  {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
+	"llvm": {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
+	"qemu": {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
+	"wine": {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
+	"musl": {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
+}
+
+// install is the command that brings a package here, or none where the
+// installer is not known.
+func (s *Survey) install(name string, own *Toolchain) []string {
+	text := packages[name][s.System.Installer]
+	if text == "" {
+		return nil
+	}
+	if strings.Contains(text, "%s") {
+		if own == nil {
+			return nil
+		}
+		major, _, _ := strings.Cut(own.LLVM, ".")
+		text = fmt.Sprintf(text, major)
+	}
+	return []string{installers[s.System.Installer] + " " + text}
+}
+
+// pieces is the table of what techniques need. Each looks at the survey and
+// says what it found; a piece without a name does not matter here. own is the
+// project's toolchain, nil where there is none. Figures are of
+// docs/benchmarks.md: a program with 47 dependencies, unless said otherwise.
+var pieces = []func(s *Survey, own *Toolchain) Piece{
+	func(s *Survey, own *Toolchain) Piece {
+		p := Piece{Name: "cargo and rustc", Unlocks: "everything: projects are built with them", Essential: true}
+		p.Install = append(s.install("rust", own), "rustup toolchain install stable")
+		if own != nil {
+			p.Found = own.Title()
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		p := Piece{Name: "C compiler as linker driver", Unlocks: "linking at all", Essential: true, Install: s.install("cc", own)}
+		if s.System.Name == "macOS" {
+			p.Install = []string{"xcode-select --install"}
+		}
+		p.Found = s.DriverText
+		if s.DriverText != "" && s.Driver != "cc" {
+			p.Found = s.Driver + ": " + s.DriverText
+		}
+		if strings.Contains(s.Triple, "msvc") || strings.Contains(s.Triple, "wasm") {
+			return Piece{}
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if !s.elf() {
+			return Piece{}
+		}
+		return Piece{Name: "linker with packed relocations (RELR)", Found: s.linker(func(l *Linker) bool { return l.RELR }),
+			Unlocks: "-z pack-relative-relocs: a tenth of a position-independent program (1,565,552 to 1,401,784 bytes); needs glibc 2.36 where it runs",
+			Install: s.install("lld", own)}
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if !s.elf() {
+			return Piece{}
+		}
+		return Piece{Name: "linker that folds identical functions (lld)", Found: s.linker(func(l *Linker) bool { return l.ICF && l.Kind == "lld" }),
+			Unlocks: "--icf=all (1.6 %), and the smallest layout", Install: s.install("lld", own)}
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		p := Piece{Name: "compiler that takes -Z", Unlocks: "location-detail, fmt-debug and, with std's sources, immediate-abort (4 %; std alone far more)",
+			Install: []string{"rustup toolchain install nightly --component rust-src"}}
+		for _, t := range s.Toolchains {
+			if t.Unstable() {
+				p.Found = t.Title()
+				break
+			}
+		}
+		if p.Found == "" && own != nil {
+			p.Install = append(p.Install, "minsize shrink --level nightly --bootstrap")
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		p := Piece{Name: "std's sources, with a compiler that takes -Z",
+			Unlocks: "build-std, optimize_for_size and immediate-abort: hello from 291,400 to 14,424 bytes, .64 to .37 of the release build"}
+		var bootstrap *Toolchain
+		for _, t := range s.Toolchains {
+			switch {
+			case t.BuildsStd(false):
+				p.Found = t.Title() + s.vendored(t)
+				return p
+			case t.BuildsStd(true) && bootstrap == nil:
+				bootstrap = t
+			case t.Unstable() && t.Rustup:
+				p.Install = append(p.Install, "rustup component add rust-src --toolchain "+t.Name)
+			}
+		}
+		if bootstrap != nil {
+			p.Found = bootstrap.Title() + s.vendored(bootstrap) + "; only with --bootstrap"
+			p.Partial = len(p.Install) > 0
+			return p
+		}
+		p.Install = append(p.Install, "rustup toolchain install nightly --component rust-src")
+		for _, t := range s.Toolchains {
+			if !t.Rustup {
+				p.Install = append(p.Install, s.install("std", own)...)
+				break
+			}
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if own == nil || !s.elf() {
+			return Piece{}
+		}
+		major, _, _ := strings.Cut(own.LLVM, ".")
+		p := Piece{Name: "opt and llc of LLVM " + major, Unlocks: "codegen replay: cuts made in the bitcode and optimised again (hello 20,537 to 10,617 bytes)"}
+		if own.LLVMTools.Opt != "" {
+			p.Found = "LLVM " + own.LLVMTools.Version + ": " + own.LLVMTools.Opt
+		}
+		if own.Rustup {
+			p.Install = append(p.Install, "rustup component add llvm-tools --toolchain "+own.Name)
+		}
+		p.Install = append(p.Install, s.install("llvm", own)...)
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		musl := strings.Replace(s.Triple, "-gnu", "-musl", 1)
+		if own == nil || musl == s.Triple || !strings.Contains(musl, "linux") {
+			return Piece{}
+		}
+		p := Piece{Name: "target " + musl, Unlocks: "static programs that run on every Linux, and in empty containers"}
+		for _, t := range s.Toolchains {
+			if t.HasTarget(musl) {
+				p.Found = t.Title()
+				break
+			}
+		}
+		if own.Rustup {
+			p.Install = []string{"rustup target add " + musl + " --toolchain " + own.Name}
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if own == nil || s.Triple == own.Host {
+			return Piece{}
+		}
+		p := Piece{Name: "standard library for " + s.Triple, Unlocks: "building for it", Essential: true}
+		for _, t := range s.Toolchains {
+			if t.HasTarget(s.Triple) {
+				p.Found = t.Title()
+				break
+			}
+		}
+		if own.Rustup {
+			p.Install = []string{"rustup target add " + s.Triple + " --toolchain " + own.Name}
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if own == nil || s.Triple == own.Host {
+			return Piece{}
+		}
+		p := Piece{Name: "runner for " + s.Triple, Unlocks: "checking the program; without it no technique that can change behaviour is kept",
+			Found: strings.Join(s.Runner, " ")}
+		if strings.Contains(s.Triple, "windows") {
+			p.Install = s.install("wine", own)
+		} else {
+			p.Install = s.install("qemu", own)
+		}
+		return p
+	},
+}
+
+func (s *Survey) elf() bool {
+	for _, other := range []string{"apple", "windows", "wasm", "uefi"} {
+		if strings.Contains(s.Triple, other) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Survey) vendored(t *Toolchain) string {
+	if t.Std.Vendor != "" {
+		return ", needs no registry"
+	}
+	return ""
+}

@@ -1,0 +1,177 @@
+package cargo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Survey is what `minsize doctor` finds: the project, the machine's
+// toolchains and linkers, and a verdict on each piece that a technique needs.
+type Survey struct {
+	System     System
+	Project    *Project // nil without one
+	Why        error    // why there is no project, or no choice of a program in it
+	Triple     string   // what would be built for
+	Toolchains []*Toolchain
+	Driver     string // the C compiler that links
+	DriverText string // its first line of --version
+	Linkers    []*Linker
+	Runner     []string // what runs the program of a foreign target
+	RunnerWhy  string
+	Pieces     []Piece
+}
+
+// System is the machine's operating system and its package manager.
+type System struct {
+	Name      string // "Debian GNU/Linux 12 (bookworm)"
+	Installer string // a key of installers, "" where none is known
+}
+
+// Piece is one thing that techniques need.
+type Piece struct {
+	Name      string   `json:"name"`
+	Found     string   `json:"found"` // "" when it is missing
+	Unlocks   string   `json:"unlocks"`
+	Install   []string `json:"install"` // commands, any of which brings it; only where it is missing or Partial
+	Partial   bool     `json:"partial"` // found, with a condition that Install would lift
+	Essential bool     `json:"essential"`
+}
+
+// Ready says whether `minsize shrink` can work at all.
+func (s *Survey) Ready() bool {
+	return !slices.ContainsFunc(s.Pieces, func(p Piece) bool { return p.Essential && p.Found == "" })
+}
+
+// Examine looks at everything. Only an interruption is an error: what is
+// missing is the answer. emulator finds what runs a foreign target's programs.
+func Examine(ctx context.Context, o Options, emulator func(triple string) ([]string, string)) (*Survey, error) {
+	s := &Survey{System: readSystem("/etc/os-release")}
+	own := s.readProject(ctx, o)
+	var err error
+	if s.Toolchains, err = FindToolchains(ctx, o, own); err != nil {
+		return nil, err
+	}
+	if own == nil && len(s.Toolchains) > 0 {
+		own = s.Toolchains[0]
+	}
+	if own != nil {
+		if s.Triple == "" {
+			s.Triple = own.Host
+		}
+		if s.Triple != own.Host && s.Runner == nil {
+			s.Runner, s.RunnerWhy = emulator(s.Triple)
+		}
+		s.readLinkers(ctx, o, own)
+	}
+	for _, piece := range pieces {
+		if p := piece(s, own); p.Name != "" {
+			if p.Found != "" && !p.Partial {
+				p.Install = nil
+			}
+			s.Pieces = append(s.Pieces, p)
+		}
+	}
+	return s, ctx.Err()
+}
+
+// readProject reads the project where there is one, and gives its toolchain,
+// or the one that would be used here.
+func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
+	p, err := Load(ctx, o)
+	var several *SeveralBinariesError
+	var none *NoBinaryError
+	if errors.As(err, &several) || errors.As(err, &none) {
+		s.Why = err
+		p, err = LoadWorkspace(ctx, o)
+	}
+	if err == nil {
+		s.Project, s.Triple, s.Runner = p, p.Triple, p.Runner
+		return p.Toolchain
+	}
+	s.Why = err
+	dir, err := o.dir()
+	if err != nil {
+		return nil
+	}
+	c, err := loadConfig(dir, o)
+	if err != nil {
+		c = &Config{env: o.environ()}
+	}
+	own, err := ownToolchain(ctx, dir, o, c)
+	if err != nil {
+		var missing *NoProjectError
+		if errors.As(s.Why, &missing) {
+			s.Why = err
+		}
+		return nil
+	}
+	return own
+}
+
+func (s *Survey) readLinkers(ctx context.Context, o Options, own *Toolchain) {
+	s.Driver = "cc"
+	if s.Project != nil {
+		if linker, ok := s.Project.Linker.Value.(string); ok && linker != "" {
+			s.Driver = linker
+		}
+	}
+	path, err := lookPath(s.Driver, o.environ())
+	if err != nil {
+		return
+	}
+	if out, err := output(ctx, "", nil, path, "--version"); err == nil {
+		s.DriverText, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+	}
+	linkers, err := FindLinkers(ctx, LinkerProbe{Toolchain: own, Triple: s.Triple, Driver: path, Runner: s.Runner, Env: o.Env})
+	if err != nil {
+		s.DriverText += fmt.Sprintf(" (links no program: %s)", oneLine(err))
+		return
+	}
+	s.Linkers = linkers
+}
+
+// linker is the name of the first working linker that has a feature.
+func (s *Survey) linker(has func(*Linker) bool) string {
+	for _, l := range s.Linkers {
+		if l.Works && has(l) {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+// readSystem reads os-release(5).
+func readSystem(path string) System {
+	switch runtime.GOOS {
+	case "darwin":
+		return System{"macOS", "brew"}
+	case "windows":
+		return System{"Windows", ""}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return System{Name: runtime.GOOS}
+	}
+	fields := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			fields[key] = strings.Trim(value, `"'`)
+		}
+	}
+	system := System{Name: fields["PRETTY_NAME"]}
+	for _, id := range append([]string{fields["ID"]}, strings.Fields(fields["ID_LIKE"])...) {
+		if id == "debian" && strings.HasPrefix(fields["VERSION_ID"], "12") && fields["ID"] == "debian" {
+			id = "debian-12"
+		}
+		if installer, ok := systems[id]; ok {
+			system.Installer = installer
+			break
+		}
+	}
+	return system
+}
