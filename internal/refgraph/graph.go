@@ -59,8 +59,8 @@ func (k Kind) String() string {
 // Node is one thing that is kept or goes as a whole.
 type Node struct {
 	Size  uint64 // bytes of the file that it owns: body, padding, and its entries in runtime tables
-	Name  string // as shown to users; "" asks Graph.Name to make it from Label
-	Label int32  // who asked for the node: an atom's index, a Wasm item's; -1
+	Name  string // as shown to users; "" asks the graph's Namer
+	Label int32  // the Namer's number of it: an atom, a Wasm function; -1
 	Kind  Kind
 	// Uncertain marks code with bytes that could not be decoded: edges may be missing.
 	Uncertain bool
@@ -74,13 +74,23 @@ type edges struct {
 
 func (e *edges) of(n int32) []int32 { return e.to[e.first[n]:e.first[n+1]] }
 
+// Namer makes names on demand: most are never shown.
+type Namer interface {
+	// Display is what users call the thing with this label.
+	Display(label int32) string
+	// Mangled is its linker symbol, "" without.
+	Mangled(label int32) string
+}
+
 // Graph is frozen: no method changes it, and all are safe for concurrent use.
 type Graph struct {
 	nodes []Node
 	out   edges
 	in    edges
-	names func(label int32) string
+	names Namer
 
+	// Wasm says that the items and edges are those of a Wasm module.
+	Wasm bool
 	// Total is the size of the whole file; Unowned what no node owns.
 	Total, Unowned uint64
 	// Notes say what the reader must know to believe the answers.
@@ -101,11 +111,19 @@ func (g *Graph) Name(n int32) string {
 	if n == Root {
 		return "[root]"
 	}
-	if node := &g.nodes[n]; node.Name != "" || g.names == nil {
+	node := &g.nodes[n]
+	if node.Name != "" || g.names == nil || node.Label < 0 {
 		return node.Name
-	} else {
-		return g.names(node.Label)
 	}
+	return g.names.Display(node.Label)
+}
+
+// Mangled returns the linker symbol of node n, "" without.
+func (g *Graph) Mangled(n int32) string {
+	if node := &g.nodes[n]; g.names != nil && node.Label >= 0 {
+		return g.names.Mangled(node.Label)
+	}
+	return ""
 }
 
 // Successors returns what n refers to, in order of index. Not to be changed.
@@ -149,7 +167,7 @@ func (b *Builder) Node(n int32) *Node { return &b.nodes[n] }
 
 // Freeze sorts the edges into runs and forgets the builder's own memory.
 // names makes the names of nodes that have none; it may be nil.
-func (b *Builder) Freeze(names func(label int32) string) *Graph {
+func (b *Builder) Freeze(names Namer) *Graph {
 	g := &Graph{nodes: b.nodes, names: names}
 	g.out = runs(len(g.nodes), b.pairs, 32, 0)
 	g.out.dedupe()

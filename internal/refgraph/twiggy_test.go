@@ -51,7 +51,7 @@ func TestAgainstTwiggy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g, err := FromWasm(data, WasmTwiggy, nil)
+			g, err := FromWasm(data, WasmTwiggy)
 			if err != nil {
 				t.Fatal(err)
 			}

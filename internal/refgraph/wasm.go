@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/demangle"
 	"github.com/minsize/minsize/internal/machinecode"
 )
 
@@ -58,12 +59,12 @@ var wasmSectionNames = [...]string{"custom", "type", "import", "function", "tabl
 
 // wasmModule is what is known while one module is read.
 type wasmModule struct {
-	v        byteio.View
-	b        *Builder
-	demangle func(string) string
-	edges    WasmEdges
+	v     byteio.View
+	b     *Builder
+	edges WasmEdges
 
-	functionNames, dataNames map[uint32]string
+	functionNames wasmNames
+	dataNames     map[uint32]string
 
 	// Index spaces, as nodes; imports first.
 	types, functions, tables, memories, globals, elements, datas []int32
@@ -72,6 +73,22 @@ type wasmModule struct {
 	bodies                                                       []wasmBody
 	pending                                                      []wasmPending
 	notes                                                        []string
+}
+
+// wasmNames are the names of functions by index.
+type wasmNames map[uint32]string
+
+// Mangled implements Namer.
+func (n wasmNames) Mangled(label int32) string { return n[uint32(label)] }
+
+// Display implements Namer: as Twiggy, with the hash of legacy Rust names,
+// which tells instances apart.
+func (n wasmNames) Display(label int32) string {
+	name := demangle.Parse(n[uint32(label)])
+	if name.Hash != "" {
+		return name.Display + "::" + name.Hash
+	}
+	return name.Display
 }
 
 // wasmSegment is an active data segment with a constant address.
@@ -94,21 +111,19 @@ type wasmPending struct {
 	turn  bool // the edge leads from the index to the node
 }
 
-// FromWasm reads a module into a graph. demangle may be nil. A malformed
-// module is an error with its offset; a body with unknown instructions keeps
-// its size, is marked, and is counted in the notes.
-func FromWasm(data []byte, edges WasmEdges, demangle func(string) string) (*Graph, error) {
-	if demangle == nil {
-		demangle = func(s string) string { return s }
-	}
-	m := &wasmModule{v: byteio.View{Data: data}, b: NewBuilder(1024), demangle: demangle, edges: edges}
+// FromWasm reads a module into a graph. A malformed module is an error with
+// its offset; a body with unknown instructions keeps its size, is marked, and
+// is counted in the notes.
+func FromWasm(data []byte, edges WasmEdges) (*Graph, error) {
+	m := &wasmModule{v: byteio.View{Data: data}, b: NewBuilder(1024), edges: edges}
 	if err := m.read(); err != nil {
 		return nil, err
 	}
 	if err := m.connect(); err != nil {
 		return nil, err
 	}
-	g := m.b.Freeze(nil)
+	g := m.b.Freeze(m.functionNames)
+	g.Wasm = true
 	g.Total = uint64(len(data))
 	g.Notes = m.notes
 	return g, nil
@@ -382,7 +397,7 @@ func (m *wasmModule) readNames(s *wasmSection) error {
 				return r.err
 			}
 			if id == 1 {
-				m.functionNames = names
+				m.functionNames = wasmNames(names)
 			} else {
 				m.dataNames = names
 			}
@@ -421,10 +436,11 @@ func (m *wasmModule) codeSection(r *wasmReader, function *wasmSection) (uint64, 
 		size += end - start
 
 		name := fmt.Sprintf("code[%d]", i)
-		if mangled, named := m.functionNames[uint32(m.imported)+i]; named {
-			name = m.demangle(mangled)
+		label := int32(-1)
+		if _, named := m.functionNames[uint32(m.imported)+i]; named {
+			name, label = "", int32(uint32(m.imported)+i)
 		}
-		node := m.b.Add(Node{Name: name, Size: size, Kind: KindCode, Label: int32(i)})
+		node := m.b.Add(Node{Name: name, Size: size, Kind: KindCode, Label: label})
 		m.functions = append(m.functions, node)
 		added += size
 
@@ -470,7 +486,7 @@ func (m *wasmModule) dataSection(r *wasmReader) (uint64, error) {
 		if i+1 == count {
 			whole = r.end - start
 		}
-		node := m.b.Add(Node{Name: name, Size: whole, Kind: KindData, Label: int32(i)})
+		node := m.b.Add(Node{Name: name, Size: whole, Kind: KindData, Label: -1})
 		m.datas = append(m.datas, node)
 		added += whole
 		if flags == 1 || r.err != nil {
@@ -494,7 +510,7 @@ func (m *wasmModule) elementSection(r *wasmReader) (uint64, error) {
 	added := uint64(0)
 	for i := uint32(0); i < count && r.err == nil; i++ {
 		start := r.at
-		node := m.b.Add(Node{Name: fmt.Sprintf("elem[%d]", i), Kind: KindTable, Label: int32(i)})
+		node := m.b.Add(Node{Name: fmt.Sprintf("elem[%d]", i), Kind: KindTable, Label: -1})
 		m.elements = append(m.elements, node)
 		flags := r.u32("element segment flags")
 		if flags > 7 {
