@@ -42,16 +42,18 @@ type collector struct {
 	p *Program
 	o Options
 
-	bodies     []body
-	starts     []int32  // of refs: index of atom i's first; one more at the end
-	targets    []uint64 // packed references in the order of atoms, see packRef
-	incoming   []uint64 // packed targets for carving, see packTarget
-	pointers   []pointer
-	unwind     []frame
-	charges    []rangemap.Range
-	imports    map[string]int32
-	goTable    *goTable
-	symbolAtom []int32 // of each symbol its atom, -1
+	bodies   []body
+	starts   []int32  // of refs: index of atom i's first; one more at the end
+	targets  []uint64 // packed references in the order of atoms, see packRef
+	incoming []uint64 // packed targets for carving, see packTarget
+	pointers []pointer
+	unwind   []frame
+
+	personalities []uint64 // places of personality routines, or of pointers to them
+	charges       []rangemap.Range
+	imports       map[string]int32
+	goTable       *goTable
+	symbolAtom    []int32 // of each symbol its atom, -1
 }
 
 // run is the list of passes; comments say what is fixed from there on.

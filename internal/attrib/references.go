@@ -45,7 +45,9 @@ func (k RefKind) String() string {
 
 var refKindNames = [...]string{"branch", "call", "address", "memory", "through", "number", "table", "pointer"}
 
-// Ref says that From refers to To, both indices into Atoms.
+// Ref says that From refers to To, both indices into Atoms. From is -1 for
+// pointers in bytes that are no atom's body: arrays of initialisers, unwind
+// tables, data that nothing points at.
 type Ref struct {
 	From, To int32
 	Kind     RefKind
@@ -471,8 +473,8 @@ func (c *collector) resolveRefs() {
 			continue
 		}
 		from := p.AtomAt(x.where)
-		if from < 0 {
-			continue
+		if from < 0 && pieceKind(p.pieces.At(x.where, 0)) == Linkage {
+			continue // a slot: who uses it refers to what it holds
 		}
 		kind := RefPointer
 		if x.code {
@@ -486,6 +488,9 @@ func (c *collector) resolveRefs() {
 		case x.target != noPlace:
 			add(from, x.target, kind)
 		}
+	}
+	for _, place := range c.personalities {
+		add(-1, place, RefPointer)
 	}
 	slices.SortFunc(refs, func(a, b Ref) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Kind, b.Kind))

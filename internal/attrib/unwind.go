@@ -56,6 +56,9 @@ type cie struct {
 	code, lsda byte // pointer encodings
 	augmented  bool
 	ok         bool
+
+	personality   byte // its encoding, peOmit without
+	personalityAt int  // where in the section it stands
 }
 
 // reader walks bytes; after a read past the end bad stays set.
@@ -203,6 +206,7 @@ func (c *collector) readEhFrame(data []byte, s *objfile.Section, base uint64, re
 		id := r.uint(4)
 		if id == 0 {
 			cies[at] = readCIE(&r, width)
+			c.addPersonality(data, cies[at], s.Addr)
 			at = end
 			continue
 		}
@@ -257,6 +261,23 @@ func (c *collector) readFDE(r *reader, info cie, s *objfile.Section, width, base
 	return true
 }
 
+// addPersonality notes what a common information entry names as its functions'
+// personality routine: that routine, or with peIndirect the pointer to it.
+func (c *collector) addPersonality(data []byte, info cie, addr uint64) {
+	if !info.ok || info.personality == peOmit || info.personality&0x0f == peUleb {
+		return
+	}
+	f := c.p.File
+	r := reader{data: data, at: info.personalityAt, big: f.Order.String() == "BigEndian"}
+	target, null := r.pointer(info.personality, addr+uint64(info.personalityAt), f.Bits/8)
+	if null || r.bad {
+		return
+	}
+	if place, ok := c.p.Space.AddrToPlace(target); ok {
+		c.personalities = append(c.personalities, place)
+	}
+}
+
 func readCIEAt(data []byte, at int, big bool, width int) cie {
 	r := reader{data: data, at: at, big: big}
 	if r.uint(4) == 0xffffffff {
@@ -270,7 +291,7 @@ func readCIEAt(data []byte, at int, big bool, width int) cie {
 
 // readCIE reads what stands behind the CIE id.
 func readCIE(r *reader, width int) cie {
-	info := cie{code: peAbsptr, lsda: peOmit}
+	info := cie{code: peAbsptr, lsda: peOmit, personality: peOmit}
 	version := r.uint(1)
 	augmentation := r.cstring()
 	if version == 4 {
@@ -295,8 +316,9 @@ func readCIE(r *reader, width int) cie {
 		case 'L':
 			info.lsda = byte(r.uint(1))
 		case 'P':
-			encoding := byte(r.uint(1))
-			r.pointer(encoding&0x0f, 0, width)
+			info.personality = byte(r.uint(1))
+			info.personalityAt = r.at
+			r.pointer(info.personality&0x0f, 0, width)
 		}
 	}
 	info.ok = !r.bad

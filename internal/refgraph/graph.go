@@ -23,6 +23,8 @@ package refgraph
 import (
 	"fmt"
 	"slices"
+
+	"github.com/minsize/minsize/internal/attrib"
 )
 
 // Root is the node that stands for whoever loads the program: its edges lead
@@ -89,6 +91,8 @@ type Graph struct {
 	in    edges
 	names Namer
 
+	// Program is what a native graph was made of, nil for Wasm.
+	Program *attrib.Program
 	// Wasm says that the items and edges are those of a Wasm module.
 	Wasm bool
 	// Total is the size of the whole file; Unowned what no node owns.

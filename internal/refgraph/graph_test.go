@@ -120,19 +120,19 @@ func TestFreeze(t *testing.T) {
 
 func TestChain(t *testing.T) {
 	g := build(7, [][2]int32{{0, 1}, {1, 2}, {2, 6}, {0, 3}, {3, 4}, {4, 5}, {5, 6}})
-	if got, want := g.Chain(g.NewSet(6), nil), []int32{0, 1, 2, 6}; !reflect.DeepEqual(got, want) {
+	if got, want := g.Chain(g.NewSet(6), nil, nil), []int32{0, 1, 2, 6}; !reflect.DeepEqual(got, want) {
 		t.Errorf("shortest: %v, want %v", got, want)
 	}
 	avoid := func(n int32) bool { return n == 2 }
-	if got, want := g.Chain(g.NewSet(6), avoid), []int32{0, 3, 4, 5, 6}; !reflect.DeepEqual(got, want) {
+	if got, want := g.Chain(g.NewSet(6), nil, avoid), []int32{0, 3, 4, 5, 6}; !reflect.DeepEqual(got, want) {
 		t.Errorf("round what is avoided: %v, want %v", got, want)
 	}
 	only := build(4, [][2]int32{{0, 1}, {1, 2}, {2, 3}})
-	if got, want := only.Chain(only.NewSet(3), func(n int32) bool { return n == 1 }), []int32{0, 1, 2, 3}; !reflect.DeepEqual(got, want) {
+	if got, want := only.Chain(only.NewSet(3), nil, func(n int32) bool { return n == 1 }), []int32{0, 1, 2, 3}; !reflect.DeepEqual(got, want) {
 		t.Errorf("through it when nothing else leads there: %v, want %v", got, want)
 	}
 	lost := build(3, [][2]int32{{0, 1}})
-	if got := lost.Chain(lost.NewSet(2), nil); got != nil {
+	if got := lost.Chain(lost.NewSet(2), nil, nil); got != nil {
 		t.Errorf("unreachable: %v", got)
 	}
 }

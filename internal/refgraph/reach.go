@@ -56,10 +56,10 @@ func (g *Graph) Gone(set NodeSet) NodeSet {
 }
 
 // Chain returns one shortest way from the root to the nearest member of
-// target, both ends included, and nil when there is none. Nodes for which
-// avoid is true are stepped on only when nothing else leads there: a step onto
-// one costs as much as a thousand others.
-func (g *Graph) Chain(target NodeSet, avoid func(n int32) bool) []int32 {
+// target, both ends included, and nil when there is none. It never touches
+// without, which may be nil. Nodes for which avoid is true are stepped on only
+// when nothing else leads there: a step onto one costs as much as a thousand others.
+func (g *Graph) Chain(target, without NodeSet, avoid func(n int32) bool) []int32 {
 	const far = 1000
 	from := make([]int32, len(g.nodes))
 	distance := make([]uint32, len(g.nodes))
@@ -94,6 +94,9 @@ func (g *Graph) Chain(target NodeSet, avoid func(n int32) bool) []int32 {
 				return chain
 			}
 			for _, to := range g.out.of(n) {
+				if without != nil && without[to] {
+					continue
+				}
 				step := uint32(1)
 				if avoid != nil && !target[to] && avoid(to) {
 					step = far

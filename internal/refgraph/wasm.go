@@ -86,7 +86,7 @@ func (n wasmNames) Mangled(label int32) string { return n[uint32(label)] }
 func (n wasmNames) Display(label int32) string {
 	name := demangle.Parse(n[uint32(label)])
 	if name.Hash != "" {
-		return name.Display + "::" + name.Hash
+		return name.Display + "::h" + name.Hash
 	}
 	return name.Display
 }

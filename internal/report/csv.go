@@ -24,16 +24,21 @@ func writeSeparated(w io.Writer, d *Document, comma rune) error {
 			}
 		}
 		first = false
+		table := b.Table.readFor(Programs)
 		cw := csv.NewWriter(w)
 		cw.Comma = comma
 		var record []string
-		for _, c := range b.Table.Columns {
-			record = append(record, c.Name)
+		for _, c := range table.Columns {
+			if c.Key != "" {
+				record = append(record, c.Key)
+			} else {
+				record = append(record, c.Name)
+			}
 		}
 		if err := cw.Write(record); err != nil {
 			return err
 		}
-		for _, r := range b.Table.Rows {
+		for _, r := range table.Rows {
 			record = record[:0]
 			for _, cell := range r.Cells {
 				record = append(record, raw(cell))

@@ -44,6 +44,59 @@ type Column struct {
 	Name string
 	Kind ColumnKind
 	Flex bool // takes what width is left and is cut with an ellipsis in text
+
+	Key  string   // its header in csv and tsv; "" is Name
+	Only Audience // who gets it
+}
+
+// Audience is who gets a column or a row.
+type Audience uint8
+
+const (
+	Everyone Audience = iota
+	People            // text, markdown, HTML
+	Programs          // csv and tsv
+)
+
+// readFor returns the table with the columns and rows that the audience gets.
+func (t *Table) readFor(a Audience) *Table {
+	gets := func(only Audience) bool { return only == Everyone || only == a }
+	all := true
+	for _, c := range t.Columns {
+		all = all && gets(c.Only)
+	}
+	for _, r := range t.Rows {
+		all = all && gets(r.Only)
+	}
+	if all {
+		return t
+	}
+	out := &Table{}
+	keep := func(cells []Cell) []Cell {
+		if cells == nil {
+			return nil
+		}
+		var kept []Cell
+		for i, c := range t.Columns {
+			if gets(c.Only) && i < len(cells) {
+				kept = append(kept, cells[i])
+			}
+		}
+		return kept
+	}
+	for _, c := range t.Columns {
+		if gets(c.Only) {
+			out.Columns = append(out.Columns, c)
+		}
+	}
+	for _, r := range t.Rows {
+		if gets(r.Only) {
+			r.Cells = keep(r.Cells)
+			out.Rows = append(out.Rows, r)
+		}
+	}
+	out.Footer = keep(t.Footer)
+	return out
 }
 
 // ColumnKind decides alignment and number format.
@@ -65,6 +118,7 @@ type Row struct {
 	Cells  []Cell
 	Strong bool // the winner, a total
 	Faint  bool // left out, not kept
+	Only   Audience
 }
 
 // Cell is a string, or a number of its column's kind. Nil prints nothing.

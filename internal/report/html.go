@@ -39,6 +39,8 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 	for _, b := range d.Blocks {
 		t := pageTable{Block: b}
 		if b.Table != nil {
+			b.Table = b.Table.readFor(People)
+			t.Block = b
 			t.Cells = formatRows(b.Table, o)
 			for _, c := range b.Table.Columns {
 				t.Right = append(t.Right, c.alignRight())

@@ -20,7 +20,7 @@ func writeMarkdown(w io.Writer, d *Document, o Options) error {
 			fmt.Fprintf(&b, "%s\n\n", p)
 		}
 		if block.Table != nil {
-			markdownTable(&b, block.Table, o)
+			markdownTable(&b, block.Table.readFor(People), o)
 		}
 		for _, n := range block.Notes {
 			fmt.Fprintf(&b, "> %s\n\n", n)

@@ -23,7 +23,7 @@ func writeText(w io.Writer, d *Document, o Options) error {
 			fmt.Fprintln(w, p)
 		}
 		if b.Table != nil {
-			fmt.Fprintln(w, renderTable(b.Table, o))
+			fmt.Fprintln(w, renderTable(b.Table.readFor(People), o))
 		}
 		for _, n := range b.Notes {
 			fmt.Fprintln(w, paint("note: "+n, text.Faint, o))

@@ -1,0 +1,174 @@
+package refgraph
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/demangle"
+)
+
+// NoMatchError says that an argument names nothing in the program.
+type NoMatchError struct {
+	Pattern string
+	Similar []string // names that hold the pattern, a few
+}
+
+func (e *NoMatchError) Error() string {
+	text := fmt.Sprintf("nothing in the program is called %q", e.Pattern)
+	if len(e.Similar) > 0 {
+		text += "; similar: " + strings.Join(e.Similar, ", ")
+	}
+	return text
+}
+
+// Named finds nodes as Twiggy does: items are whole names (readable or
+// mangled), or regular expressions anywhere in the readable name. The result is
+// in the order of the arguments for names, in index order for expressions.
+func (g *Graph) Named(items []string, expressions bool) ([]int32, error) {
+	if expressions {
+		set, err := compile(items)
+		if err != nil {
+			return nil, err
+		}
+		var out []int32
+		for n := int32(1); n < int32(g.Len()); n++ {
+			name := g.Name(n)
+			if slices.ContainsFunc(set, func(re *regexp.Regexp) bool { return re.MatchString(name) }) {
+				out = append(out, n)
+			}
+		}
+		if out == nil {
+			return nil, &NoMatchError{Pattern: strings.Join(items, " | ")}
+		}
+		return out, nil
+	}
+	found := make([][]int32, len(items))
+	for n := int32(1); n < int32(g.Len()); n++ {
+		name, mangled := g.Name(n), ""
+		for i, item := range items {
+			if name != item {
+				if mangled == "" {
+					mangled = g.Mangled(n)
+				}
+				if mangled != item || mangled == "" {
+					continue
+				}
+			}
+			found[i] = append(found[i], n)
+		}
+	}
+	var out []int32
+	for i, nodes := range found {
+		if nodes == nil {
+			return nil, &NoMatchError{Pattern: items[i], Similar: g.similar(items[i])}
+		}
+		out = append(out, nodes...)
+	}
+	return out, nil
+}
+
+func compile(items []string) ([]*regexp.Regexp, error) {
+	var set []*regexp.Regexp
+	for _, item := range items {
+		re, err := regexp.Compile(item)
+		if err != nil {
+			return nil, fmt.Errorf("regular expression %q: %w", item, err)
+		}
+		set = append(set, re)
+	}
+	return set, nil
+}
+
+// similar lists up to five names that hold the text.
+func (g *Graph) similar(text string) []string {
+	var out []string
+	for n := int32(1); n < int32(g.Len()) && len(out) < 5; n++ {
+		if name := g.Name(n); strings.Contains(name, text) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Pattern is what `why` and --cut take: a path, which means that item and
+// everything below it (core::fmt is core::fmt::write and the impls in
+// core::fmt::num as well), or with Expression a regular expression.
+type Pattern struct {
+	Text       string
+	Expression bool
+}
+
+// matcher tells whether a node's name falls under a pattern.
+type matcher struct {
+	text   string
+	re     *regexp.Regexp
+	parser demangle.Parser
+}
+
+func (p Pattern) matcher() (*matcher, error) {
+	m := &matcher{text: strings.TrimSuffix(strings.TrimSuffix(p.Text, "*"), "::")}
+	if p.Expression {
+		set, err := compile([]string{p.Text})
+		if err != nil {
+			return nil, err
+		}
+		m.re = set[0]
+	}
+	return m, nil
+}
+
+// under says whether path is text or lies below it; the character behind may
+// not continue the last name.
+func under(path, text string) bool {
+	rest, ok := strings.CutPrefix(path, text)
+	if !ok || text == "" {
+		return false
+	}
+	if rest == "" {
+		return true
+	}
+	c := rest[0]
+	return !(c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80)
+}
+
+func (m *matcher) matches(g *Graph, n int32) bool {
+	mangled := g.Mangled(n)
+	if m.re != nil {
+		return m.re.MatchString(g.Name(n))
+	}
+	if mangled == "" {
+		return g.Name(n) == m.text
+	}
+	if mangled == m.text {
+		return true
+	}
+	name := m.parser.Parse(mangled)
+	if under(name.Display, m.text) || name.Module != "" && under(name.Module, m.text) {
+		return true
+	}
+	// Inherent methods print as <Type>::method; their type has a path too.
+	return name.Kind == demangle.Inherent && under(name.SelfType, m.text)
+}
+
+// Matching finds the nodes that fall under any of the patterns.
+func (g *Graph) Matching(patterns []Pattern) (NodeSet, error) {
+	set := g.NewSet()
+	for _, p := range patterns {
+		m, err := p.matcher()
+		if err != nil {
+			return nil, err
+		}
+		some := false
+		for n := int32(1); n < int32(g.Len()); n++ {
+			if m.matches(g, n) {
+				set[n], some = true, true
+			}
+		}
+		if !some {
+			return nil, &NoMatchError{Pattern: p.Text, Similar: g.similar(p.Text)}
+		}
+	}
+	return set, nil
+}

@@ -1,0 +1,149 @@
+package refgraph
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/objfile"
+)
+
+// Native programs: attrib has found the atoms (functions, named data, data cut
+// where something points, imports) and the references between them; what is
+// left is who uses an atom from outside, and what an atom weighs.
+//
+// An atom weighs what goes from the shipped file when it goes: its body and
+// the padding behind it, its entries in unwind and exception tables, its
+// relocations, slots and stubs, its dynamic symbols. Symbol tables and debug
+// information that strip removes are not counted, so that retained sizes
+// predict what a rebuilt, stripped file loses.
+
+// atomNames names the nodes of a native program; labels are atoms.
+type atomNames struct{ p *attrib.Program }
+
+// Display implements Namer.
+func (n atomNames) Display(label int32) string { return n.p.Name(label) }
+
+// Mangled implements Namer.
+func (n atomNames) Mangled(label int32) string {
+	if a := &n.p.Atoms[label]; a.Anonymous() {
+		return ""
+	}
+	return n.p.RawName(label)
+}
+
+// FromProgram makes the graph of an attributed program, which must have been
+// made with Options.References.
+func FromProgram(p *attrib.Program) *Graph {
+	b := NewBuilder(len(p.Atoms))
+	sizes, total, unowned, stripped := shippedSizes(p)
+	for i := range p.Atoms {
+		a := &p.Atoms[i]
+		b.Add(Node{Size: sizes[i], Label: int32(i), Kind: kindOf(a), Uncertain: a.Flags&attrib.Skipped != 0})
+	}
+	b.Grow(len(p.Refs))
+	for _, r := range p.Refs {
+		b.Edge(r.From+1, r.To+1) // -1 is the root: pointers that no atom holds
+	}
+	addRoots(b, p)
+
+	g := b.Freeze(atomNames{p})
+	g.Total, g.Unowned, g.Program = total, unowned, p
+	g.Notes = append(g.Notes, p.Warnings...)
+	if p.Unknown > 0 {
+		g.Notes = append(g.Notes, fmt.Sprintf("%d of %d bytes of code are no instructions that are known here (data in code, or new ones): functions that hold them are marked", p.Unknown, p.Decoded))
+	}
+	if stripped > 0 {
+		g.Notes = append(g.Notes, fmt.Sprintf("sizes are those of the stripped file: %d bytes of symbols and debug information are left out", stripped))
+	}
+	return g
+}
+
+func kindOf(a *attrib.Atom) Kind {
+	switch {
+	case a.Flags&attrib.Import != 0:
+		return KindImport
+	case a.Kind == attrib.Code, a.Kind == attrib.Linkage:
+		return KindCode
+	case a.Kind == attrib.Vtable:
+		return KindVtable
+	}
+	return KindData
+}
+
+// shippedSizes sums what each atom owns of the stripped file.
+func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped uint64) {
+	sizes = make([]uint64, len(p.Atoms))
+	p.Pieces(func(x attrib.Piece) {
+		n := p.Space.FileBytes(x.Start, x.End)
+		loaded := x.Section >= 0 && p.File.Sections[x.Section].Alloc
+		switch {
+		case x.Kind == attrib.Debug, x.Kind == attrib.SymbolTab && !loaded && p.File.Kind != objfile.Relocatable:
+			stripped += n
+			return
+		case x.Atom >= 0:
+			sizes[x.Atom] += n
+		default:
+			unowned += n
+		}
+		total += n
+	})
+	return sizes, total, unowned, stripped
+}
+
+// addRoots adds an edge from the root to everything that is used from outside.
+func addRoots(b *Builder, p *attrib.Program) {
+	f := p.File
+	root := func(addr uint64) {
+		if atom := p.AtomAtAddr(addr); atom >= 0 {
+			b.Edge(Root, atom+1)
+		}
+	}
+	if f.Entry != 0 {
+		root(f.Entry)
+	}
+	if f.ELF != nil {
+		for _, tag := range []int64{objfile.DT_INIT, objfile.DT_FINI} {
+			if addr, ok := f.ELF.DynValue(tag); ok {
+				root(addr)
+			}
+		}
+	}
+	for i := range p.Atoms {
+		a := &p.Atoms[i]
+		if a.Flags&attrib.Exported != 0 && a.Flags&attrib.Import == 0 || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) {
+			b.Edge(Root, int32(i)+1)
+		}
+	}
+}
+
+// rootSection says whether everything in a section is used without a
+// reference that could be seen: start-up code that runs into each other,
+// arrays that the loader walks, images that are copied for each thread, and
+// sections whose bounds have names (__start_X, __stop_X; ELF linkers keep
+// those whole, too).
+func rootSection(f *objfile.File, s *objfile.Section) bool {
+	if s.TLS {
+		return true
+	}
+	name := s.Name
+	switch name {
+	case ".init", ".fini", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".jcr", ".tm_clone_table",
+		"__mod_init_func", "__mod_term_func", ".CRT", ".tls", "__thread_data", "__thread_vars", ".note.ABI-tag":
+		return true
+	}
+	if strings.HasPrefix(name, ".init_array.") || strings.HasPrefix(name, ".ctors.") || strings.HasPrefix(name, ".note") {
+		return true
+	}
+	return f.ELF != nil && s.Alloc && isCIdentifier(name)
+}
+
+func isCIdentifier(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,172 @@
+package refgraph
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Branch is a tree of an answer: of the dominator tree, or of paths.
+type Branch struct {
+	Item
+	Node     int32
+	Children []*Branch
+	Rest     Rest // children that a limit left out
+}
+
+// TreeOptions limit a tree. 0 means no limit.
+type TreeOptions struct {
+	Depth int // levels below the first
+	Rows  int // branches in all
+	Width int // children of one branch
+	Least uint64
+}
+
+// DominatorTree is the answer of `dominators`.
+type DominatorTree struct {
+	Branches    []*Branch
+	Rows        int
+	Cut         bool // a limit left something out
+	Unreachable Rest
+}
+
+// DominatorTree lists what the given nodes dominate; without nodes, what the
+// root does. Children come largest retained size first.
+func (g *Graph) DominatorTree(t *Tree, nodes []int32, o TreeOptions) *DominatorTree {
+	out := &DominatorTree{}
+	if nodes == nil {
+		nodes = t.Children(Root)
+		for n := range g.nodes {
+			if n > 0 && !t.Reachable(int32(n)) {
+				out.Unreachable.Count++
+				out.Unreachable.Size += g.nodes[n].Size
+			}
+		}
+	}
+	// Depth first, as the rows are printed, without recursion.
+	type frame struct {
+		parent *Branch
+		nodes  []int32
+		depth  int
+	}
+	stack := []frame{{nil, nodes, 0}}
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		if len(top.nodes) == 0 {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		n := top.nodes[0]
+		top.nodes = top.nodes[1:]
+		if o.Rows > 0 && out.Rows >= o.Rows || t.Retained[n] < o.Least {
+			out.Cut = true
+			if top.parent != nil {
+				top.parent.Rest.Count++
+				top.parent.Rest.Size += t.Retained[n]
+			}
+			continue
+		}
+		out.Rows++
+		b := &Branch{Item: g.Item(n, t), Node: n}
+		if top.parent == nil {
+			out.Branches = append(out.Branches, b)
+		} else {
+			top.parent.Children = append(top.parent.Children, b)
+		}
+		children := t.Children(n)
+		depth := top.depth + 1
+		if o.Depth > 0 && depth >= o.Depth {
+			for _, c := range children {
+				b.Rest.Count++
+				b.Rest.Size += t.Retained[c]
+				out.Cut = true
+			}
+			continue
+		}
+		stack = append(stack, frame{b, children, depth})
+	}
+	return out
+}
+
+// PathOptions of Paths.
+type PathOptions struct {
+	Depth      int // steps from the item, at least 0
+	Width      int // referrers of one node that are followed, at least 1
+	Rows       int // branches in all, 0 for no limit
+	Descending bool
+}
+
+// Paths is the answer of `paths`.
+type Paths struct {
+	Branches   []*Branch
+	Rows       int
+	Cut        bool // PathOptions.Rows left something out
+	Descending bool
+}
+
+// Paths lists who refers to the nodes, and to those in turn, never through a
+// node that is on the path already; or with Descending what they refer to.
+// Without nodes it starts from everything (Descending: from the roots), by size.
+func (g *Graph) Paths(t *Tree, nodes []int32, o PathOptions) *Paths {
+	out := &Paths{Descending: o.Descending}
+	if nodes == nil {
+		if o.Descending {
+			nodes = slices.Clone(g.Successors(Root))
+		} else {
+			for n := int32(1); n < int32(g.Len()); n++ {
+				nodes = append(nodes, n)
+			}
+		}
+		slices.SortStableFunc(nodes, func(a, b int32) int { return cmp.Compare(g.nodes[b].Size, g.nodes[a].Size) })
+	}
+	seen := g.NewSet()
+	var grow func(n int32, depth int) *Branch
+	grow = func(n int32, depth int) *Branch {
+		if o.Rows > 0 && out.Rows >= o.Rows {
+			out.Cut = true
+			return nil
+		}
+		out.Rows++
+		b := &Branch{Item: g.Item(n, t), Node: n}
+		if depth == o.Depth {
+			return b
+		}
+		seen[n] = true
+		taken := 0
+		for _, next := range g.around(t, n, o.Descending) {
+			if seen[next] || next == Root {
+				continue
+			}
+			if taken == o.Width {
+				b.Rest.Count++
+				continue
+			}
+			taken++
+			if child := grow(next, depth+1); child != nil {
+				b.Children = append(b.Children, child)
+			}
+		}
+		seen[n] = false
+		return b
+	}
+	for _, n := range nodes {
+		if b := grow(n, 0); b != nil {
+			out.Branches = append(out.Branches, b)
+		}
+	}
+	return out
+}
+
+// around lists the neighbours of n in the order that paths follows them: as
+// Twiggy in index order for Wasm, else what weighs most first.
+func (g *Graph) around(t *Tree, n int32, descending bool) []int32 {
+	next := g.Predecessors(n)
+	if descending {
+		next = g.Successors(n)
+	}
+	if g.Wasm || t == nil {
+		return next
+	}
+	next = slices.Clone(next)
+	slices.SortStableFunc(next, func(a, b int32) int { return cmp.Compare(t.Retained[b], t.Retained[a]) })
+	return next
+}

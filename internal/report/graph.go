@@ -1,0 +1,202 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/minsize/minsize/internal/refgraph"
+)
+
+// Reports of the reference graph: top, dominators, paths, garbage. Names of
+// fields in JSON and of columns in CSV are Twiggy's, so that scripts made for
+// it go on working; sizes are exact bytes, as Twiggy's.
+
+// GraphContext is what all reports of one graph share.
+type GraphContext struct {
+	File  string
+	Graph *refgraph.Graph
+}
+
+func (c *GraphContext) share(n uint64) float64 {
+	if c.Graph.Total == 0 {
+		return 0
+	}
+	return float64(n) / float64(c.Graph.Total)
+}
+
+// percent is what Twiggy calls a percentage: 0 to 100.
+func (c *GraphContext) percent(n uint64) float64 { return 100 * c.share(n) }
+
+func (c *GraphContext) notes(more ...string) []string { return append(more, c.Graph.Notes...) }
+
+// name marks items whose code could not be decoded throughout.
+func itemName(i *refgraph.Item) string {
+	if i.Uncertain {
+		return i.Name + " [partly decoded]"
+	}
+	return i.Name
+}
+
+// sizeColumns are a size in bytes and its share, for people.
+func sizeColumns(word string) []Column {
+	return []Column{{Name: word + " Bytes", Kind: Bytes, Only: People}, {Name: word + " %", Kind: Percent, Only: People}}
+}
+
+func (c *GraphContext) sizeCells(n uint64) []Cell { return []Cell{n, c.share(n)} }
+
+// programColumns are columns of csv and tsv alone, with Twiggy's headers.
+func programColumns(keys ...string) []Column {
+	var out []Column
+	for _, key := range keys {
+		out = append(out, Column{Name: key, Only: Programs})
+	}
+	return out
+}
+
+// audience of a row: sums are for people.
+func audience(summary bool) Audience {
+	if summary {
+		return People
+	}
+	return Everyone
+}
+
+type itemJSON struct {
+	Name            string   `json:"name"`
+	ShallowSize     uint64   `json:"shallow_size"`
+	ShallowPercent  float64  `json:"shallow_size_percent"`
+	RetainedSize    *uint64  `json:"retained_size,omitempty"`
+	RetainedPercent *float64 `json:"retained_size_percent,omitempty"`
+	Kind            string   `json:"kind"`
+	PartlyDecoded   bool     `json:"partly_decoded,omitempty"`
+}
+
+func (c *GraphContext) itemJSON(i *refgraph.Item, retained bool) itemJSON {
+	out := itemJSON{Name: i.Name, ShallowSize: i.Size, ShallowPercent: c.percent(i.Size), Kind: i.Kind.String(), PartlyDecoded: i.Uncertain}
+	if retained {
+		r, p := i.Retained, c.percent(i.Retained)
+		out.RetainedSize, out.RetainedPercent = &r, &p
+	}
+	return out
+}
+
+// restJSON sums rows that are not listed, or all of them.
+type restJSON struct {
+	Count   int     `json:"count"`
+	Size    uint64  `json:"size"`
+	Percent float64 `json:"size_percent"`
+}
+
+func (c *GraphContext) rest(r refgraph.Rest) restJSON {
+	return restJSON{r.Count, r.Size, c.percent(r.Size)}
+}
+
+// programJSON is in the JSON of every report.
+type programJSON struct {
+	File  string   `json:"file"`
+	Total uint64   `json:"total_size"`
+	Nodes int      `json:"nodes"`
+	Edges int      `json:"edges"`
+	Notes []string `json:"notes,omitempty"`
+}
+
+func (c *GraphContext) program() programJSON {
+	return programJSON{c.File, c.Graph.Total, c.Graph.Len() - 1, c.Graph.EdgeCount(), c.Graph.Notes}
+}
+
+// Top turns the answer of `top` into a Document.
+func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
+	data := struct {
+		programJSON
+		Items []struct {
+			itemJSON
+			Path []string `json:"retaining_path,omitempty"`
+		} `json:"items"`
+		Remaining restJSON `json:"remaining"`
+		Sum       restJSON `json:"total"`
+	}{programJSON: c.program(), Remaining: c.rest(top.Rest), Sum: c.rest(refgraph.Rest{Count: top.Count, Size: top.Sum})}
+
+	t := &Table{Columns: programColumns("Name", "ShallowSize", "ShallowSizePercent", "RetainedSize", "RetainedSizePercent")}
+	if retained {
+		t.Columns = append(t.Columns, sizeColumns("Retained")...)
+	}
+	t.Columns = append(t.Columns, sizeColumns("Shallow")...)
+	t.Columns = append(t.Columns, Column{Name: "Item", Flex: true, Only: People})
+	if paths {
+		t.Columns = append(t.Columns, Column{Name: "Retained by", Key: "RetainingPath"})
+	}
+	row := func(i *refgraph.Item, name string, path []string, summary bool) {
+		cells := []Cell{i.Name, i.Size, c.percent(i.Size), nil, nil}
+		if retained {
+			if summary {
+				cells = append(cells, nil, nil) // retained sizes overlap: their sum says nothing
+			} else {
+				cells[3], cells[4] = i.Retained, c.percent(i.Retained)
+				cells = append(cells, c.sizeCells(i.Retained)...)
+			}
+		}
+		cells = append(cells, c.sizeCells(i.Size)...)
+		cells = append(cells, name)
+		if paths {
+			cells = append(cells, strings.Join(path, " ← "))
+		}
+		t.Rows = append(t.Rows, Row{Cells: cells, Faint: summary, Only: audience(summary)})
+	}
+	for i := range top.Rows {
+		r := &top.Rows[i]
+		row(&r.Item, itemName(&r.Item), r.Path, false)
+		data.Items = append(data.Items, struct {
+			itemJSON
+			Path []string `json:"retaining_path,omitempty"`
+		}{c.itemJSON(&r.Item, retained), r.Path})
+	}
+	if top.Rest.Count > 0 {
+		row(&refgraph.Item{Size: top.Rest.Size}, fmt.Sprintf("... and %d more.", top.Rest.Count), nil, true)
+	}
+	row(&refgraph.Item{Size: top.Sum}, fmt.Sprintf("Σ [%d Total Rows]", top.Count), nil, true)
+	return &Document{
+		Title: "Largest items of " + c.File, Schema: "minsize.top/1", Data: data,
+		Blocks: []Block{{Table: t, Notes: c.notes()}},
+	}
+}
+
+// Garbage turns the answer of `garbage` into a Document.
+func (c *GraphContext) Garbage(g *refgraph.Garbage) *Document {
+	type garbageJSON struct {
+		Name    string  `json:"name"`
+		Bytes   uint64  `json:"bytes"`
+		Percent float64 `json:"size_percent"`
+		Kind    string  `json:"kind"`
+	}
+	data := struct {
+		programJSON
+		Items     []garbageJSON `json:"items"`
+		Remaining restJSON      `json:"remaining"`
+		Sum       restJSON      `json:"total"`
+		Data      *restJSON     `json:"potential_false_positive_data_segments,omitempty"`
+	}{programJSON: c.program(), Items: []garbageJSON{}, Remaining: c.rest(g.Rest), Sum: c.rest(refgraph.Rest{Count: g.Count, Size: g.Sum})}
+
+	t := &Table{Columns: append(programColumns("Name", "Bytes", "SizePercent"),
+		Column{Name: "Bytes", Kind: Bytes, Only: People}, Column{Name: "Size %", Kind: Percent, Only: People}, Column{Name: "Garbage Item", Flex: true, Only: People})}
+	row := func(size uint64, name string, summary bool) {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{name, size, c.percent(size), size, c.share(size), name}, Faint: summary, Only: audience(summary)})
+	}
+	for i := range g.Rows {
+		r := &g.Rows[i]
+		row(r.Size, itemName(r), false)
+		data.Items = append(data.Items, garbageJSON{r.Name, r.Size, c.percent(r.Size), r.Kind.String()})
+	}
+	if g.Rest.Count > 0 {
+		row(g.Rest.Size, fmt.Sprintf("... and %d more", g.Rest.Count), true)
+	}
+	row(g.Sum, fmt.Sprintf("Σ [%d Total Rows]", g.Count), true)
+	if g.Data.Count > 0 {
+		row(g.Data.Size, fmt.Sprintf("%d potential false-positive data segments", g.Data.Count), true)
+		rest := c.rest(g.Data)
+		data.Data = &rest
+	}
+	return &Document{
+		Title: "What nothing reaches in " + c.File, Schema: "minsize.garbage/1", Data: data,
+		Blocks: []Block{{Table: t, Notes: c.notes()}},
+	}
+}
