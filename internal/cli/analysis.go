@@ -26,7 +26,7 @@ type analysisFlags struct {
 }
 
 func (o *analysisFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.format, "format", "text", "how to print: `"+strings.Join(report.Names(), ", ")+"`")
+	flags.StringVarP(&o.format, "format", "f", "text", "how to print: `"+strings.Join(report.Names(), ", ")+"`")
 	flags.StringVarP(&o.out, "output", "o", "", "write to `FILE` instead of stdout")
 	flags.BoolVar(&o.bytes, "bytes", false, "exact bytes instead of KiB and MiB")
 	flags.BoolVarP(&o.wide, "wide", "w", false, "do not cut long names to the terminal")

@@ -96,6 +96,10 @@ var verbs = []verb{
 	{groupRewrite, newStripCommand},
 	{groupRewrite, newImageCommand},
 	{groupExplain, newSizeCommand},
+	{groupExplain, newTopCommand},
+	{groupExplain, newDominatorsCommand},
+	{groupExplain, newPathsCommand},
+	{groupExplain, newGarbageCommand},
 	{groupOther, newVersionCommand},
 }
 

@@ -1,6 +1,7 @@
 package refgraph
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -136,6 +137,16 @@ func rootSection(f *objfile.File, s *objfile.Section) bool {
 		return true
 	}
 	return f.ELF != nil && s.Alloc && isCIdentifier(name)
+}
+
+// Packed says what to do with a packed program, whose code is compressed, and
+// "" when data is none that is known. UPX leaves its magic in the first pages.
+func Packed(data []byte) string {
+	head := data[:min(len(data), 4096)]
+	if bytes.Contains(head, []byte("UPX!")) {
+		return "upx -d FILE unpacks it"
+	}
+	return ""
 }
 
 func isCIdentifier(s string) bool {

@@ -170,3 +170,22 @@ func (g *Graph) around(t *Tree, n int32, descending bool) []int32 {
 	slices.SortStableFunc(next, func(a, b int32) int { return cmp.Compare(t.Retained[b], t.Retained[a]) })
 	return next
 }
+
+// LargestBranches is the part of a dominator tree that matters most to the
+// eye: at most limit branches, those of the largest retained sizes.
+func (g *Graph) LargestBranches(t *Tree, nodes []int32, limit int) *DominatorTree {
+	least := uint64(0)
+	if g.Len() > limit {
+		sizes := slices.Clone(t.Retained)
+		slices.Sort(sizes)
+		least = sizes[len(sizes)-limit] + 1
+	}
+	return g.DominatorTree(t, nodes, TreeOptions{Least: least})
+}
+
+// LargestFirst sorts nodes by retained size.
+func (t *Tree) LargestFirst(nodes []int32) []int32 {
+	nodes = slices.Clone(nodes)
+	slices.SortStableFunc(nodes, func(a, b int32) int { return cmp.Compare(t.Retained[b], t.Retained[a]) })
+	return nodes
+}

@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/refgraph"
+	"github.com/minsize/minsize/internal/report"
+)
+
+// The verbs of the reference graph share their input: a program, or in a cargo
+// project the program that cargo builds, with its symbols kept.
+
+// graphFlags are what all of them take.
+type graphFlags struct {
+	output analysisFlags
+	cargo  cargoFlags
+	edges  string
+}
+
+func (f *graphFlags) register(flags *pflag.FlagSet) {
+	f.output.register(flags)
+	// Twiggy's reports, and those who subtract one from another, want exact bytes.
+	f.output.bytes = true
+	bytes := flags.Lookup("bytes")
+	bytes.DefValue, bytes.Usage = "true", "exact bytes; --bytes=false for KiB and MiB"
+	flags.StringVar(&f.edges, "edges", "twiggy", "which references of a Wasm module count: `twiggy` (as Twiggy does) or all (indirect calls' types, addresses of data, initial values, too)")
+	f.cargo.register(flags)
+}
+
+// machineReads says whether the report is for a program: nothing is left out
+// of it unless a limit was typed.
+func (f *graphFlags) machineReads() bool {
+	return slices.Contains([]string{"json", "csv", "tsv"}, f.output.format)
+}
+
+// limit is what was typed for a flag; otherwise everything for programs, and
+// fallback for people.
+func (f *graphFlags) limit(flags *pflag.FlagSet, name string, fallback int) int {
+	typed, _ := flags.GetInt(name)
+	switch {
+	case flags.Changed(name):
+		return typed
+	case f.machineReads():
+		return 0
+	}
+	return fallback
+}
+
+// graphCommand fills in what the verbs have in common: the first argument is
+// the program unless a project is built, run gets the rest.
+func (e *env) graphCommand(cmd *cobra.Command, f *graphFlags, run func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error)) *cobra.Command {
+	f.register(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := f.output.resolve(cmd.Flags()); err != nil {
+			return err
+		}
+		path, items, err := e.graphInput(cmd, f, args)
+		if err != nil {
+			return err
+		}
+		return e.withGraph(path, f.edges, func(c *report.GraphContext) error {
+			d, err := run(cmd.Context(), c, items)
+			if err != nil {
+				return noMatch(err, cmd)
+			}
+			return e.printDocument(cmd.Context(), d, &f.output)
+		})
+	}
+	return cmd
+}
+
+// graphInput tells the program from the items: the first argument when there
+// is such a file, else what cargo builds here.
+func (e *env) graphInput(cmd *cobra.Command, f *graphFlags, args []string) (path string, items []string, err error) {
+	if len(args) > 0 {
+		if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
+			return args[0], args[1:], nil
+		} else if err == nil {
+			return "", nil, usageError(cmd.CommandPath()+" FILE", "%s is a folder", args[0])
+		} else if looksLikePath(args[0]) {
+			return "", nil, err
+		}
+	}
+	project, err := cargo.Load(cmd.Context(), e.cargoOptions(&f.cargo))
+	var none *cargo.NoProjectError
+	if errors.As(err, &none) && len(args) > 0 && f.cargo.ManifestPath == "" {
+		return "", nil, usageError(cmd.CommandPath()+" FILE ...", "there is no file %s, and no cargo project to build here", args[0])
+	}
+	if err != nil {
+		return "", nil, cargoError(err)
+	}
+	path, err = e.buildWithSymbols(cmd.Context(), project)
+	return path, args, err
+}
+
+// looksLikePath: an item of a Rust program has colons where a path has slashes.
+func looksLikePath(s string) bool {
+	return strings.ContainsRune(s, os.PathSeparator) && !strings.Contains(s, "::")
+}
+
+// buildWithSymbols builds the project's program and keeps its names.
+func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project) (string, error) {
+	result, err := cargo.Build(ctx, p, cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}})
+	if err != nil {
+		return "", cargoError(err)
+	}
+	return result.Executable, nil
+}
+
+// withGraph opens a program and gives its graph to use; what use keeps must
+// not refer to the file afterwards.
+func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error) error {
+	var choice refgraph.WasmEdges
+	switch edges {
+	case "twiggy":
+	case "all":
+		choice = refgraph.WasmAll
+	default:
+		return usageError("--edges twiggy|all", "unknown choice of edges %q", edges)
+	}
+	m, err := byteio.Open(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return byteio.Guard(func() error {
+		g, err := openGraph(path, m.Data, choice)
+		if err != nil {
+			return err
+		}
+		return use(&report.GraphContext{File: path, Graph: g})
+	})
+}
+
+// openGraph makes the graph of a program of any format.
+func openGraph(path string, data []byte, edges refgraph.WasmEdges) (*refgraph.Graph, error) {
+	if len(data) >= 4 && string(data[:4]) == "\x00asm" {
+		g, err := refgraph.FromWasm(data, edges)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return g, nil
+	}
+	f, err := objfile.Parse(path, data)
+	if errors.Is(err, objfile.ErrFormat) {
+		return nil, withStatus(exitFailed, "an executable, a library, an object file or a Wasm module", fmt.Errorf("%s: %w", path, err))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	switch {
+	case f.Format == objfile.Archive || f.Format == objfile.FatMach:
+		return nil, withStatus(exitRefused, "take one member out (ar x, lipo -thin) and ask about that", fmt.Errorf("%s: %s with several programs, which have no common graph", path, f.Format))
+	case f.Kind == objfile.DebugFile || f.Kind == objfile.Core:
+		return nil, withStatus(exitRefused, "the program itself", fmt.Errorf("%s: a %s holds no code", path, f.Kind))
+	case refgraph.Packed(data) != "":
+		return nil, withStatus(exitRefused, refgraph.Packed(data), fmt.Errorf("%s: packed; the code is compressed", path))
+	}
+	p, err := attrib.New(f, attrib.Options{References: true, Bodies: true})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return refgraph.FromProgram(p), nil
+}
+
+// noMatch gives the error of an unknown item its hint.
+func noMatch(err error, cmd *cobra.Command) error {
+	var none *refgraph.NoMatchError
+	if !errors.As(err, &none) {
+		return err
+	}
+	hint := "minsize top FILE lists all items"
+	if cmd.Flags().Lookup("regex") != nil {
+		hint = "--regex 'PART OF THE NAME'; " + hint
+	}
+	return withStatus(exitFailed, hint, err)
+}
