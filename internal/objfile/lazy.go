@@ -39,6 +39,8 @@ func (f *File) Symbols() ([]Symbol, error) {
 			return f.ELF.elfSymbols()
 		case f.Wasm != nil:
 			return f.Wasm.wasmSymbols()
+		case f.PE != nil:
+			return f.PE.peSymbols()
 		}
 		return nil, nil
 	})
@@ -78,6 +80,8 @@ func (f *File) eachReloc(yield func(*Reloc) bool) error {
 	switch {
 	case f.ELF != nil:
 		return f.ELF.eachReloc(yield)
+	case f.PE != nil:
+		return f.PE.eachReloc(yield)
 	}
 	return nil
 }
@@ -89,8 +93,11 @@ func (f *File) RelocSymbol(r *Reloc) *Symbol {
 	}
 	symbols, _ := f.Symbols()
 	at := r.Symbol
-	if f.ELF != nil {
+	switch {
+	case f.ELF != nil:
 		at = f.ELF.symbolPosition(r)
+	case f.PE != nil:
+		at = f.PE.symbolPosition(r, symbols)
 	}
 	if at < 0 || at >= len(symbols) {
 		return nil

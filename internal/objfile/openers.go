@@ -5,5 +5,7 @@ package objfile
 var openers = []opener{
 	{"ELF", matchELF, parseELF},
 	{"Wasm", matchWasm, parseWasm},
+	{"PE", matchPE, parsePE},
 	{"archive", matchArchive, parseArchive},
+	{"COFF", matchCOFF, parseCOFF}, // its magic is a machine number alone: last
 }

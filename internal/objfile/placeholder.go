@@ -2,6 +2,5 @@ package objfile
 
 type (
 	FatFile   struct{}
-	PEFile    struct{}
 	MachOFile struct{}
 )
