@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -227,7 +228,8 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	defer x.close()
 	x.bootstrap = f.bootstrap
 
-	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: project.Runner,
+	runner, noRun := runnerOf(project)
+	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: runner,
 		Dir: project.Dir, Timeout: f.checkTimeout})
 	if err != nil {
 		return usageError("--check '{} --version'", "%v", err)
@@ -241,15 +243,23 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	search := ladder.Options{
 		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: facts(project, project.Toolchain, plan, f)},
 		Policy: plan.policy, Table: plan.table, Limits: ladder.DefaultLimits, Measure: true,
-		Builder: x, Verifier: &suiteVerifier{suite: suite, project: project}, Observer: view,
+		Builder: x, Verifier: &suiteVerifier{suite: suite, noRun: noRun}, Observer: view,
 		MaxSlow: plan.maxSlow,
 	}
+	if f.bench != "" && noRun == "" {
+		search.Bencher = &bencher{command: f.bench, dir: project.Dir, runner: runner, scratch: x.scratch}
+	}
 	var notes []string
+	if noRun != "" {
+		notes = append(notes, noRun)
+	}
 	if plan.wantsUnstable() {
-		search.Night, notes = nightSide(project, toolchains, plan, f)
-		for _, n := range notes {
-			view.Note(n)
-		}
+		var said []string
+		search.Night, said = nightSide(project, toolchains, plan, f)
+		notes = append(notes, said...)
+	}
+	for _, n := range notes {
+		view.Note(n)
 	}
 	view.start(project, f.level)
 	if adopted != "" {
@@ -365,13 +375,44 @@ func nightSide(p *cargo.Project, all []*cargo.Toolchain, plan *shrinkPlan, f *sh
 	return nil, []string{hint}
 }
 
+// runnerOf is what runs the program here: nothing for this machine's own,
+// cargo's configured runner, or an emulator that is installed. why says that
+// nothing does.
+func runnerOf(p *cargo.Project) (runner []string, why string) {
+	if len(p.Runner) > 0 || !p.Foreign() {
+		return p.Runner, ""
+	}
+	if _, arch, _ := splitTriple(p.Triple); runtime.GOOS == "linux" && arch == hostArch() && strings.Contains(p.Triple, "linux") {
+		return nil, "" // another C library of this machine
+	}
+	runner, why = verify.Emulator(p.Triple)
+	if runner == nil {
+		why = fmt.Sprintf("not run: %s, and no target.%s.runner is configured; no rung that can change behaviour is kept", why, p.Triple)
+	}
+	return runner, why
+}
+
+// hostArch is the machine's name as triples spell it.
+func hostArch() string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	}
+	return runtime.GOARCH
+}
+
 // suiteVerifier is verify's suite as the ladder wants it.
 type suiteVerifier struct {
-	suite   *verify.Suite
-	project *cargo.Project
+	suite *verify.Suite
+	noRun string // why nothing can be run here; "" where it can
 }
 
 func (s *suiteVerifier) Baseline(ctx context.Context, program string) (ladder.Verdict, error) {
+	if s.noRun != "" {
+		return ladder.Verdict{Status: ladder.NotRun, Why: s.noRun}, nil
+	}
 	if err := s.suite.Baseline(ctx, program); err != nil {
 		return ladder.Verdict{}, err
 	}
@@ -387,6 +428,9 @@ func (s *suiteVerifier) passed() ladder.Status {
 }
 
 func (s *suiteVerifier) Verify(ctx context.Context, program string) (ladder.Verdict, error) {
+	if s.noRun != "" {
+		return ladder.Verdict{Status: ladder.NotRun, Why: s.noRun}, nil
+	}
 	v, err := s.suite.Verify(ctx, program)
 	if err != nil {
 		return ladder.Verdict{}, err

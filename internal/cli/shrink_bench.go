@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minsize/minsize/internal/process"
+)
+
+// Limits of one comparison: as many rounds as fit, but a median of at least
+// five, and no more than say anything new.
+const (
+	benchTime      = 20 * time.Second
+	benchRounds    = 5
+	benchMaxRounds = 41
+)
+
+// bencher measures speed for the ladder.
+//
+// Programs are run one after the other in each round, the baseline first, so
+// that a machine that is busy for a while slows all alike; the median of a
+// program's rounds is set against the baseline's. What is compared is CPU
+// time, user and system with all children: elapsed time on a shared machine
+// says more about the neighbours. All run from one path, for the length of
+// argv[0] moves the stack and that alone can cost some per cent.
+type bencher struct {
+	command string   // {} is the program
+	dir     string   // where it runs
+	runner  []string // words before the program, for other machines
+	scratch string
+}
+
+// Compare implements ladder.Bencher.
+func (b *bencher) Compare(ctx context.Context, baseline string, programs []string) ([]float64, error) {
+	all := append([]string{baseline}, programs...)
+	times := make([][]time.Duration, len(all))
+	began := time.Now()
+	for round := -1; round < benchMaxRounds; round++ { // round -1 warms the caches
+		if round >= benchRounds && time.Since(began) > benchTime {
+			break
+		}
+		for i, program := range all {
+			cpu, err := b.once(ctx, program)
+			if err != nil {
+				return nil, err
+			}
+			if round >= 0 {
+				times[i] = append(times[i], cpu)
+			}
+		}
+	}
+	base := median(times[0])
+	if base < 2*time.Millisecond {
+		return nil, fmt.Errorf("bench %q takes %v of CPU time: too short to be compared; give it more to do", b.command, base.Round(10*time.Microsecond))
+	}
+	var ratios []float64
+	for _, t := range times[1:] {
+		ratios = append(ratios, float64(median(t))/float64(base))
+	}
+	return ratios, nil
+}
+
+// once runs the command with program and returns its CPU time.
+func (b *bencher) once(ctx context.Context, program string) (time.Duration, error) {
+	path, err := b.place(program)
+	if err != nil {
+		return 0, err
+	}
+	cmd := process.Command(ctx, b.dir, nil, shell()[0], append(shell()[1:], b.line(path))...)
+	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
+	usage, err := process.Run(ctx, cmd)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("bench %q: %w", b.command, err)
+	}
+	return usage.CPU, nil
+}
+
+// line is the command with the program in it, for the shell.
+func (b *bencher) line(path string) string {
+	var words []string
+	for _, w := range append(slices.Clone(b.runner), path) {
+		words = append(words, shellQuote(w))
+	}
+	return strings.ReplaceAll(b.command, "{}", strings.Join(words, " "))
+}
+
+// place puts a program at the one path that all run from.
+func (b *bencher) place(program string) (string, error) {
+	path := filepath.Join(b.scratch, "bench", filepath.Base(program))
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return "", err
+	}
+	os.Remove(path)
+	if os.Link(program, path) == nil {
+		return path, nil
+	}
+	return path, copyProgram(program, path)
+}
+
+func median(list []time.Duration) time.Duration {
+	sorted := slices.Clone(list)
+	slices.Sort(sorted)
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// shell is the host's, up to its argument.
+func shell() []string {
+	if runtime.GOOS == "windows" {
+		return []string{"cmd", "/C"}
+	}
+	return []string{"/bin/sh", "-c"}
+}
+
+func shellQuote(word string) string {
+	if runtime.GOOS == "windows" {
+		return `"` + word + `"`
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
