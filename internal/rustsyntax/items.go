@@ -6,9 +6,9 @@ import "strings"
 type File struct {
 	Source    []byte
 	Tokens    []Token
-	Functions []Function // in the order of the source; those in bodies and macros are not looked for
-	partner   []int32    // for each delimiter its counterpart
-	code      []int32    // the tokens that are neither space nor comment
+	Functions []*Function // in the order of the source; those in bodies and macros are not looked for
+	code      []int32     // the tokens that are neither space nor comment
+	partner   []int32     // for each of code that is a delimiter, where in code its counterpart is
 }
 
 // Span is a range of tokens, End excluded. An empty one has End <= Start.
@@ -110,7 +110,7 @@ func (f *File) Is(token int, word string) bool {
 }
 
 // Partner is the other delimiter of a pair.
-func (f *File) Partner(token int) int { return int(f.partner[token]) }
+func (f *File) Partner(token int) int { return int(f.code[f.partner[f.position(token)]]) }
 
 // Code says whether a token is neither space nor comment.
 func (f *File) Code(token int) bool {
@@ -128,7 +128,7 @@ func Parse(source []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Source: source, Tokens: tokens, partner: make([]int32, len(tokens))}
+	f := &File{Source: source, Tokens: tokens}
 	if err := f.pair(); err != nil {
 		return nil, err
 	}
@@ -139,34 +139,42 @@ func Parse(source []byte) (*File, error) {
 
 // pair matches delimiters and lists the code tokens.
 func (f *File) pair() error {
-	var open []int32
+	code := 0
+	for i := range f.Tokens {
+		if f.Code(i) {
+			code++
+		}
+	}
+	f.code, f.partner = make([]int32, 0, code), make([]int32, code)
+	var open []int32 // positions in code
 	for i, t := range f.Tokens {
-		f.partner[i] = -1
 		if !f.Code(i) {
 			continue
 		}
-		f.code = append(f.code, int32(i))
+		at := int32(len(f.code))
+		f.code, f.partner[at] = append(f.code, int32(i)), at
 		if t.Kind != Punct {
 			continue
 		}
 		switch c := f.Source[t.Start]; c {
 		case '(', '[', '{':
-			open = append(open, int32(i))
+			open = append(open, at)
 		case ')', ']', '}':
 			if len(open) == 0 {
 				return &Error{Offset: int(t.Start), Line: int(t.Line), What: "a closing " + string(c) + " without its opening"}
 			}
 			o := open[len(open)-1]
 			open = open[:len(open)-1]
-			if want := closing[f.Source[f.Tokens[o].Start]]; want != c {
+			if want := closing[f.Source[f.Tokens[f.code[o]].Start]]; want != c {
 				return &Error{Offset: int(t.Start), Line: int(t.Line), What: "expected a closing " + string(want) + " but got " + string(c)}
 			}
-			f.partner[o], f.partner[i] = int32(i), o
+			f.partner[o], f.partner[at] = at, o
 		}
 	}
 	if len(open) > 0 {
-		t := f.Tokens[open[len(open)-1]]
-		return &Error{Offset: int(t.Start), Line: int(t.Line), What: "an opening " + f.Word(int(open[len(open)-1])) + " without its closing"}
+		last := int(f.code[open[len(open)-1]])
+		t := f.Tokens[last]
+		return &Error{Offset: int(t.Start), Line: int(t.Line), What: "an opening " + f.Word(last) + " without its closing"}
 	}
 	return nil
 }
@@ -176,26 +184,27 @@ var closing = map[byte]byte{'(': ')', '[': ']', '{': '}'}
 // parser walks code tokens: positions here are indexes in code.
 type parser struct{ *File }
 
-func (p *parser) is(i, end int, word string) bool { return i < end && p.Is(int(p.code[i]), word) }
+func (p *parser) is(i, end int, word string) bool {
+	if i >= end {
+		return false
+	}
+	t := &p.Tokens[p.code[i]]
+	return p.Source[t.Start] == word[0] && int(t.End-t.Start) == len(word) && string(p.Source[t.Start:t.End]) == word
+}
 
 func (p *parser) kind(i int) Kind { return p.Tokens[p.code[i]].Kind }
 
 // skip moves behind one token, or behind a group when it opens one.
 func (p *parser) skip(i int) int {
-	at := p.code[i]
-	partner := p.partner[at]
-	if partner <= at {
-		return i + 1
-	}
-	return p.position(int(partner)) + 1
+	return max(int(p.partner[i]), i) + 1
 }
 
 // position is where a token stands in code (binary search).
-func (p *parser) position(token int) int {
-	lo, hi := 0, len(p.code)
+func (f *File) position(token int) int {
+	lo, hi := 0, len(f.code)
 	for lo < hi {
 		mid := (lo + hi) / 2
-		if int(p.code[mid]) < token {
+		if int(f.code[mid]) < token {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -516,7 +525,7 @@ func (p *parser) function(i, end int, fn Function) int {
 	if behind > 0 {
 		fn.End = int(p.code[behind-1]) + 1
 	}
-	p.Functions = append(p.Functions, fn)
+	p.Functions = append(p.Functions, &fn)
 	return behind
 }
 

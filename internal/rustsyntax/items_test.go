@@ -9,7 +9,7 @@ import (
 )
 
 // describe says what the parser understood of a function, on one line.
-func describe(f *File, fn Function) string {
+func describe(f *File, fn *Function) string {
 	var b strings.Builder
 	if fn.Owner != nil {
 		fmt.Fprintf(&b, "[%d %s for %s] ", fn.Owner.Kind, f.Text(fn.Owner.Trait), f.Text(fn.Owner.Self))

@@ -64,7 +64,7 @@ func Lex(source []byte) ([]Token, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{What: fmt.Sprintf("%d bytes, more than %d", len(source), MaxSource)}
 	}
-	l := &lexer{src: source, line: 1, tokens: make([]Token, 0, len(source)/4+16)}
+	l := &lexer{src: source, line: 1, tokens: make([]Token, 0, len(source)/3+16)}
 	if hasPrefix(source, "\xef\xbb\xbf") {
 		l.at = 3
 		l.add(Other, 0)
