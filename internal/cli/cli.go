@@ -99,6 +99,8 @@ var verbs = []verb{
 	{groupExplain, newTopCommand},
 	{groupExplain, newDominatorsCommand},
 	{groupExplain, newPathsCommand},
+	{groupExplain, newWhyCommand},
+	{groupExplain, newMonosCommand},
 	{groupExplain, newGarbageCommand},
 	{groupOther, newVersionCommand},
 }

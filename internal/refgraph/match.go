@@ -93,8 +93,9 @@ func (g *Graph) similar(text string) []string {
 }
 
 // Pattern is what `why` and --cut take: a path, which means that item and
-// everything below it (core::fmt is core::fmt::write and the impls in
-// core::fmt::num as well), or with Expression a regular expression.
+// everything below it (core::fmt is core::fmt::write, the impls in
+// core::fmt::num, and every type's methods of core::fmt's traits), or with
+// Expression a regular expression on the readable name.
 type Pattern struct {
 	Text       string
 	Expression bool
@@ -148,8 +149,9 @@ func (m *matcher) matches(g *Graph, n int32) bool {
 	if under(name.Display, m.text) || name.Module != "" && under(name.Module, m.text) {
 		return true
 	}
-	// Inherent methods print as <Type>::method; their type has a path too.
-	return name.Kind == demangle.Inherent && under(name.SelfType, m.text)
+	// Inherent methods print as <Type>::method, and those of traits as
+	// <Type as Trait>::method: if the trait's module goes, its methods go.
+	return name.Kind == demangle.Inherent && under(name.SelfType, m.text) || name.Trait != "" && under(name.Trait, m.text)
 }
 
 // Matching finds the nodes that fall under any of the patterns.

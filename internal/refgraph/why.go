@@ -31,7 +31,10 @@ type Why struct {
 
 	Cut *CutResult // with cuts
 
+	Advice []Advice // what to do, where it is known
+
 	nodes NodeSet
+	chain []int32
 }
 
 // Referrer is a node of the frontier.
@@ -98,7 +101,8 @@ func (g *Graph) Why(t *Tree, o WhyOptions) (*Why, error) {
 		w.Largest = append(w.Largest, g.Item(n, t))
 	}
 	w.Frontier, w.Referrers = g.frontier(alive, now, t, crates, w.Own, o.Max)
-	w.Chain = g.chainTo(alive, nil, t, crates, w.Own)
+	w.Chain, w.chain = g.chainTo(alive, nil, t, crates, w.Own)
+	w.Advice = g.AdviceFor(w)
 
 	if len(o.Cuts) > 0 {
 		if w.Cut, err = g.cut(o, alive, now, t, crates, w.Own); err != nil {
@@ -167,7 +171,7 @@ func (g *Graph) frontier(set, reachable NodeSet, t *Tree, crates *crateTable, ow
 }
 
 // chainTo describes a shortest chain to target that does not touch without.
-func (g *Graph) chainTo(target, without NodeSet, t *Tree, crates *crateTable, own []string) []Step {
+func (g *Graph) chainTo(target, without NodeSet, t *Tree, crates *crateTable, own []string) ([]Step, []int32) {
 	nodes := g.Chain(target, without, func(n int32) bool {
 		return g.nodes[n].Kind == KindCode && !slices.Contains(own, crates.of(n))
 	})
@@ -177,7 +181,7 @@ func (g *Graph) chainTo(target, without NodeSet, t *Tree, crates *crateTable, ow
 		s.Own = slices.Contains(own, s.Crate)
 		steps = append(steps, s)
 	}
-	return steps
+	return steps, nodes
 }
 
 func (g *Graph) cut(o WhyOptions, alive, now NodeSet, t *Tree, crates *crateTable, own []string) (*CutResult, error) {
@@ -203,7 +207,7 @@ func (g *Graph) cut(o WhyOptions, alive, now NodeSet, t *Tree, crates *crateTabl
 		}
 	}
 	if r.Left.Count > 0 {
-		r.Chain = g.chainTo(left, cuts, t, crates, own)
+		r.Chain, _ = g.chainTo(left, cuts, t, crates, own)
 		r.Frontier, _ = g.frontier(left, then, t, crates, own, o.Max)
 	}
 	return r, nil

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/refgraph"
+	"github.com/minsize/minsize/internal/report"
+)
+
+func newWhyCommand(e *env) *cobra.Command {
+	var f graphFlags
+	var cuts, own []string
+	var regex bool
+	cmd := &cobra.Command{
+		Use:   "why [FILE] PATTERN...",
+		Short: "why something is in a program, and what getting rid of it would save",
+		Long: "PATTERN is a path: core::fmt means that module and all below it, app::parse that function and its closures.\n" +
+			"The answer: what it costs alone and with all that is there only for it, who refers to it and what cutting each of\n" +
+			"these would save, one way that leads there, and what to do where that is known. --cut says what would be left if\n" +
+			"other parts went.",
+		Example: "  minsize why app core::fmt\n  minsize why app core::fmt --cut std::panicking --cut app::report\n  cargo minsize why regex",
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&cuts, "cut", nil, "what if everything under this `PATTERN` went; may be given several times")
+	flags.StringSliceVar(&own, "own", nil, "your own crates, for the chain (default: those with a main function)")
+	flags.BoolVar(&regex, "regex", false, "patterns are regular expressions on the readable names")
+	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default 10, all in json and csv)")
+	return e.graphCommand(cmd, &f, func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
+		if len(items) == 0 {
+			return nil, usageError("minsize why FILE core::fmt", "no pattern given")
+		}
+		o := refgraph.WhyOptions{Own: own, Max: f.limit(flags, "max-items", 10)}
+		for _, text := range items {
+			o.Patterns = append(o.Patterns, refgraph.Pattern{Text: text, Expression: regex})
+		}
+		for _, text := range cuts {
+			o.Cuts = append(o.Cuts, refgraph.Pattern{Text: text, Expression: regex})
+		}
+		w, err := c.Graph.Why(c.Graph.Dominators(), o)
+		if err != nil {
+			return nil, err
+		}
+		return c.Why(w, items, cuts, nil), nil
+	})
+}
+
+func newMonosCommand(e *env) *cobra.Command {
+	var f graphFlags
+	var o refgraph.MonosOptions
+	var all, allGenerics, allMonos bool
+	cmd := &cobra.Command{
+		Use:   "monos [FILE] [GENERIC...]",
+		Short: "generic functions with their copies, the types of each, and what sharing would save",
+		Long: "Groups functions by the generic that they are copies of. Rust's v0 names tell the concrete types and who\n" +
+			"instantiated each copy; legacy names tell the generic alone.",
+		Example: "  minsize monos -m 5 -n 3 app\n  minsize monos -g app\n  minsize monos app 'core::ptr::drop_in_place::<_>'",
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.OnlyGeneric, "only-generics", "g", false, "show the generic functions without their copies")
+	flags.IntVarP(&o.MaxGenerics, "max-generics", "m", 10, "generic functions to list, 0 for all")
+	flags.IntVarP(&o.MaxCopies, "max-monos", "n", 10, "copies to list of each, 0 for all")
+	flags.BoolVarP(&all, "all", "a", false, "all generics and all copies, whatever -m and -n say")
+	flags.BoolVar(&allGenerics, "all-generics", false, "all generics, whatever -m says")
+	flags.BoolVar(&allMonos, "all-monos", false, "all copies of each, whatever -n says")
+	flags.BoolVar(&o.Expression, "regex", false, "generics are regular expressions")
+	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
+		o.Names = items
+		if all || allGenerics {
+			o.MaxGenerics = 0
+		}
+		if all || allMonos {
+			o.MaxCopies = 0
+		}
+		m, err := c.Graph.Monos(o)
+		if err != nil {
+			return nil, err
+		}
+		return c.Monos(m), nil
+	})
+}

@@ -1,0 +1,294 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/minsize/minsize/internal/refgraph"
+)
+
+// Reports of `why` and `monos`.
+
+type stepJSON struct {
+	Name     string `json:"name"`
+	Size     uint64 `json:"shallow_size"`
+	Retained uint64 `json:"retained_size"`
+	Crate    string `json:"crate,omitempty"`
+	Own      bool   `json:"own,omitempty"`
+	InSet    bool   `json:"in_set,omitempty"`
+}
+
+type referrerJSON struct {
+	Name     string `json:"name"`
+	Saves    uint64 `json:"saves"`
+	Edges    int    `json:"references"`
+	Size     uint64 `json:"shallow_size"`
+	Retained uint64 `json:"retained_size"`
+	Crate    string `json:"crate,omitempty"`
+	Own      bool   `json:"own,omitempty"`
+}
+
+type adviceJSON struct {
+	About  string `json:"about"`
+	Advice string `json:"advice"`
+}
+
+type cutJSON struct {
+	Patterns []string       `json:"patterns"`
+	Set      restJSON       `json:"cut"`
+	Saves    restJSON       `json:"saves"`
+	Left     restJSON       `json:"left"`
+	Chain    []stepJSON     `json:"chain,omitempty"`
+	Frontier []referrerJSON `json:"referrers,omitempty"`
+}
+
+// WhyVerified is what a rebuild said to a prediction.
+type WhyVerified struct {
+	How       string
+	Before    uint64 // bytes as shipped
+	After     uint64
+	Predicted uint64
+}
+
+type verifiedJSON struct {
+	How       string  `json:"how"`
+	Before    uint64  `json:"before"`
+	After     uint64  `json:"after"`
+	Predicted uint64  `json:"predicted_saving"`
+	Real      int64   `json:"real_saving"`
+	OffBy     float64 `json:"off_by_percent"`
+}
+
+func steps(chain []refgraph.Step) []stepJSON {
+	var out []stepJSON
+	for _, s := range chain {
+		out = append(out, stepJSON{s.Name, s.Size, s.Retained, s.Crate, s.Own, s.InSet})
+	}
+	return out
+}
+
+func referrers(list []refgraph.Referrer) []referrerJSON {
+	var out []referrerJSON
+	for _, r := range list {
+		out = append(out, referrerJSON{r.Name, r.Saves, r.Edges, r.Size, r.Retained, r.Crate, r.Own})
+	}
+	return out
+}
+
+// count prints "1 item" and "2 items".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(int64(n)) + " " + many
+}
+
+func (c *GraphContext) frontierTable(list []refgraph.Referrer) *Table {
+	t := &Table{Columns: []Column{
+		{Name: "Cutting saves", Key: "Saves", Kind: Bytes}, {Name: "References", Kind: Count}, {Name: "Own bytes", Key: "ShallowSize", Kind: Bytes},
+		{Name: "Crate"}, {Name: "Refers to it", Key: "Name", Flex: true},
+	}}
+	for _, r := range list {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{r.Saves, r.Edges, r.Size, r.Crate, itemName(&r.Item)}, Strong: r.Own})
+	}
+	return t
+}
+
+func (c *GraphContext) chainTable(chain []refgraph.Step) *Table {
+	t := &Table{Columns: []Column{
+		{Name: "Retained Bytes", Key: "RetainedSize", Kind: Bytes}, {Name: "Own bytes", Key: "ShallowSize", Kind: Bytes}, {Name: "Crate"},
+		{Name: "Chain", Key: "Name", Flex: true},
+	}}
+	for i, s := range chain {
+		name := itemName(&s.Item)
+		if i > 0 {
+			name = "↳ " + name
+		}
+		t.Rows = append(t.Rows, Row{Depth: min(i, 12), Cells: []Cell{s.Retained, s.Size, s.Crate, name}, Strong: s.Own})
+	}
+	return t
+}
+
+// Why turns the answer of `why` into a Document.
+func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *WhyVerified) *Document {
+	data := struct {
+		programJSON
+		Patterns  []string       `json:"patterns"`
+		Reachable uint64         `json:"reachable_size"`
+		Set       restJSON       `json:"set"`
+		Lost      restJSON       `json:"already_unreachable"`
+		Retained  restJSON       `json:"retained"`
+		Largest   []itemJSON     `json:"largest"`
+		Frontier  []referrerJSON `json:"referrers"`
+		Referrers int            `json:"referrer_count"`
+		Chain     []stepJSON     `json:"chain"`
+		Own       []string       `json:"own_crates"`
+		Advice    []adviceJSON   `json:"advice,omitempty"`
+		Cut       *cutJSON       `json:"cut,omitempty"`
+		Verified  *verifiedJSON  `json:"verified,omitempty"`
+	}{
+		programJSON: c.program(), Patterns: patterns, Reachable: w.Reachable, Set: c.rest(w.Set), Lost: c.rest(w.Lost), Retained: c.rest(w.Retained),
+		Frontier: referrers(w.Frontier), Referrers: w.Referrers, Chain: steps(w.Chain), Own: w.Own,
+	}
+	subject := strings.Join(patterns, ", ")
+	bytes := func(n uint64) string { return FormatBytes(int64(n), true) + " bytes" }
+
+	summary := Block{Text: []string{
+		fmt.Sprintf("%s: %s of its own in %s.", subject, bytes(w.Set.Size), count(w.Set.Count, "item", "items")),
+	}}
+	if w.Lost.Count > 0 {
+		summary.Text = append(summary.Text, fmt.Sprintf("%s of them (%s) are reached by nothing already: see garbage.", count(w.Lost.Count, "item", "items"), bytes(w.Lost.Size)))
+	}
+	summary.Text = append(summary.Text, fmt.Sprintf("Without it %s would go (%s), %.1f%% of the %s of the file.",
+		bytes(w.Retained.Size), count(w.Retained.Count, "item", "items"), c.percent(w.Retained.Size), bytes(w.Total)))
+
+	largest := &Table{Columns: append(append(programColumns("Name", "ShallowSize", "RetainedSize"), append(sizeColumns("Retained"), sizeColumns("Shallow")...)...), Column{Name: "Item", Flex: true, Only: People})}
+	for i := range w.Largest {
+		item := &w.Largest[i]
+		cells := append([]Cell{item.Name, item.Size, item.Retained}, c.sizeCells(item.Retained)...)
+		largest.Rows = append(largest.Rows, Row{Cells: append(append(cells, c.sizeCells(item.Size)...), itemName(item))})
+		data.Largest = append(data.Largest, c.itemJSON(item, true))
+	}
+	blocks := []Block{summary, {Heading: "What it is", Table: largest}}
+
+	frontier := Block{Heading: "Who refers to it", Table: c.frontierTable(w.Frontier)}
+	if more := w.Referrers - len(w.Frontier); more > 0 {
+		frontier.Notes = append(frontier.Notes, fmt.Sprintf("%s more: -n sets how many", count(more, "referrer", "referrers")))
+	}
+	frontier.Notes = append(frontier.Notes, "what cutting saves is for each referrer alone; where several lead to the same code each of them saves little: --cut takes several")
+	blocks = append(blocks, frontier)
+
+	if len(w.Chain) > 0 {
+		note := "the shortest way from the entry point"
+		if len(w.Own) > 0 {
+			note += ", through " + strings.Join(w.Own, ", ") + " where possible"
+		}
+		blocks = append(blocks, Block{Heading: "One way that leads there", Table: c.chainTable(w.Chain), Notes: []string{note}})
+	}
+	if w.Cut != nil {
+		r := w.Cut
+		data.Cut = &cutJSON{cuts, c.rest(r.Set), c.rest(r.Saves), c.rest(r.Left), steps(r.Chain), referrers(r.Frontier)}
+		b := Block{Heading: "If " + strings.Join(cuts, ", ") + " went", Text: []string{
+			fmt.Sprintf("%s cut, %s go: %s, %.1f%% of the file.", count(r.Set.Count, "item is", "items are"), count(r.Saves.Count, "item", "items"), bytes(r.Saves.Size), c.percent(r.Saves.Size)),
+		}}
+		if r.Left.Count == 0 {
+			b.Text = append(b.Text, fmt.Sprintf("Nothing of %s is left.", subject))
+			blocks = append(blocks, b)
+		} else {
+			b.Text = append(b.Text, fmt.Sprintf("Of %s %s are left (%s), since this still leads there:", subject, bytes(r.Left.Size), count(r.Left.Count, "item", "items")))
+			b.Table = c.chainTable(r.Chain)
+			blocks = append(blocks, b, Block{Heading: "Who refers to what is left", Table: c.frontierTable(r.Frontier)})
+		}
+	}
+	if len(w.Advice) > 0 {
+		b := Block{Heading: "What to do"}
+		for _, a := range w.Advice {
+			b.Text = append(b.Text, a.Name+": "+a.Saves)
+			data.Advice = append(data.Advice, adviceJSON{a.Name, a.Saves})
+		}
+		blocks = append(blocks, b)
+	}
+	if verified != nil {
+		v := &verifiedJSON{How: verified.How, Before: verified.Before, After: verified.After, Predicted: verified.Predicted,
+			Real: int64(verified.Before) - int64(verified.After)}
+		if v.Real != 0 {
+			v.OffBy = 100 * float64(int64(v.Predicted)-v.Real) / float64(v.Real)
+		}
+		data.Verified = v
+		blocks = append(blocks, Block{Heading: "Predicted against real", Table: &Table{
+			Columns: []Column{{Name: "Rebuilt"}, {Name: "Before", Kind: Bytes}, {Name: "After", Kind: Bytes}, {Name: "Real saving", Kind: Bytes}, {Name: "Predicted", Kind: Bytes}, {Name: "Off by", Kind: Percent}},
+			Rows:    []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, v.OffBy / 100}}},
+		}})
+	}
+	blocks[len(blocks)-1].Notes = append(blocks[len(blocks)-1].Notes, c.Graph.Notes...)
+	return &Document{Title: "Why " + subject + " is in " + c.File, Schema: "minsize.why/1", Data: data, Blocks: blocks}
+}
+
+// Monos turns the answer of `monos` into a Document.
+func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
+	type copyJSON struct {
+		Name    string  `json:"name"`
+		Size    uint64  `json:"shallow_size"`
+		Percent float64 `json:"shallow_size_percent"`
+		Types   string  `json:"types,omitempty"`
+		Crate   string  `json:"instantiated_by,omitempty"`
+	}
+	type genericJSON struct {
+		Generic      string     `json:"generic"`
+		Bloat        uint64     `json:"approximate_monomorphization_bloat_bytes"`
+		BloatPercent float64    `json:"approximate_monomorphization_bloat_percent"`
+		Total        uint64     `json:"total_size"`
+		TotalPercent float64    `json:"total_size_percent"`
+		Copies       int        `json:"copies"`
+		Folds        uint64     `json:"identical_code_bytes"`
+		Monos        []copyJSON `json:"monomorphizations"`
+		Omitted      *restJSON  `json:"omitted,omitempty"`
+	}
+	data := struct {
+		programJSON
+		Items []genericJSON      `json:"items"`
+		Rest  refgraph.MonosRest `json:"remaining"`
+		All   refgraph.MonosRest `json:"total"`
+	}{c.program(), []genericJSON{}, m.Rest, m.All}
+
+	native := !c.Graph.Wasm
+	t := &Table{Columns: programColumns("Generic", "ApproximateMonomorphizationBloatBytes", "ApproximateMonomorphizationBloatPercent", "TotalSize", "TotalSizePercent", "Monomorphizations")}
+	t.Columns = append(t.Columns,
+		Column{Name: "Apprx. Bloat Bytes", Kind: Bytes, Only: People}, Column{Name: "Apprx. Bloat %", Kind: Percent, Only: People},
+		Column{Name: "Bytes", Kind: Bytes, Only: People}, Column{Name: "%", Kind: Percent, Only: People})
+	if native {
+		t.Columns = append(t.Columns, Column{Name: "Copies", Kind: Count}, Column{Name: "Folding saves", Key: "IdenticalCodeBytes", Kind: Bytes})
+	}
+	t.Columns = append(t.Columns, Column{Name: "Monomorphizations", Flex: true, Only: People})
+	row := func(machine []Cell, bloat, total Cell, bloatShare, totalShare Cell, copies, folds Cell, name string, depth int, only Audience) {
+		if machine == nil {
+			machine = make([]Cell, 6)
+		}
+		cells := append(machine, bloat, bloatShare, total, totalShare)
+		if native {
+			cells = append(cells, copies, folds)
+		}
+		t.Rows = append(t.Rows, Row{Cells: append(cells, name), Depth: depth, Only: only, Faint: only == People && depth == 0})
+	}
+	for i := range m.Generics {
+		g := &m.Generics[i]
+		j := genericJSON{Generic: g.Name, Bloat: g.Bloat, BloatPercent: c.percent(g.Bloat), Total: g.Total, TotalPercent: c.percent(g.Total), Copies: g.Copies, Folds: g.Folds}
+		var names []string
+		for _, x := range g.Instances {
+			names = append(names, x.Name)
+			j.Monos = append(j.Monos, copyJSON{x.Name, x.Size, c.percent(x.Size), x.Types, x.Crate})
+		}
+		row([]Cell{g.Name, g.Bloat, c.percent(g.Bloat), g.Total, c.percent(g.Total), strings.Join(names, ", ")},
+			g.Bloat, g.Total, c.share(g.Bloat), c.share(g.Total), g.Copies, g.Folds, g.Name, 0, Everyone)
+		for _, x := range g.Instances {
+			name := x.Name
+			if x.Types != "" {
+				name = x.Types
+			}
+			if x.Crate != "" {
+				name += "  (by " + x.Crate + ")"
+			}
+			row(nil, nil, x.Size, nil, c.share(x.Size), nil, nil, name, 2, People)
+		}
+		if g.Rest.Count > 0 {
+			row(nil, nil, g.Rest.Size, nil, c.share(g.Rest.Size), nil, nil, fmt.Sprintf("... and %d more.", g.Rest.Count), 2, People)
+			rest := c.rest(g.Rest)
+			j.Omitted = &rest
+		}
+		data.Items = append(data.Items, j)
+	}
+	sum := func(r refgraph.MonosRest, name string) {
+		row(nil, r.Bloat, r.Total, c.share(r.Bloat), c.share(r.Total), nil, r.Folds, name, 0, People)
+	}
+	if m.Rest.Rows > 0 {
+		sum(m.Rest, fmt.Sprintf("... and %d more.", m.Rest.Rows))
+	}
+	sum(m.All, fmt.Sprintf("Σ [%d Total Rows]", m.All.Rows))
+	var notes []string
+	if native {
+		notes = append(notes,
+			"bloat is what one shared copy would save at best: all but the largest, or all but an average one; outlining the part that does not depend on the types gets some of it (minsize outline)",
+			"folding saves: copies with the same machine code, which the linker merges with --icf=all")
+	}
+	return &Document{Title: "Generic functions of " + c.File, Schema: "minsize.monos/1", Data: data, Blocks: []Block{{Table: t, Notes: c.notes(notes...)}}}
+}
