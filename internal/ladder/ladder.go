@@ -201,7 +201,7 @@ var ErrNoBuilds = errors.New("the budget of full builds is spent")
 // BaselineError says that the project as it is cannot be built or fails its
 // own check; nothing can be searched on top of it.
 type BaselineError struct {
-	Stage string // build or check
+	Stage string // build, check or bench
 	Err   error
 }
 

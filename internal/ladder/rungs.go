@@ -100,15 +100,19 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 		return best, nil
 	}
 	for _, other := range finalists[1:] {
-		if float64(other.file.Stripped) > near*float64(start.file.Stripped) {
+		if float64(other.file.Stripped) > near*float64(start.file.Stripped) && (s.Bencher == nil || other.build == s.base) {
 			continue
 		}
 		next, err := s.sameLink(other, best)
 		if err != nil {
 			return nil, err
 		}
-		if next != nil && next.file.Stripped < best.file.Stripped {
-			best = next
+		switch {
+		case next == nil:
+		case next.file.Stripped < best.file.Stripped:
+			s.others, best = append(s.others, best), next
+		default:
+			s.others = append(s.others, next)
 		}
 	}
 	return best, nil

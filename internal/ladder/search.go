@@ -57,6 +57,7 @@ type search struct {
 	base   *Build
 	tried  map[string]bool // names of techniques that a rung was made for
 	broken int             // full builds that were spent on broken rungs
+	others []*candidate    // builds that were not the smallest, with the winner's link
 }
 
 // candidate is a full build that passed, with the plan that made it.
@@ -122,6 +123,11 @@ func (s *search) baseline() (*candidate, error) {
 	verdict, err := s.Verifier.Baseline(s.ctx, b.Program)
 	if err != nil {
 		return nil, s.fatal(&BaselineError{"check", err})
+	}
+	if s.Bencher != nil { // a bench that cannot be used is told before the builds
+		if _, err := s.Bencher.Compare(s.ctx, b.Program, nil); err != nil {
+			return nil, s.fatal(&BaselineError{"bench", err})
+		}
 	}
 	stripped, err := s.Builder.Finish(s.ctx, b, plan)
 	if err != nil {

@@ -1,7 +1,9 @@
 package ladder
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/minsize/minsize/internal/technique"
 )
@@ -13,43 +15,39 @@ const hotShare = 0.03
 // hotPackages is how many are raised at most.
 const hotPackages = 8
 
-// withinSpeed measures the winner against the baseline and, where it is too
-// slow, goes back: to s first, then to single packages at level 3, then to the
-// last kept rung that is fast enough. All are measured in one interleaved run
-// each, so that a busy machine slows all alike.
+// withinSpeed measures the finalists, the winner and the builds that got its
+// link, interleaved with the baseline, so that a busy machine slows all alike.
+// The smallest within the limit wins. Where none is: s, where only z was
+// built; then single packages at level 3, on the smallest first; then the last
+// rung below that is fast enough.
 func (s *search) withinSpeed(best *candidate) (*candidate, error) {
-	fast, err := s.measure(best)
+	finalists := append([]*candidate{best}, s.others...)
+	if t := technique.Find("opt-level-s"); len(s.others) == 0 && best.plan.Has("opt-level-z") && s.allowed(t) && !s.spent(s.Limits.Hard) {
+		c, _, err := s.fullRung(best, best.side, best.plan.With(t), []*technique.Technique{t})
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			finalists = append(finalists, c)
+		}
+	}
+	slices.SortStableFunc(finalists, func(a, b *candidate) int { return cmp.Compare(a.file.Stripped, b.file.Stripped) })
+	fast, err := s.measure(finalists...)
 	if err != nil {
 		return nil, err
 	}
-	if fast {
-		return best, nil
-	}
-	var tooSlow = best
-	if best.plan.Has("opt-level-z") {
-		if t := technique.Find("opt-level-s"); s.allowed(t) {
-			c, _, err := s.fullRung(best, best.side, best.plan.With(t), []*technique.Technique{t})
-			if err != nil {
-				return nil, err
-			}
-			if c != nil {
-				if fast, err = s.measure(c); err != nil {
-					return nil, err
-				}
-				if fast {
-					return s.keep(c, "within the speed limit"), nil
-				}
-				tooSlow = c
-			}
+	for i, ok := range fast {
+		if ok && i == 0 {
+			return finalists[0], nil
+		}
+		if ok {
+			return s.keep(finalists[i], "the smallest within the speed limit"), nil
 		}
 	}
-	for _, from := range []*candidate{best, tooSlow} {
+	for _, from := range finalists {
 		c, err := s.raise(from)
 		if err != nil || c != nil {
 			return c, err
-		}
-		if from == tooSlow {
-			break
 		}
 	}
 	return s.fastest()
@@ -63,21 +61,27 @@ func (s *search) allowed(t *technique.Technique) bool {
 	return ok
 }
 
-// measure sets the rung's speed and says whether it is within the limit.
-func (s *search) measure(c *candidate) (bool, error) {
-	ratios, err := s.Bencher.Compare(s.ctx, s.base.Program, []string{c.file.Path})
+// measure sets the rungs' speed and says which are within the limit.
+func (s *search) measure(list ...*candidate) ([]bool, error) {
+	var programs []string
+	for _, c := range list {
+		programs = append(programs, c.file.Path)
+	}
+	ratios, err := s.Bencher.Compare(s.ctx, s.base.Program, programs)
 	if err != nil {
-		return false, s.fatal(err)
+		return nil, s.fatal(err)
 	}
-	r := &s.result.Rungs[c.rung]
-	r.Speed = ratios[0]
-	s.Observer.Note(fmt.Sprintf("%s: %s the baseline's time", r.Name, percent(r.Speed)))
-	if r.Speed > 1+s.MaxSlow {
-		r.Kept = false
-		r.Why = fmt.Sprintf("%s of the baseline's time, the limit is %s", percent(r.Speed), percent(1+s.MaxSlow))
-		return false, nil
+	fast := make([]bool, len(list))
+	for i, c := range list {
+		r := &s.result.Rungs[c.rung]
+		r.Speed = ratios[i]
+		s.Observer.Note(fmt.Sprintf("%s: %s of the release build's time", r.Name, percent(r.Speed)))
+		if fast[i] = r.Speed <= 1+s.MaxSlow; !fast[i] {
+			r.Kept = false
+			r.Why = fmt.Sprintf("%s of the release build's time, the limit is %s", percent(r.Speed), percent(1+s.MaxSlow))
+		}
 	}
-	return true, nil
+	return fast, nil
 }
 
 // keep marks a rung that was larger but is the smallest within the limit.
@@ -121,7 +125,7 @@ func (s *search) raise(from *candidate) (*candidate, error) {
 		return nil, err
 	}
 	fast, err := s.measure(c)
-	if err != nil || !fast {
+	if err != nil || !fast[0] {
 		return nil, err
 	}
 	return s.keep(c, "within the speed limit"), nil
@@ -147,7 +151,7 @@ func (s *search) fastest() (*candidate, error) {
 		}
 		last = r.Plan.BuildKey()
 		fast, err := s.measure(c)
-		if err != nil || fast {
+		if err != nil || fast[0] {
 			return c, err
 		}
 	}

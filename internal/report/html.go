@@ -26,7 +26,7 @@ type pageData struct {
 type pageTable struct {
 	Block
 	Cells [][]string
-	Right []bool
+	Class []string // of each column's cells
 }
 
 // writeHTML sets a Document as one self-contained page.
@@ -43,7 +43,14 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 			t.Block = b
 			t.Cells = formatRows(b.Table, o)
 			for _, c := range b.Table.Columns {
-				t.Right = append(t.Right, c.alignRight())
+				switch {
+				case c.alignRight():
+					t.Class = append(t.Class, "n")
+				case c.Flex:
+					t.Class = append(t.Class, "flex")
+				default:
+					t.Class = append(t.Class, "word")
+				}
 			}
 		}
 		p.Tables = append(p.Tables, t)
