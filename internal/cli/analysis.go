@@ -63,6 +63,11 @@ func (o *analysisFlags) resolve(flags *pflag.FlagSet) error {
 	return usageError("--format "+strings.Join(report.Names(), "|"), "unknown format %q", o.format)
 }
 
+// machine says whether programs read the format: they get all rows.
+func (o *analysisFlags) machine() bool {
+	return o.format == "json" || o.format == "csv" || o.format == "tsv"
+}
+
 // printDocument writes d as was asked for, to stdout or to a file.
 func (e *env) printDocument(ctx context.Context, d *report.Document, o *analysisFlags) error {
 	options := report.Options{ExactBytes: o.bytes}

@@ -102,6 +102,7 @@ var verbs = []verb{
 	{groupExplain, newWhyCommand},
 	{groupExplain, newMonosCommand},
 	{groupExplain, newGarbageCommand},
+	{groupExplain, newDiffCommand},
 	{groupOther, newVersionCommand},
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
@@ -40,6 +41,7 @@ type sizeRequest struct {
 	rules  []attrib.Rules
 	show   report.SizeOptions
 	keepN  bool // -n was typed: machine formats are cut too
+	figure bool // the overview needs its tree too
 }
 
 func newSizeCommand(e *env) *cobra.Command {
@@ -73,7 +75,17 @@ func newSizeCommand(e *env) *cobra.Command {
 			return e.runSize(cmd.Context(), &f, request, args)
 		},
 	}
+	f.registerViews(cmd.Flags())
 	flags := cmd.Flags()
+	flags.StringVar(&f.explain, "explain", "", "why the byte at this `ADDRESS` (or @OFFSET in the file) has its label")
+	flags.StringVar(&f.disassemble, "disassemble", "", "the machine code of the `FUNCTION`")
+	f.output.register(flags)
+	f.cargo.register(flags)
+	return cmd
+}
+
+// registerViews adds the flags that size and diff share.
+func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.views, "views", "d", nil, "views to nest, the first outermost")
 	flags.IntVarP(&f.n, "number", "n", 20, "rows of each level, 0 for all")
 	flags.StringVarP(&f.sort, "sort", "s", "file", "sort by file, memory, both (the larger) or name")
@@ -81,12 +93,7 @@ func newSizeCommand(e *env) *cobra.Command {
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
 	flags.StringVar(&f.crateBy, "crate-by", "generic", "which crate owns a function: generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)")
 	flags.StringVar(&f.rules, "rules", "", "custom views from a `FILE` of regex rules, see docs/size.md")
-	flags.StringVar(&f.explain, "explain", "", "why the byte at this `ADDRESS` (or @OFFSET in the file) has its label")
-	flags.StringVar(&f.disassemble, "disassemble", "", "the machine code of the `FUNCTION`")
 	flags.StringVar(&f.debugFile, "debug-file", "", "symbols and debug information from this separate `FILE`")
-	f.output.register(flags)
-	f.cargo.register(flags)
-	return cmd
 }
 
 // resolve checks what was typed without touching the machine, the rules file aside.
@@ -140,6 +147,7 @@ func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
 }
 
 func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {
+	r.figure = f.output.format == "html" || f.output.format == "svg" || f.output.format == "json"
 	loaded, err := e.loadPrograms(ctx, f, r, args)
 	if err != nil {
 		return err
@@ -155,19 +163,22 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if err != nil {
 		return err
 	}
-	for _, in := range loaded.inputs {
+	e.printWarnings(loaded)
+	machine := f.output.machine()
+	if !r.keepN && (machine || len(r.views) == 0) {
+		r.show.N = 0
+	}
+	r.show.Full = machine
+	return e.printDocument(ctx, report.Size(result, r.show), &f.output)
+}
+
+// printWarnings says what was left out of each file.
+func (e *env) printWarnings(l *loadedPrograms) {
+	for _, in := range l.inputs {
 		for _, w := range in.Program.Warnings {
 			e.note(in.Name + ": " + w)
 		}
 	}
-	machine := f.output.format == "json" || f.output.format == "csv" || f.output.format == "tsv" || f.output.format == "svg" || f.output.format == "html"
-	if len(r.views) == 0 && !r.keepN {
-		r.show.N = 0
-	} else if machine && !r.keepN && f.output.format != "html" {
-		r.show.N = 0
-	}
-	r.show.Full = machine && f.output.format != "html"
-	return e.printDocument(ctx, report.Size(result, r.show), &f.output)
 }
 
 // loadedPrograms are attributed files with the mappings that they live in.
@@ -276,14 +287,14 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 			if part.view == "crates" {
 				heading = "Largest crates, by who " + map[string]string{"generic": "defines", "instance": "instantiated", "origin": "wrote"}[s.CrateBy] + " the code"
 			}
-			if part.view == "functions" {
-				got.Rows = onlyNamed(got.Rows)
-			}
 			s.Parts = append(s.Parts, report.SizePart{Heading: heading, View: part.view, Rows: got.Rows})
 		}
 		for _, in := range l.inputs {
 			s.Findings = append(s.Findings, in.Program.Findings()...)
 		}
+	}
+	if overview && !r.figure {
+		return s, nil
 	}
 	o := r.rollup
 	o.Views = s.Views
@@ -296,17 +307,6 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 		s.Notes = append(s.Notes, fmt.Sprintf("the filter left %d bytes of the file out", got.LeftOut))
 	}
 	return s, nil
-}
-
-// onlyNamed leaves out rows that are sections rather than functions.
-func onlyNamed(rows []attrib.Row) []attrib.Row {
-	var named []attrib.Row
-	for _, r := range rows {
-		if !strings.HasPrefix(r.Name, "[section ") {
-			named = append(named, r)
-		}
-	}
-	return named
 }
 
 // viewError gives errors of views their hints.

@@ -157,6 +157,9 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 	var add func(rows []attrib.Row, depth int)
 	add = func(rows []attrib.Row, depth int) {
 		rows = sortRows(rows, o.Sort)
+		if short {
+			rows = sectionsLast(rows)
+		}
 		n := len(rows)
 		if o.N > 0 && n > o.N {
 			n = o.N
@@ -181,6 +184,20 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 		t.Footer = line(&total, 0, false).Cells
 	}
 	return t
+}
+
+// sectionsLast moves rows that are sections rather than functions or crates
+// behind the others: an overview has better use for its lines.
+func sectionsLast(rows []attrib.Row) []attrib.Row {
+	var named, sections []attrib.Row
+	for _, r := range rows {
+		if strings.HasPrefix(r.Name, "[section ") {
+			sections = append(sections, r)
+		} else {
+			named = append(named, r)
+		}
+	}
+	return append(named, sections...)
 }
 
 // viewTitle is the heading of the names' column.
@@ -233,7 +250,7 @@ type packedTree struct {
 	Name   []int32  `json:"name"`   // of each node, index into names
 	Parent []int32  `json:"parent"` // -1 for the root; parents come first
 	Size   []int64  `json:"size"`
-	Old    []int64  `json:"old,omitempty"`
+	Delta  []int64  `json:"delta,omitempty"`
 	Views  []string `json:"views"`
 	Domain string   `json:"domain"`
 }
@@ -254,15 +271,12 @@ func packTree(t *Tree, views []string, domain string) *packedTree {
 		p.Parent = append(p.Parent, parent)
 		p.Size = append(p.Size, t.Size)
 		if t.Compared {
-			p.Old = append(p.Old, t.Old)
+			p.Delta = append(p.Delta, t.Delta)
 		}
 		for i := range t.Children {
 			walk(&t.Children[i], at)
 		}
 	}
 	walk(t, -1)
-	if len(p.Old) != len(p.Size) {
-		p.Old = nil
-	}
 	return p
 }

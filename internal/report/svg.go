@@ -23,6 +23,17 @@ const (
 // lightened so that dark text stands on them.
 var svgColors = []string{"#9ecae9", "#f6c27c", "#8fd0b5", "#f3a59b", "#d5b3dd", "#c9d37e", "#b8c4cf", "#f4d58d", "#a5d8dd", "#e0b8a0"}
 
+// Colours of a comparison.
+const svgGrown, svgShrunk = "#f6c27c", "#9ecae9"
+
+// amount is what a node is worth, in words.
+func (t *Tree) amount(o Options) string {
+	if t.Compared {
+		return Column{Kind: Delta}.number(t.Delta, o)
+	}
+	return FormatBytes(t.Size, o.ExactBytes)
+}
+
 // writeSVG draws the Tree as a treemap of two levels, small enough for a README.
 func writeSVG(w io.Writer, d *Document, o Options) error {
 	if d.Tree == nil || d.Tree.Size <= 0 {
@@ -33,11 +44,18 @@ func writeSVG(w io.Writer, d *Document, o Options) error {
 		svgWidth, svgHeight, html.EscapeString(d.Title))
 	fmt.Fprintf(&b, `<rect width="%g" height="%g" fill="#ffffff"/>`+"\n", svgWidth, svgHeight)
 	fmt.Fprintf(&b, `<text x="6" y="17" font-size="14" font-weight="600" fill="#1b1f24">%s, %s</text>`+"\n",
-		html.EscapeString(d.Tree.Name), FormatBytes(d.Tree.Size, o.ExactBytes))
+		html.EscapeString(d.Tree.Name), d.Tree.amount(o))
 	groups := largestFirst(d.Tree.Children)
 	places := squarify(sizes(groups), rect{2, svgHead, svgWidth - 4, svgHeight - svgHead - 2})
 	for i, g := range groups {
-		svgGroup(&b, g, places[i], svgColors[i%len(svgColors)], o)
+		color := svgColors[i%len(svgColors)]
+		if g.Compared {
+			color = svgShrunk
+			if g.Delta > 0 {
+				color = svgGrown
+			}
+		}
+		svgGroup(&b, g, places[i], color, o)
 	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
@@ -57,8 +75,8 @@ func svgGroup(b *strings.Builder, g Tree, r rect, color string, o Options) {
 		return
 	}
 	fmt.Fprintf(b, `<g><title>%s, %s</title><rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s" stroke="#fff"/>`,
-		html.EscapeString(g.Name), FormatBytes(g.Size, o.ExactBytes), r.x, r.y, r.w, r.h, color)
-	svgText(b, g.Name+" "+FormatBytes(g.Size, o.ExactBytes), r, true)
+		html.EscapeString(g.Name), g.amount(o), r.x, r.y, r.w, r.h, color)
+	svgText(b, g.Name+" "+g.amount(o), r, true)
 	if r.w > 40 && r.h > svgLabel+12 {
 		inner := rect{r.x + 2, r.y + svgLabel, r.w - 4, r.h - svgLabel - 2}
 		children := largestFirst(g.Children)
@@ -67,17 +85,21 @@ func svgGroup(b *strings.Builder, g Tree, r rect, color string, o Options) {
 				continue
 			}
 			fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#fff" fill-opacity=".38" stroke="%s"><title>%s, %s</title></rect>`,
-				p.x, p.y, p.w, p.h, color, html.EscapeString(children[i].Name), FormatBytes(children[i].Size, o.ExactBytes))
+				p.x, p.y, p.w, p.h, color, html.EscapeString(children[i].Name), children[i].amount(o))
 			svgText(b, children[i].Name, p, false)
 		}
 	}
 	b.WriteString("</g>\n")
 }
 
-// svgText sets a label where it fits, cut with an ellipsis; six units are
-// about one letter of this size.
+// svgText sets a label where it fits, cut with an ellipsis; a letter of
+// this size is about six units wide.
 func svgText(b *strings.Builder, s string, r rect, strong bool) {
-	room := int((r.w - 6) / 6)
+	letter := 6.0
+	if strong {
+		letter = 6.8
+	}
+	room := int((r.w - 6) / letter)
 	if room < 4 || r.h < 13 {
 		return
 	}

@@ -6,13 +6,14 @@ import (
 )
 
 // Tree is a hierarchy of sizes, for figures: the HTML treemap and the SVG.
-// Size is the bytes of all below it; Old is what it was in the older file of a
-// comparison. Children add up to their parent.
+// Size is the bytes of all below it and the area that it gets; in a comparison
+// it is the sum of all changes without their signs, and Delta that with them.
+// Children add up to their parent.
 type Tree struct {
 	Name     string
 	Size     int64
-	Old      int64
-	Compared bool // Old means something
+	Delta    int64
+	Compared bool // Delta means something
 	Children []Tree
 }
 

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/report"
+)
+
+func newDiffCommand(e *env) *cobra.Command {
+	var f sizeFlags
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "what grew, shrank, came and went between two programs, to the byte",
+		Long: "Compares two files by the views of `minsize size`: signed changes that sum exactly to the difference of the\n" +
+			"files. Rows are matched by structural name, so a new hash or a compiler's suffix is no change.\n\n" +
+			"OLD and NEW are executables, libraries or objects, or what `minsize size --json` saved of them.",
+		Example: "  minsize diff app.old app\n" +
+			"  minsize diff -d crates,functions app.old app\n" +
+			"  minsize size --json -o base.json app && ... && minsize diff base.json app\n" +
+			"  minsize diff --html -o diff.html app.old app",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usageError("minsize diff OLD NEW", "expected two files but got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.output.resolve(cmd.Flags()); err != nil {
+				return err
+			}
+			request, err := f.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			return e.runDiff(cmd.Context(), &f, request, args)
+		},
+	}
+	f.registerViews(cmd.Flags())
+	f.output.register(cmd.Flags())
+	return cmd
+}
+
+func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {
+	r.figure = f.output.format == "html" || f.output.format == "svg" || f.output.format == "json"
+	before, err := e.sizeOrSaved(ctx, f, r, args[0])
+	if err != nil {
+		return err
+	}
+	if len(r.views) == 0 && before.saved && len(before.Parts) == 0 { // saved with -d: compare by that
+		r.views = before.Views
+		for _, name := range r.views {
+			need, err := attrib.ViewNeed(name, r.rules)
+			if err != nil {
+				return usageError("save it without custom views, or give --rules", "%s: %v", args[0], err)
+			}
+			r.need = max(r.need, need)
+		}
+	}
+	after, err := e.sizeOrSaved(ctx, f, r, args[1])
+	if err != nil {
+		return err
+	}
+	if before.CrateBy != after.CrateBy && before.CrateBy != "" && after.CrateBy != "" {
+		return usageError("--crate-by "+before.CrateBy, "crates by %s in one file and by %s in the other", before.CrateBy, after.CrateBy)
+	}
+	d := &report.DiffResult{CrateBy: after.CrateBy, Notes: after.Notes}
+	d.Old, d.New = totalFile(before.Files, args[0]), totalFile(after.Files, args[1])
+	if len(r.views) == 0 {
+		for _, part := range after.Parts {
+			i := slices.IndexFunc(before.Parts, func(p report.SizePart) bool { return p.View == part.View })
+			if i < 0 {
+				return viewsDiffer(args, before, after)
+			}
+			rows, err := attrib.Diff(before.Parts[i].Rows, part.Rows)
+			if err != nil {
+				return err
+			}
+			d.Parts = append(d.Parts, report.DiffPart{View: part.View, Rows: rows})
+		}
+	}
+	if !slices.Equal(before.Views, after.Views) {
+		return viewsDiffer(args, before, after)
+	}
+	d.Views = after.Views
+	if d.Rows, err = attrib.Diff(before.Rows, after.Rows); err != nil {
+		return err
+	}
+	machine := f.output.machine()
+	if len(r.views) == 0 && !r.keepN {
+		r.show.N = 10
+	}
+	if machine && !r.keepN {
+		r.show.N = 0
+	}
+	return e.printDocument(ctx, report.Diff(d, r.show), &f.output)
+}
+
+func viewsDiffer(args []string, before, after *sized) error {
+	return usageError("-d "+strings.Join(before.Views, ",")+", or save both the same way",
+		"%s has the views %s, %s has %s", args[0], strings.Join(before.Views, ","), args[1], strings.Join(after.Views, ","))
+}
+
+// totalFile is one line for all files of one side.
+func totalFile(files []report.SizeFile, name string) report.SizeFile {
+	if len(files) == 1 {
+		return files[0]
+	}
+	total := report.SizeFile{Name: name}
+	for _, f := range files {
+		total.Format, total.Arch, total.Kind = f.Format, f.Arch, f.Kind
+		total.File += f.File
+		total.Memory += f.Memory
+	}
+	return total
+}
+
+// sized is one side of a comparison.
+type sized struct {
+	report.SizeResult
+	saved bool
+}
+
+// sizeOrSaved measures a file, or reads what was saved of one.
+func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, path string) (*sized, error) {
+	head := make([]byte, 512)
+	if file, err := os.Open(path); err == nil {
+		n, _ := file.Read(head)
+		file.Close()
+		head = head[:n]
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && bytes.Contains(head, []byte(`"schema"`)) {
+		return readSaved(path, r)
+	}
+	l, err := e.loadPrograms(ctx, f, r, []string{path})
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	e.printWarnings(l)
+	result, err := sizeResult(l, r)
+	if err != nil {
+		return nil, err
+	}
+	return &sized{SizeResult: *cloneNames(result)}, nil
+}
+
+// cloneNames copies what shares the mapping's memory, which is closed soon.
+func cloneNames(s *report.SizeResult) *report.SizeResult {
+	var walk func(rows []attrib.Row)
+	walk = func(rows []attrib.Row) {
+		for i := range rows {
+			rows[i].Name = strings.Clone(rows[i].Name)
+			walk(rows[i].Children)
+		}
+	}
+	walk(s.Rows)
+	for i := range s.Parts {
+		walk(s.Parts[i].Rows)
+	}
+	return s
+}
+
+func readSaved(path string, r *sizeRequest) (*sized, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var saved struct {
+		Schema string `json:"schema"`
+		report.SizeResult
+	}
+	if err := json.Unmarshal(data, &saved); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if saved.Schema != "minsize.size/1" {
+		return nil, usageError("minsize size --json -o FILE PROGRAM", "%s: expected the schema minsize.size/1 but got %q", path, saved.Schema)
+	}
+	if len(r.views) > 0 && !slices.Equal(saved.Views, r.views) {
+		return nil, usageError("minsize size --json -d "+strings.Join(r.views, ",")+" -o "+path+" PROGRAM",
+			"%s was saved with the views %s", path, strings.Join(saved.Views, ","))
+	}
+	return &sized{SizeResult: saved.SizeResult, saved: true}, nil
+}

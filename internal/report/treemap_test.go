@@ -1,0 +1,205 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minsize/minsize/internal/attrib"
+)
+
+// largeResult has 100,000 functions in 200 crates of 10 modules.
+func largeResult() *SizeResult {
+	s := &SizeResult{Files: []SizeFile{{Name: "app <&>", Format: "ELF"}}, Views: []string{"crates", "modules", "symbols"}}
+	n := uint64(1)
+	for c := range 200 {
+		crate := attrib.Row{Name: fmt.Sprintf("crate%d", c)}
+		for m := range 10 {
+			module := attrib.Row{Name: fmt.Sprintf("crate%d::m%d", c, m)}
+			for f := range 50 {
+				n = n*6364136223846793005 + 1442695040888963407
+				size := 16 + n>>48%4000
+				module.Children = append(module.Children, attrib.Row{Name: fmt.Sprintf("crate%d::m%d::function%d::<T>", c, m, f), File: size, Memory: size, Items: 1})
+				module.File += size
+			}
+			crate.File += module.File
+			crate.Children = append(crate.Children, module)
+		}
+		s.Rows = append(s.Rows, crate)
+	}
+	return s
+}
+
+// probe drives the page as a user would and reports what it saw.
+const probe = `<script>
+const key = (k) => document.querySelector("canvas").dispatchEvent(new KeyboardEvent("keydown", {key: k, bubbles: true}));
+const out = {nodes: treemap.nodes.length, total: treemap.nodes[0].value, drawn: treemap.drawn};
+let t = performance.now();
+treemap.go(0);
+out.drawMs = performance.now() - t;
+key("ArrowRight"); key("Enter");
+out.depth = treemap.here.depth;
+out.rows = document.querySelectorAll("#figure tbody tr").length;
+key("Backspace");
+out.back = treemap.here.depth;
+t = performance.now();
+treemap.find("crate7:: function42::");
+out.findMs = performance.now() - t;
+out.matched = treemap.matched;
+out.crumbs = document.querySelectorAll("#figure .crumbs button").length;
+const c = document.querySelector("canvas"), px = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+const colors = new Set();
+for (let i = 0; i < px.length; i += 4 * 97) colors.add(px[i] << 16 | px[i+1] << 8 | px[i+2]);
+out.colors = colors.size;
+out.requests = performance.getEntriesByType("resource").length;
+document.title = "probe " + JSON.stringify(out);
+</script>`
+
+type probed struct {
+	Nodes, Depth, Back, Rows, Matched, Crumbs, Colors, Drawn, Requests int
+	Total                                                              int64
+	DrawMs, FindMs                                                     float64
+}
+
+// openInChromium loads the page from file:// and returns what the probe wrote.
+func openInChromium(t *testing.T, page []byte) probed {
+	t.Helper()
+	browser := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			browser = path
+			break
+		}
+	}
+	if browser == "" {
+		t.Skip("chromium is not there: the HTML is not tried in a browser")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "page.html")
+	page = bytes.Replace(page, []byte("</html>"), []byte(probe+"</html>"), 1)
+	if err := os.WriteFile(file, page, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+		"--user-data-dir="+filepath.Join(dir, "profile"), "--window-size=1400,900", "--virtual-time-budget=10000", "--dump-dom", "file://"+file).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", browser, err)
+	}
+	m := regexp.MustCompile(`<title>probe (.*?)</title>`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("the page's script did not run to its end: %.2000s", out)
+	}
+	var p probed
+	text := strings.NewReplacer("&quot;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">").Replace(string(m[1]))
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestTreemapInBrowser(t *testing.T) {
+	s := largeResult()
+	var page bytes.Buffer
+	if err := Write(&page, "html", Size(s, SizeOptions{N: 20, Domain: "both"}), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if regexp.MustCompile(`(?i)(src|href)=["']?https?:`).Match(page.Bytes()) {
+		t.Error("the page wants the network")
+	}
+	p := openInChromium(t, page.Bytes())
+	want := int64(0)
+	for _, r := range s.Rows {
+		want += int64(r.File)
+	}
+	if p.Nodes != 1+200+2000+100_000 || p.Total != want {
+		t.Errorf("%d nodes of %d bytes, want 102201 of %d", p.Nodes, p.Total, want)
+	}
+	if p.Depth != 1 || p.Back != 0 || p.Rows != 10 || p.Crumbs != 1 {
+		t.Errorf("keyboard: %+v", p)
+	}
+	if p.Matched != 10 {
+		t.Errorf("search matched %d names, want 10", p.Matched)
+	}
+	if p.Colors < 50 || p.Drawn < 200 {
+		t.Errorf("the map looks empty: %+v", p)
+	}
+	if p.Requests != 0 {
+		t.Errorf("the page loaded %d resources", p.Requests)
+	}
+	// Smooth is 60 a second; a busy test machine gets ten times that.
+	if p.DrawMs > 170 || p.FindMs > 1000 {
+		t.Errorf("a draw took %.0f ms, a search %.0f ms", p.DrawMs, p.FindMs)
+	}
+	t.Logf("%d bytes, draw %.1f ms, search %.1f ms, %d rectangles", page.Len(), p.DrawMs, p.FindMs, p.Drawn)
+}
+
+func TestDiffTreemapInBrowser(t *testing.T) {
+	before, after := largeResult(), largeResult()
+	for i := range after.Rows {
+		crate := &after.Rows[i]
+		f := &crate.Children[0].Children[i%50]
+		f.File += 100
+		crate.Children[0].File += 100
+		crate.File += 100
+	}
+	rows, err := attrib.Diff(before.Rows, after.Rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	d := Diff(&DiffResult{Old: before.Files[0], New: after.Files[0], Views: after.Views, Rows: rows}, SizeOptions{N: 20, Domain: "file"})
+	if err := Write(&page, "html", d, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	p := openInChromium(t, page.Bytes())
+	if p.Total != 200*100 || p.Nodes != 1+3*200 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestSVGHasEveryLargeGroup(t *testing.T) {
+	s := largeResult()
+	s.Rows = s.Rows[:8]
+	var out bytes.Buffer
+	if err := Write(&out, "svg", Size(s, SizeOptions{Domain: "file"}), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range s.Rows {
+		if !strings.Contains(out.String(), "<title>"+r.Name+",") {
+			t.Errorf("%s is not in the picture", r.Name)
+		}
+	}
+	if strings.Contains(out.String(), "app <&>") {
+		t.Error("names are not escaped")
+	}
+	if err := Write(&out, "svg", &Document{}, Options{}); err != ErrNoFigure {
+		t.Errorf("a document without a figure: %v", err)
+	}
+}
+
+func TestSquarifyFillsTheRectangle(t *testing.T) {
+	weights := []float64{50, 20, 10, 9, 5, 3, 2, 1}
+	area := 0.0
+	for i, r := range squarify(weights, rect{0, 0, 300, 200}) {
+		if r.x < -1e-9 || r.y < -1e-9 || r.x+r.w > 300+1e-6 || r.y+r.h > 200+1e-6 {
+			t.Errorf("%d lies outside: %+v", i, r)
+		}
+		if got, want := r.w*r.h, 300*200*weights[i]/100; got < want*0.999 || got > want*1.001 {
+			t.Errorf("%d has the area %g, want %g", i, got, want)
+		}
+		area += r.w * r.h
+	}
+	if area < 59999 || area > 60001 {
+		t.Errorf("%g of 60000 covered", area)
+	}
+}
