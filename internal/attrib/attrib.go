@@ -70,6 +70,7 @@ const (
 	FromTable                   // known from an unwind or runtime table, not from a symbol
 	Many                        // carved data that atoms of several owners refer to
 	Alias                       // several symbols name this body
+	Private                     // its symbol is a compiler's number: it is named like carved data
 	Skipped                     // its code holds bytes that are no instruction that we know
 )
 

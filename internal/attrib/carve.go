@@ -64,6 +64,7 @@ func (c *collector) carve() {
 			carved = append(carved, a)
 		}
 	}
+	c.referrersOfPrivate()
 	c.incoming = nil
 	c.insert(carved)
 	c.referrersOfData()
@@ -77,6 +78,30 @@ func (c *collector) bodyRanges() []rangemap.Range {
 		ranges[i] = rangemap.Range{Start: c.p.Atoms[i].Start, End: c.p.Atoms[i].End}
 	}
 	return ranges
+}
+
+// referrersOfPrivate finds who refers to data whose symbol says nothing.
+func (c *collector) referrersOfPrivate() {
+	p := c.p
+	next := 0
+	for i := range p.Atoms {
+		a := &p.Atoms[i]
+		if a.Flags&Private == 0 {
+			continue
+		}
+		k, _ := slices.BinarySearch(c.incoming[next:], packTarget(a.Start, 0))
+		next += k
+		for ; next < len(c.incoming) && c.incoming[next]>>26 < a.End; next++ {
+			from := int32(c.incoming[next] & fromPointer)
+			switch {
+			case from == fromPointer || from == int32(i):
+			case a.Referrer < 0:
+				a.Referrer = from
+			case a.Referrer != from:
+				a.Flags |= Many
+			}
+		}
+	}
 }
 
 // insert merges carved atoms, sorted by Start, into p.Atoms and renumbers.
@@ -145,7 +170,7 @@ func (c *collector) referrersOfData() {
 			continue
 		}
 		to := p.AtomAt(x.target)
-		if to < 0 || p.Atoms[to].Flags&Carved == 0 {
+		if to < 0 || p.Atoms[to].Flags&(Carved|Private) == 0 {
 			continue
 		}
 		from := p.AtomAt(x.where)
@@ -165,7 +190,7 @@ func (c *collector) classify() {
 	p := c.p
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
-		if a.Flags&Carved == 0 || a.Kind != ReadOnly || a.End > p.Space.File {
+		if a.Flags&(Carved|Private) == 0 || a.Kind != ReadOnly || a.End > p.Space.File {
 			continue
 		}
 		if c.isVtable(a) {

@@ -84,6 +84,7 @@ func (c *collector) chargeFrames() {
 		}
 	}
 	slices.SortFunc(pads, func(a, b pad) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.atom, b.atom)) })
+	c.pads = make(map[uint64]int32, len(pads))
 	for i, x := range pads {
 		end, kind := p.limit(x.place)
 		if kind != Exception {
@@ -96,6 +97,7 @@ func (c *collector) chargeFrames() {
 			}
 		}
 		c.add(x.place, end, x.atom, Exception)
+		c.pads[x.place] = x.atom
 	}
 	c.chargeSearchTable()
 }
@@ -201,6 +203,13 @@ func (c *collector) chargeSymbols() {
 	f := c.p.File
 	own, _ := f.Symbols()
 	for i := range own {
+		if c.symbolAtom[i] < 0 && !own[i].Undefined && len(c.pads) > 0 { // GCC_except_table12
+			if place, ok := c.p.symbolPlace(&own[i]); ok {
+				if atom, ok := c.pads[place]; ok {
+					c.symbolAtom[i] = atom
+				}
+			}
+		}
 		atom := c.symbolAtom[i]
 		if start, ok := nameOffset(f, own[i].Name); ok {
 			c.add(start, start+uint64(len(own[i].Name))+1, atom, SymbolTab)

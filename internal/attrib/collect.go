@@ -53,7 +53,8 @@ type collector struct {
 	charges       []rangemap.Range
 	imports       map[string]int32
 	goTable       *goTable
-	symbolAtom    []int32 // of each symbol its atom, -1
+	pads          map[uint64]int32 // place of an exception table -> atom
+	symbolAtom    []int32          // of each symbol its atom, -1
 }
 
 // run is the list of passes; comments say what is fixed from there on.
@@ -121,6 +122,9 @@ func (c *collector) readSymbols() {
 		}
 		b := body{start: place, symbol: int32(i), text: -1, strength: sized}
 		limit, kind := p.limit(place)
+		if !holdsBodies(kind) || markers[s.Name] {
+			continue
+		}
 		if s.Size == 0 {
 			if !claimsUnsized(s, kind) {
 				continue
@@ -131,6 +135,9 @@ func (c *collector) readSymbols() {
 		}
 		if s.Dynamic || s.Bind != objfile.BindLocal && !s.Hidden && f.Kind == objfile.Relocatable {
 			b.flags |= Exported
+		}
+		if isPrivate(s.Name) {
+			b.flags |= Private
 		}
 		if b.end > b.start {
 			c.bodies = append(c.bodies, b)
@@ -182,6 +189,28 @@ func isLabel(name string) bool {
 		strings.HasPrefix(name, ".L") || strings.HasPrefix(name, "__mh_")
 }
 
+// holdsBodies: in the other kinds of section a symbol marks an entry of a
+// table, which is charged to whom it serves (GCC_except_table12).
+func holdsBodies(k Kind) bool {
+	switch k {
+	case Unwind, Exception, Reloc, SymbolTab, Debug, Header, Padding, Signature:
+		return false
+	}
+	return true
+}
+
+// isPrivate: names that LLVM and rustc give constants that the source does not
+// name: anon.<hash>.7, alloc_<hash>, .Lanon..., str.3, vtable.4.
+func isPrivate(name string) bool {
+	for _, prefix := range []string{"anon.", "alloc_", "__unnamed_", "str.", "vtable.", "const.", "byte_str."} {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			word, _, _ := strings.Cut(rest, ".")
+			return word != "" && (strings.Trim(word, "0123456789") == "" && prefix != "alloc_" || len(word) == 32 && strings.Trim(word, "0123456789abcdef") == "")
+		}
+	}
+	return false
+}
+
 // markers are symbols that linkers define at borders; they own nothing.
 var markers = map[string]bool{
 	"_end": true, "end": true, "_edata": true, "edata": true, "_etext": true, "etext": true, "__bss_start": true, "__bss_start__": true,
@@ -198,7 +227,7 @@ var markers = map[string]bool{
 
 // claimsUnsized says whether a symbol without a size may claim what follows.
 func claimsUnsized(s *objfile.Symbol, kind Kind) bool {
-	if markers[s.Name] || strings.HasPrefix(s.Name, "__start_") || strings.HasPrefix(s.Name, "__stop_") {
+	if strings.HasPrefix(s.Name, "__start_") || strings.HasPrefix(s.Name, "__stop_") {
 		return false
 	}
 	switch kind {

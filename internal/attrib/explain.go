@@ -66,7 +66,7 @@ func (p *Program) Explain(n uint64, isOffset bool) (*Explanation, error) {
 		x.Why = []string{"no symbol, unwind entry, relocation or reference leads here: the bytes stay their section's"}
 		return x, nil
 	}
-	x.Owner, x.Raw = p.Name(atom), p.mangled(atom)
+	x.Owner, x.Raw = p.Name(atom), p.rawSymbol(atom)
 	x.Crate, x.Module = p.Crate(atom, ByGeneric), p.Module(atom)
 	for _, s := range p.Aliases(atom) {
 		x.Aliases = append(x.Aliases, p.Symbols[s].Name)
@@ -82,6 +82,14 @@ func (p *Program) Explain(n uint64, isOffset bool) (*Explanation, error) {
 	cost := p.Costs()[atom]
 	x.Cost = &cost
 	return x, nil
+}
+
+// rawSymbol is the name in the file, "" without one.
+func (p *Program) rawSymbol(atom int32) string {
+	if s := p.Atoms[atom].Symbol; s >= 0 {
+		return p.Symbols[s].Name
+	}
+	return p.mangled(atom)
 }
 
 func (p *Program) why(atom int32, k Kind, place uint64) []string {

@@ -68,10 +68,12 @@ type nameParts struct {
 
 func (t *nameTable) init(p *Program) { t.p = p }
 
-// mangled is the best name in the file, "" for anonymous atoms.
+// mangled is the best name in the file, "" for anonymous atoms and for names
+// that are a compiler's number.
 func (p *Program) mangled(atom int32) string {
 	a := &p.Atoms[atom]
 	switch {
+	case a.Flags&Private != 0:
 	case a.Symbol >= 0:
 		return p.Symbols[a.Symbol].Name
 	case a.Text >= 0:
@@ -185,7 +187,7 @@ func (p *Program) owner(atom int32) int32 {
 			return -1
 		}
 		a := &p.Atoms[atom]
-		if !a.Anonymous() || a.Flags&Carved == 0 {
+		if a.Flags&(Carved|Private) == 0 {
 			return atom
 		}
 		atom = a.Referrer
@@ -215,7 +217,7 @@ func (p *Program) importMark(atom int32) string {
 // derivedName names what no table names.
 func (p *Program) derivedName(atom int32, name func(int32) string) string {
 	a := &p.Atoms[atom]
-	if a.Flags&Carved == 0 {
+	if a.Flags&(Carved|Private) == 0 {
 		return fmt.Sprintf("[%s without a symbol at %#x]", a.Kind, a.Addr)
 	}
 	if a.Kind == Vtable {
@@ -237,13 +239,19 @@ func (p *Program) derivedName(atom int32, name func(int32) string) string {
 	if owner := p.owner(atom); owner >= 0 {
 		return "[" + what + " of " + name(owner) + "]"
 	}
+	if a.Symbol >= 0 {
+		return p.Symbols[a.Symbol].Name
+	}
 	return p.unowned(p.sections.At(a.Start, -1))
 }
 
 // RawName is the name as in the file.
 func (p *Program) RawName(atom int32) string {
+	if s := p.Atoms[atom].Symbol; s >= 0 {
+		return p.Symbols[s].Name + p.importMark(atom)
+	}
 	if raw := p.mangled(atom); raw != "" {
-		return raw + p.importMark(atom)
+		return raw
 	}
 	return p.derivedName(atom, p.RawName)
 }
@@ -344,7 +352,7 @@ func (p *Program) partOwner(atom int32) (owner int32, special string) {
 	if a.Flags&Import != 0 {
 		return -1, "[imports]"
 	}
-	if a.Flags&Carved != 0 && a.Kind == Vtable && a.Referrer < 0 {
+	if a.Kind == Vtable && a.Referrer < 0 {
 		if m := p.vtableMethod(atom); m >= 0 {
 			return m, ""
 		}
