@@ -2,6 +2,7 @@ package strip
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,3 +49,5 @@ func (p *stringPool) bytes() []byte {
 }
 
 func (p *stringPool) offset(s string) uint32 { return p.strings[s] }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -177,6 +177,7 @@ var formats []format
 func init() { // a variable's initialiser could not name planArchive, which uses formats
 	formats = []format{
 		{"ELF", isELF, planELF, sameELF},
+		{"PE", isPE, planPE, samePE},
 	}
 }
 

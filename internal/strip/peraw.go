@@ -1,0 +1,273 @@
+package strip
+
+// The raw headers of a PE file with the field names of Microsoft's "PE
+// Format" specification, read with every number checked.
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+
+	"github.com/minsize/minsize/internal/byteio"
+)
+
+const (
+	peMagic32, peMagic64 = 0x10b, 0x20b // PE32, PE32+
+
+	dirSecurity, dirDebug, dirBoundImport = 4, 6, 11
+
+	scnMemDiscardable = 0x02000000
+	coffSymbolSize    = 18
+	peSectionSize     = 40
+	peDebugEntrySize  = 28
+)
+
+type peSection struct {
+	RawName              [8]byte
+	Name                 string // long names resolved
+	VirtualSize          uint32
+	VirtualAddress       uint32
+	SizeOfRawData        uint32
+	PointerToRawData     uint32
+	PointerToRelocations uint32
+	PointerToLinenumbers uint32
+	NumberOfRelocations  uint16
+	NumberOfLinenumbers  uint16
+	Characteristics      uint32
+}
+
+// span is the number of bytes that the section takes in memory.
+func (s peSection) span() uint64 {
+	if s.VirtualSize == 0 {
+		return uint64(s.SizeOfRawData)
+	}
+	return uint64(s.VirtualSize)
+}
+
+// raw are the bytes in the file; nil for sections without.
+func (s peSection) rawRange() (start, end uint64) {
+	if s.SizeOfRawData == 0 || s.PointerToRawData == 0 {
+		return 0, 0
+	}
+	return uint64(s.PointerToRawData), uint64(s.PointerToRawData) + uint64(s.SizeOfRawData)
+}
+
+type peDirectory struct{ VirtualAddress, Size uint32 } // dirSecurity: a file offset
+
+type peFile struct {
+	data []byte
+	view byteio.View
+
+	coff     uint64 // offset of the COFF header
+	optional uint64 // offset of the optional header
+	table    uint64 // offset of the section table
+	is64     bool
+
+	Machine                                    uint16
+	PointerToSymbolTable, NumberOfSymbols      uint32
+	AddressOfEntryPoint                        uint32
+	SectionAlignment, FileAlignment            uint32
+	SizeOfImage, SizeOfHeaders, CheckSum       uint32
+	Subsystem                                  uint16
+	directories                                []peDirectory
+	directoryTable                             uint64 // its offset
+	sections                                   []peSection
+	stringTable                                []byte // with its length field; nil without
+	symbolsStart, symbolsEnd                   uint64 // in the file: symbols and strings
+	sizeOfInitializedData, initializedPosition uint64
+}
+
+func isPE(data []byte) bool {
+	if len(data) < 0x40 || !bytes.HasPrefix(data, []byte("MZ")) {
+		return false
+	}
+	at := uint64(binary.LittleEndian.Uint32(data[0x3c:]))
+	return at+4 <= uint64(len(data)) && string(data[at:at+4]) == "PE\x00\x00"
+}
+
+func parsePE(data []byte) (*peFile, error) {
+	f := &peFile{data: data, view: byteio.View{Data: data, Order: binary.LittleEndian}}
+	v := f.view
+	le := binary.LittleEndian
+	f.coff = uint64(le.Uint32(data[0x3c:])) + 4
+	head, err := v.Slice(f.coff, 20, "COFF header")
+	if err != nil {
+		return nil, err
+	}
+	f.Machine = le.Uint16(head)
+	f.PointerToSymbolTable, f.NumberOfSymbols = le.Uint32(head[8:]), le.Uint32(head[12:])
+	f.optional = f.coff + 20
+	size := uint64(le.Uint16(head[16:]))
+	optional, err := v.Slice(f.optional, size, "optional header")
+	if err != nil {
+		return nil, err
+	}
+	if len(optional) < 2 {
+		return nil, byteio.Errorf(f.optional, "SizeOfOptionalHeader", "%d: this is no image", size)
+	}
+	directories := 96
+	switch magic := le.Uint16(optional); magic {
+	case peMagic32:
+	case peMagic64:
+		f.is64, directories = true, 112
+	default:
+		return nil, byteio.Errorf(f.optional, "Magic", "%#x or %#x expected, got %#x", peMagic32, peMagic64, magic)
+	}
+	if len(optional) < directories {
+		return nil, byteio.Errorf(f.optional, "SizeOfOptionalHeader", "at least %d expected, got %d", directories, size)
+	}
+	f.initializedPosition = f.optional + 8
+	f.sizeOfInitializedData = uint64(le.Uint32(optional[8:]))
+	f.AddressOfEntryPoint = le.Uint32(optional[16:])
+	f.SectionAlignment, f.FileAlignment = le.Uint32(optional[32:]), le.Uint32(optional[36:])
+	f.SizeOfImage, f.SizeOfHeaders = le.Uint32(optional[56:]), le.Uint32(optional[60:])
+	f.CheckSum, f.Subsystem = le.Uint32(optional[64:]), le.Uint16(optional[68:])
+	for _, a := range []uint32{f.SectionAlignment, f.FileAlignment} {
+		if a == 0 || a&(a-1) != 0 {
+			return nil, byteio.Errorf(f.optional+32, "SectionAlignment, FileAlignment", "%d is no power of two", a)
+		}
+	}
+	count := uint64(le.Uint32(optional[directories-4:]))
+	f.directoryTable = f.optional + uint64(directories)
+	if count > 16 || uint64(directories)+count*8 > size {
+		return nil, byteio.Errorf(f.directoryTable-4, "NumberOfRvaAndSizes", "%d do not fit the optional header", count)
+	}
+	for i := range count {
+		b := optional[uint64(directories)+i*8:]
+		f.directories = append(f.directories, peDirectory{le.Uint32(b), le.Uint32(b[4:])})
+	}
+	f.table = f.optional + size
+	if err := f.readSymbols(); err != nil {
+		return nil, err
+	}
+	return f, f.readSections(uint64(le.Uint16(head[2:])))
+}
+
+// readSymbols finds the COFF symbol table and the string table behind it. A
+// pointer without symbols can still lead to strings for section names.
+func (f *peFile) readSymbols() error {
+	if f.PointerToSymbolTable == 0 {
+		return nil
+	}
+	f.symbolsStart = uint64(f.PointerToSymbolTable)
+	if _, err := f.view.Table(f.symbolsStart, uint64(f.NumberOfSymbols), coffSymbolSize, "COFF symbol table"); err != nil {
+		return err
+	}
+	at := f.symbolsStart + uint64(f.NumberOfSymbols)*coffSymbolSize
+	f.symbolsEnd = at
+	if at+4 > uint64(len(f.data)) {
+		return nil // no string table
+	}
+	size, err := f.view.U32(at, "string table's size")
+	if err != nil {
+		return err
+	}
+	if size < 4 {
+		return nil
+	}
+	f.stringTable, err = f.view.Slice(at, uint64(size), "COFF string table")
+	f.symbolsEnd = at + uint64(size)
+	return err
+}
+
+func (f *peFile) readSections(count uint64) error {
+	table, err := f.view.Table(f.table, count, peSectionSize, "section table")
+	if err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	var lastEnd uint64
+	for i := range count {
+		b := table[i*peSectionSize:]
+		s := peSection{
+			VirtualSize: le.Uint32(b[8:]), VirtualAddress: le.Uint32(b[12:]),
+			SizeOfRawData: le.Uint32(b[16:]), PointerToRawData: le.Uint32(b[20:]),
+			PointerToRelocations: le.Uint32(b[24:]), PointerToLinenumbers: le.Uint32(b[28:]),
+			NumberOfRelocations: le.Uint16(b[32:]), NumberOfLinenumbers: le.Uint16(b[34:]), Characteristics: le.Uint32(b[36:]),
+		}
+		copy(s.RawName[:], b)
+		s.Name = f.longName(s.RawName)
+		position := f.table + i*peSectionSize
+		start, end := s.rawRange()
+		if _, err := f.view.Slice(start, end-start, "section's raw data"); err != nil {
+			return err
+		}
+		if uint64(s.VirtualAddress) < lastEnd {
+			return byteio.Errorf(position+12, "VirtualAddress", "section %s starts inside the one before", s.Name)
+		}
+		lastEnd = uint64(s.VirtualAddress) + s.span()
+		if lastEnd > 1<<32 {
+			return byteio.Errorf(position+8, "VirtualSize", "section %s wraps around the address space", s.Name)
+		}
+		f.sections = append(f.sections, s)
+	}
+	return nil
+}
+
+// longName resolves "/123", an offset into the string table in decimal.
+func (f *peFile) longName(raw [8]byte) string {
+	name := string(bytes.TrimRight(raw[:], "\x00"))
+	if len(name) < 2 || name[0] != '/' {
+		return name
+	}
+	at, err := strconv.ParseUint(name[1:], 10, 32)
+	if err != nil || at >= uint64(len(f.stringTable)) {
+		return name
+	}
+	rest := f.stringTable[at:]
+	n := bytes.IndexByte(rest, 0)
+	if n < 0 || n > 255 {
+		return name
+	}
+	return string(rest[:n])
+}
+
+func (f *peFile) directory(i int) peDirectory {
+	if i >= len(f.directories) {
+		return peDirectory{}
+	}
+	return f.directories[i]
+}
+
+// sectionAt is the index of the section that holds rva, -1 for none.
+func (f *peFile) sectionAt(rva uint64) int {
+	for i, s := range f.sections {
+		if rva >= uint64(s.VirtualAddress) && rva < uint64(s.VirtualAddress)+max(s.span(), uint64(s.SizeOfRawData)) {
+			return i
+		}
+	}
+	return -1
+}
+
+// fileOffset turns [rva, rva+n) into an offset, where a section's raw data
+// holds all of it.
+func (f *peFile) fileOffset(rva, n uint64) (uint64, bool) {
+	i := f.sectionAt(rva)
+	if i < 0 {
+		return 0, false
+	}
+	s := f.sections[i]
+	at := rva - uint64(s.VirtualAddress)
+	return uint64(s.PointerToRawData) + at, s.PointerToRawData != 0 && at+n <= uint64(s.SizeOfRawData)
+}
+
+// peChecksum is the sum that the image loader of Windows verifies for drivers
+// and boot programs (CheckSum of the optional header): one's complement sum of
+// 16-bit words without the field itself, plus the length.
+func peChecksum(data []byte, field uint64) uint32 {
+	var sum uint64
+	for i := 0; i < len(data); i += 2 {
+		if uint64(i) == field || uint64(i) == field+2 {
+			continue
+		}
+		word := uint64(data[i])
+		if i+1 < len(data) {
+			word |= uint64(data[i+1]) << 8
+		}
+		sum += word
+	}
+	for sum>>16 != 0 {
+		sum = sum&0xffff + sum>>16
+	}
+	return uint32(sum) + uint32(len(data))
+}
