@@ -1,13 +1,368 @@
 package strip
 
+// Relocatable ELF objects, kernel modules too.
+//
+// Hard here: everything refers to everything by number. Relocations name
+// symbols, symbols name sections, groups list sections, and linkers drop what
+// they cannot follow without a word. So only debug info goes, whatever the
+// level, and symbols keep their numbers: one whose section is gone becomes an
+// empty local absolute one, so no relocation of any machine's own layout has
+// to be touched. A symbol that a relocation of a kept section uses is never
+// changed; where one lies in debug info, the object is left alone.
+
 import (
-	"errors"
+	"bytes"
+	"fmt"
+	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
 
-func (f *elfFile) planRelocatable(o Options, r *Report) (byteio.Content, error) {
-	return nil, refuse("", "relocatable object")
+// debugInObject says which sections of an object go: debug info, relocations
+// for it, and groups of nothing else.
+func (f *elfFile) debugInObject() []bool {
+	drop := make([]bool, len(f.sections))
+	for i, s := range f.sections {
+		drop[i] = i > 0 && s.Type != shtNull && s.Flags&shfAlloc == 0 && f.ruleOf(i).fate == fateDebug
+	}
+	for i, s := range f.sections {
+		if (s.Type == shtRel || s.Type == shtRela) && int(s.Info) < len(drop) && s.Flags&shfAlloc == 0 {
+			drop[i] = drop[s.Info]
+		}
+	}
+	for i, s := range f.sections {
+		if s.Type != shtGroup {
+			continue
+		}
+		members := f.groupMembers(i)
+		drop[i] = len(members) > 0 && !slices.ContainsFunc(members, func(m uint32) bool { return int(m) >= len(drop) || !drop[m] })
+	}
+	return drop
 }
 
-func sameRelocatable(a, b *elfFile) error { return errors.New("relocatable object") }
+// groupMembers are the sections of group i, behind its flag word.
+func (f *elfFile) groupMembers(i int) []uint32 {
+	raw := f.section(i)
+	var out []uint32
+	for at := 4; at+4 <= len(raw); at += 4 {
+		out = append(out, f.order.Uint32(raw[at:]))
+	}
+	return out
+}
+
+// symbolTable is the index of the one symbol table, 0 without; more are an error.
+func (f *elfFile) symbolTable() (int, error) {
+	found := 0
+	for i, s := range f.sections {
+		if s.Type == shtSymtab {
+			if found != 0 {
+				return 0, byteio.Errorf(f.head.Shoff, "section headers", "two symbol tables")
+			}
+			found = i
+		}
+	}
+	if found != 0 && f.sections[found].Size%f.symsize() != 0 {
+		return 0, byteio.Errorf(f.sections[found].Offset, "symbol table", "%d bytes are no whole number of symbols", f.sections[found].Size)
+	}
+	return found, nil
+}
+
+// usedSymbols marks the symbols that relocations of kept sections use.
+func (f *elfFile) usedSymbols(drop []bool, count int) []bool {
+	used := make([]bool, count)
+	for i, s := range f.sections {
+		if s.Type != shtRel && s.Type != shtRela || drop[i] {
+			continue
+		}
+		raw := f.section(i)
+		size := f.pick(8, 16)
+		if s.Type == shtRela {
+			size = f.pick(12, 24)
+		}
+		for at := 0; at+size <= len(raw); at += size {
+			// ELF32_R_SYM is the upper 24 bits, ELF64_R_SYM the upper 32; 64-bit
+			// little-endian MIPS keeps the symbol in the first four bytes.
+			var n uint64
+			switch {
+			case !f.is64:
+				n = uint64(f.order.Uint32(raw[at+4:]) >> 8)
+			case f.head.Machine == 8:
+				n = uint64(f.order.Uint32(raw[at+8:]))
+			default:
+				n = f.order.Uint64(raw[at+8:]) >> 32
+			}
+			if n < uint64(count) {
+				used[n] = true
+			}
+		}
+	}
+	return used
+}
+
+func (f *elfFile) planRelocatable(o Options, r *Report) (byteio.Content, error) {
+	if len(f.sections) == 0 {
+		return nil, refuse("", "a relocatable object without section headers")
+	}
+	if len(f.segments) > 0 {
+		return nil, refuse("", "a relocatable object with program headers")
+	}
+	if o.DebugLink != nil || len(o.KeepSymbols) > 0 {
+		return nil, refuse("strip it without them", "--only-keep-debug and --keep-symbol are for linked programs")
+	}
+	if f.head.Shnum == 0 || f.head.Shstrndx == shnXindex {
+		return nil, refuse("", "more sections than the ELF header can count")
+	}
+	if err := f.objectPayload(o, r); err != nil {
+		return nil, err
+	}
+	drop := f.debugInObject()
+	if !slices.Contains(drop, true) {
+		return byteio.Content{{Data: f.data}}, nil
+	}
+	if o.level() > Debug {
+		r.note("relocatable object: debug info alone goes")
+	}
+	table, err := f.symbolTable()
+	if err != nil {
+		return nil, err
+	}
+	index := map[uint32]uint32{}
+	var order []int
+	for i := range f.sections {
+		if !drop[i] {
+			index[uint32(i)] = uint32(len(order))
+			order = append(order, i)
+		}
+	}
+
+	// Contents, in the old order; numbers of sections in them mended.
+	out := []byteio.Piece{{}}
+	at := f.ehsize()
+	add := func(b []byte, align uint64) uint64 {
+		to := placeAt(at, 0, max(align, 1))
+		out[len(out)-1].Zeros += to - at
+		out = append(out, byteio.Piece{Data: b})
+		at = to + uint64(len(b))
+		return to
+	}
+	sections := make([]elfSection, len(order))
+	names := newStringPool()
+	for n, i := range order {
+		s := f.sections[i]
+		data := f.section(i)
+		switch {
+		case s.Type == shtSymtab:
+			if data, err = f.symbolsWithout(table, drop, index); err != nil {
+				return nil, err
+			}
+		case s.Type == shtSymtabShndx:
+			data = bytes.Clone(data)
+			for at := 0; at+4 <= len(data); at += 4 {
+				f.order.PutUint32(data[at:], index[f.order.Uint32(data[at:])])
+			}
+		case s.Type == shtGroup && len(data) >= 4:
+			group := bytes.Clone(data[:4])
+			for _, m := range f.groupMembers(i) {
+				if to, ok := index[m]; ok {
+					group = append(group, 0, 0, 0, 0)
+					f.order.PutUint32(group[len(group)-4:], to)
+				}
+			}
+			data = group
+		case uint64(i) == f.head.realStr:
+			data = nil
+		}
+		if s.Type != shtNobits && s.Type != shtNull {
+			s.Size = uint64(len(data))
+		}
+		if n > 0 {
+			s.Link = remap(index, s.Link)
+			if s.Type == shtRel || s.Type == shtRela || s.Flags&shfInfoLink != 0 {
+				s.Info = remap(index, s.Info)
+			}
+			if uint64(i) != f.head.realStr {
+				s.Offset = add(data, s.Addralign)
+			}
+		}
+		sections[n] = s
+		names.add(s.Name)
+	}
+	head := f.head
+	if own, ok := index[uint32(f.head.realStr)]; ok && own != 0 {
+		pool := names.bytes()
+		if f.stringsShared() {
+			pool = f.section(int(f.head.realStr)) // symbols' names are in it too
+			for i := range sections {
+				names.strings[sections[i].Name] = sections[i].NameOff
+			}
+		}
+		sections[own].Offset, sections[own].Size = add(pool, 1), uint64(len(pool))
+		head.Shstrndx = uint16(own)
+	}
+	encoded := make([]byte, uint64(len(sections))*f.shentsize())
+	for i, s := range sections {
+		s.NameOff = names.offset(s.Name)
+		f.encodeSection(encoded[uint64(i)*f.shentsize():], s)
+	}
+	head.Shnum = uint16(len(sections))
+	head.Shoff = add(encoded, uint64(f.pick(4, 8)))
+	out[0].Data = f.encodeHeader(head)
+	f.accountObject(r, drop, byteio.Content(out))
+	return out, nil
+}
+
+// stringsShared says whether section names and symbol names share a table.
+func (f *elfFile) stringsShared() bool {
+	return slices.ContainsFunc(f.sections, func(s elfSection) bool {
+		return s.Type == shtSymtab && uint64(s.Link) == f.head.realStr
+	})
+}
+
+// objectPayload refuses what is appended to an object: on kernel modules that
+// is their signature.
+func (f *elfFile) objectPayload(o Options, r *Report) error {
+	end := f.head.Shoff + f.head.realShnum*f.shentsize()
+	for _, s := range f.sections {
+		if n := s.fileSize(); n > 0 {
+			end = max(end, s.Offset+n)
+		}
+	}
+	rest := f.data[end:]
+	if allZero(rest) || o.DropPayload {
+		return nil
+	}
+	return refuse("--drop-payload to lose it, and sign the result", "%d bytes of payload (%s) appended at offset %#x", len(rest), payloadKind(f.data, rest), end)
+}
+
+// symbolsWithout is the symbol table with the numbers of the sections that
+// stay; symbols of the others become empty.
+func (f *elfFile) symbolsWithout(table int, drop []bool, index map[uint32]uint32) ([]byte, error) {
+	raw := bytes.Clone(f.section(table))
+	size := f.symsize()
+	used := f.usedSymbols(drop, len(raw)/int(size))
+	for n, at := 0, uint64(0); at < uint64(len(raw)); n, at = n+1, at+size {
+		s := f.decodeSymbol(raw[at:])
+		if s.shndx == shnUndef || s.shndx >= shnLoreserve {
+			continue // SHN_XINDEX: the number is in SHT_SYMTAB_SHNDX
+		}
+		to, ok := index[uint32(s.shndx)]
+		switch {
+		case ok:
+			s.shndx = uint16(to)
+		case used[n]:
+			return nil, refuse("", "symbol %d lies in debug info and code refers to it", n)
+		case s.info>>4 == 0:
+			s = elfSymbol{shndx: shnAbs}
+		default:
+			const weak = 2 << 4
+			s = elfSymbol{nameOff: s.nameOff, info: weak, other: s.other} // undefined, and nobody asks for it
+		}
+		f.encodeSymbol(raw[at:], s)
+	}
+	return raw, nil
+}
+
+func (f *elfFile) accountObject(r *Report, drop []bool, out byteio.Content) {
+	var sum int64
+	for i, s := range f.sections {
+		if drop[i] {
+			r.remove(ReasonDebug, int64(s.fileSize()))
+			r.remove(ReasonHeaders, int64(f.shentsize()))
+			sum += int64(s.fileSize()) + int64(f.shentsize())
+		}
+	}
+	r.remove(ReasonPadding, int64(len(f.data))-int64(out.Len())-sum)
+}
+
+// sameRelocatable is the oracle for objects: what a linker sees. Section by
+// section the same bytes and headers, symbol by symbol the same names, values
+// and sections, but for debug info.
+func sameRelocatable(a, b *elfFile) error {
+	gone := a.debugInObject()
+	var kept []int
+	index := map[uint32]uint32{}
+	if len(a.sections) == len(b.sections) {
+		gone = make([]bool, len(a.sections)) // nothing went
+	}
+	for i := range a.sections {
+		if !gone[i] {
+			index[uint32(i)] = uint32(len(kept))
+			kept = append(kept, i)
+		}
+	}
+	if len(kept) != len(b.sections) {
+		return fmt.Errorf("%d sections, expected %d", len(b.sections), len(kept))
+	}
+	for n, i := range kept {
+		s, t := a.sections[i], b.sections[n]
+		if n == 0 {
+			continue
+		}
+		info := s.Info
+		if s.Type == shtRel || s.Type == shtRela || s.Flags&shfInfoLink != 0 {
+			info = remap(index, info)
+		}
+		if s.Name != t.Name || s.Type != t.Type || s.Flags != t.Flags || s.Addr != t.Addr || s.Addralign != t.Addralign ||
+			s.Entsize != t.Entsize || remap(index, s.Link) != t.Link || info != t.Info {
+			return fmt.Errorf("the header of section %s differs", s.Name)
+		}
+		if s.Type != shtNobits && t.Addralign > 1 && t.Offset%t.Addralign != 0 {
+			return fmt.Errorf("section %s is not aligned", s.Name)
+		}
+		switch {
+		case uint64(i) == a.head.realStr: // names were compared
+		case s.Type == shtSymtab:
+			if err := sameObjectSymbols(a, b, i, n, gone, index); err != nil {
+				return err
+			}
+		case s.Type == shtSymtabShndx, s.Type == shtGroup:
+			var was []uint32
+			for at, raw := 0, a.section(i); at+4 <= len(raw); at += 4 {
+				v := a.order.Uint32(raw[at:])
+				if s.Type == shtGroup && at == 0 {
+					was = append(was, v)
+				} else if to, ok := index[v]; ok {
+					was = append(was, to)
+				} else if s.Type == shtSymtabShndx {
+					was = append(was, 0)
+				}
+			}
+			var is []uint32
+			for at, raw := 0, b.section(n); at+4 <= len(raw); at += 4 {
+				is = append(is, b.order.Uint32(raw[at:]))
+			}
+			if !slices.Equal(was, is) {
+				return fmt.Errorf("section %s lists other sections", s.Name)
+			}
+		case s.Size != t.Size || !bytes.Equal(a.section(i), b.section(n)):
+			return fmt.Errorf("section %s has other bytes", s.Name)
+		}
+	}
+	return nil
+}
+
+func sameObjectSymbols(a, b *elfFile, i, n int, gone []bool, index map[uint32]uint32) error {
+	was, is := a.section(i), b.section(n)
+	if len(was) != len(is) {
+		return fmt.Errorf("the symbol table has %d bytes, had %d", len(is), len(was))
+	}
+	size := int(a.symsize())
+	used := a.usedSymbols(gone, len(was)/size)
+	for k, at := 0, 0; at+size <= len(was); k, at = k+1, at+size {
+		s, t := a.decodeSymbol(was[at:]), b.decodeSymbol(is[at:])
+		if s.shndx != shnUndef && s.shndx < shnLoreserve {
+			to, ok := index[uint32(s.shndx)]
+			if !ok {
+				if used[k] {
+					return fmt.Errorf("symbol %d is used and lost its section", k)
+				}
+				continue
+			}
+			s.shndx = uint16(to)
+		}
+		if s != t {
+			return fmt.Errorf("symbol %d differs", k)
+		}
+	}
+	return nil
+}

@@ -178,6 +178,10 @@ func init() { // a variable's initialiser could not name planArchive, which uses
 	formats = []format{
 		{"ELF", isELF, planELF, sameELF},
 		{"PE", isPE, planPE, samePE},
+		{"Mach-O", isMachO, planMachO, sameMachO},
+		{"Mach-O fat", isFat, planFat, sameFat},
+		{"Wasm", isWasm, planWasm, sameWasm},
+		{"archive", isArchive, planArchive, sameArchive},
 	}
 }
 
