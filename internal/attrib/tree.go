@@ -50,7 +50,31 @@ type RollupOptions struct {
 	Rules  []Rules        // custom views
 	Filter *regexp.Regexp // keep bytes of which some label matches
 	By     CrateBy
-	Short  bool // symbols without their generic arguments
+
+	Shipped Shipped // what strip removes has a row of its own
+}
+
+// Shipped is how a program will be stripped before it is shipped.
+type Shipped uint8
+
+const (
+	ShippedAsIs        Shipped = iota
+	ShippedWithSymbols         // debug information goes
+	ShippedStripped            // and so does the symbol table that no loader reads
+)
+
+// removed says whether strip takes the bytes of a section away.
+func (s Shipped) removed(p *Program, section int32) bool {
+	if s == ShippedAsIs || section < 0 || p.File.Sections[section].Alloc {
+		return false
+	}
+	switch p.sectionKind(section) {
+	case Debug:
+		return true
+	case SymbolTab:
+		return s == ShippedStripped && p.File.Sections[section].Name != ".shstrtab"
+	}
+	return false
 }
 
 // node of the tree under construction.
@@ -145,6 +169,7 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 		}
 	}
 	labels := make([]int32, len(views))
+	gone := labelCache{}
 	return rangemap.Walk(maps, func(start, end uint64, at []int32) {
 		file := p.Space.FileBytes(start, end)
 		memory := uint64(0)
@@ -160,6 +185,16 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 				mine = at[own[i]]
 			}
 			labels[i] = labellers[i].label(at[0], at[1], mine)
+		}
+		if o.Shipped != ShippedAsIs && gone.get(at[1], func() int32 {
+			if o.Shipped.removed(p, at[1]) {
+				return 1
+			}
+			return 0
+		}) == 1 {
+			for i := range labels {
+				labels[i] = t.names[i].id("[removed by strip]")
+			}
 		}
 		if t.filter != nil && !t.keep(labels) {
 			t.leftOut += file

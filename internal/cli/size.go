@@ -29,6 +29,7 @@ type sizeFlags struct {
 	explain     string
 	disassemble string
 	debugFile   string
+	shipped     bool
 	output      analysisFlags
 	cargo       cargoFlags
 }
@@ -79,6 +80,7 @@ func newSizeCommand(e *env) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.explain, "explain", "", "why the byte at this `ADDRESS` (or @OFFSET in the file) has its label")
 	flags.StringVar(&f.disassemble, "disassemble", "", "the machine code of the `FUNCTION`")
+	flags.BoolVar(&f.shipped, "as-shipped", false, "put what strip would remove into one row of its own; a cargo project is shown so")
 	f.output.register(flags)
 	f.cargo.register(flags)
 	return cmd
@@ -226,7 +228,10 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 		Debug:      r.need >= attrib.NeedDebug,
 	}
 	if len(args) == 0 {
-		return nil, usageError("minsize size FILE", "no file given")
+		return e.sizeOfProject(ctx, f, r, o)
+	}
+	if f.shipped {
+		r.rollup.Shipped = attrib.ShippedStripped
 	}
 	for _, path := range args {
 		if err := l.open(path, o); err != nil {

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/strip"
+)
+
+// sizeOfProject builds the project's program as it would be shipped, but with
+// its symbols, and loads it. What strip will take away is shown apart.
+func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o attrib.Options) (*loadedPrograms, error) {
+	if f.cargo.Profile == "" {
+		f.cargo.Profile = "release"
+	}
+	project, err := cargo.Load(ctx, e.cargoOptions(&f.cargo))
+	var none *cargo.NoProjectError
+	if errors.As(err, &none) && f.cargo.ManifestPath == "" {
+		return nil, usageError("minsize size FILE, or cd to a cargo project", "no file given, and no cargo project here")
+	}
+	if err != nil {
+		return nil, cargoError(err)
+	}
+	request := cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}}
+	setting := "none"
+	if s, ok := project.Profile.Settings["strip"]; ok {
+		setting = fmt.Sprint(s.Value)
+	}
+	if r.need >= attrib.NeedDebug && r.need != attrib.NeedProject {
+		request.Profile = append(request.Profile, cargo.KeyValue{Key: "debug", Value: "line-tables-only"})
+	}
+	if !e.global.quiet {
+		request.Log = e.stderr
+	}
+	result, err := cargo.Build(ctx, project, request)
+	if err != nil {
+		return nil, cargoError(err)
+	}
+	l := &loadedPrograms{}
+	if err := l.open(result.Executable, o); err != nil {
+		return nil, err
+	}
+	name := project.Target.Name
+	for i := range l.inputs {
+		l.inputs[i].Name = name
+		l.inputs[i].Metadata = packageVersions(project)
+	}
+	level := strip.All
+	switch setting {
+	case "debuginfo", "none", "false":
+		// Without debug information cargo strips the standard library's too.
+		level, r.rollup.Shipped = strip.Debug, attrib.ShippedWithSymbols
+	default:
+		r.rollup.Shipped = attrib.ShippedStripped
+	}
+	data := l.mappings[0].Data
+	if _, done, err := strip.Plan(data, strip.Options{Level: level}); err == nil {
+		l.shipped = &report.SizeShipped{File: done.After, Removed: done.Before - done.After}
+	} else {
+		l.notes = append(l.notes, fmt.Sprintf("the shipped size is not known: %v", err))
+	}
+	return l, nil
+}
+
+// packageVersions maps crate names to versions, of all packages that may be
+// part of the program.
+func packageVersions(p *cargo.Project) *attrib.Metadata {
+	m := &attrib.Metadata{Versions: map[string][]string{}}
+	for _, pkg := range p.Metadata.Built(p.Package) {
+		crates := []string{strings.ReplaceAll(pkg.Name, "-", "_")}
+		for _, t := range pkg.Targets {
+			if name := strings.ReplaceAll(t.Name, "-", "_"); !slices.Contains(crates, name) && slices.Contains(t.Kind, "lib") {
+				crates = append(crates, name)
+			}
+		}
+		for _, crate := range crates {
+			if !slices.Contains(m.Versions[crate], pkg.Version) {
+				m.Versions[crate] = append(m.Versions[crate], pkg.Version)
+			}
+		}
+	}
+	for _, versions := range m.Versions {
+		slices.Sort(versions)
+	}
+	return m
+}
