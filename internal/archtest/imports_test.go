@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"budget":  {"attrib", "toml"},
 	"history": {"attrib"},
 
-	"apply":     {"technique", "cargo", "toml"},
+	"apply":     {"technique", "cargo", "toml", "byteio"},
 	"ladder":    {"technique", "cargo"},
 	"technique": {"cargo", "relink", "strip", "pack"},
 	"cargo":     {"toml", "byteio", "process"},
