@@ -13,14 +13,17 @@ const around = 3
 const maxCells = 4 << 20
 
 // Diff writes a file's change as a unified diff (POSIX diff -u), its lines
-// without ends. name is what the header says.
+// without ends. name is what the header says; nil stands for no file.
 func Diff(name string, before, after []byte) []string {
 	a, b := splitLines(before), splitLines(after)
-	from := "a/" + name
+	from, to := "a/"+name, "b/"+name
 	if before == nil {
 		from = "/dev/null"
 	}
-	lines := []string{"--- " + from, "+++ b/" + name}
+	if after == nil {
+		to = "/dev/null"
+	}
+	lines := []string{"--- " + from, "+++ " + to}
 	steps := compare(a, b)
 	for start := 0; start < len(steps); {
 		if steps[start].sign == ' ' {

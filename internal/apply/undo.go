@@ -33,6 +33,14 @@ type recordFile struct {
 	NewFolder bool   `json:"new_folder"` // apply made the folder that holds it
 }
 
+// old are the bytes to put back; nil for a file that was not there.
+func (f recordFile) old() []byte {
+	if f.Existed && f.Before == nil {
+		return []byte{}
+	}
+	return f.Before
+}
+
 // ErrNothingToUndo says that no apply is on record here.
 var ErrNothingToUndo = errors.New("no apply is on record for this workspace")
 
@@ -162,11 +170,7 @@ func (u Undo) Revert(ctx context.Context) ([]FileEdit, error) {
 		if sum := sha256.Sum256(now); hex.EncodeToString(sum[:]) != f.After {
 			return nil, &ChangedError{f.Path}
 		}
-		e := FileEdit{Path: f.Path, Before: now, After: f.Before}
-		if f.Existed && e.After == nil {
-			e.After = []byte{}
-		}
-		back = append(back, e)
+		back = append(back, FileEdit{Path: f.Path, Before: now, After: f.old()})
 	}
 	for _, f := range r.Files {
 		if err := putBack(ctx, f); err != nil {
@@ -188,7 +192,7 @@ func (u Undo) Pending() ([]FileEdit, error) {
 		if err != nil {
 			return nil, err
 		}
-		back = append(back, FileEdit{Path: f.Path, Before: now, After: f.Before})
+		back = append(back, FileEdit{Path: f.Path, Before: now, After: f.old()})
 	}
 	return back, nil
 }

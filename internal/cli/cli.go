@@ -91,6 +91,8 @@ var groups = []*cobra.Group{
 
 var verbs = []verb{
 	{groupShrink, newShrinkCommand},
+	{groupShrink, newBuildCommand},
+	{groupShrink, newApplyCommand},
 	{groupShrink, newDoctorCommand},
 	{groupShrink, newNewCommand},
 	{groupRewrite, newStripCommand},

@@ -1,0 +1,360 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/apply"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// applyFlags is what was typed behind `minsize apply`.
+type applyFlags struct {
+	cargo  cargoFlags
+	output outputFlags
+	yes    bool
+	dryRun bool
+	undo   bool
+}
+
+func newApplyCommand(e *env) *cobra.Command {
+	f := &applyFlags{}
+	cmd := &cobra.Command{
+		Use:   "apply [flags] [cargo's flags]",
+		Short: "write the settings that shrink found into Cargo.toml and .cargo/config.toml",
+		Long: `apply takes minsize.toml, which "minsize shrink" wrote, and puts what cargo can
+express into the project's own files: profile keys into the workspace root's
+Cargo.toml, and compiler flags that harm no other profile into its
+.cargo/config.toml. The edit is as small as it can be: comments, order and
+quotes stay. The diff is shown first. What would silently overrule a setting is
+pointed out, and what cargo cannot express is listed; "minsize build" does that.
+
+--undo takes the last apply back, to the byte.`,
+		Example: `  minsize apply --dry-run
+  minsize apply --yes
+  minsize apply --profile dist      # writes [profile.dist], made if need be
+  minsize apply --undo`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("minsize apply --dry-run", "unexpected argument %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.undo && cmd.Flags().Changed("profile") {
+				return usageError("minsize apply --undo", "--undo takes back what was written last, whichever profile that was")
+			}
+			if !slices.Contains(report.Names(), f.output.format) {
+				return usageError("--format text", "unknown format %q (one of %s)", f.output.format, strings.Join(report.Names(), ", "))
+			}
+			if f.undo {
+				return e.applyUndo(cmd.Context(), f)
+			}
+			return e.apply(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.BoolVarP(&f.yes, "yes", "y", false, "write without asking")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the diff and write nothing")
+	flags.BoolVar(&f.undo, "undo", false, "take the last apply of this workspace back")
+	f.output.register(flags)
+	f.cargo.register(flags)
+	flags.Lookup("profile").Usage = "the profile to write to (default: the one that shrink measured)"
+	return cmd
+}
+
+// apply works the edit out, shows it, and writes it.
+func (e *env) apply(ctx context.Context, f *applyFlags) error {
+	project, c, err := e.loadRecipe(ctx, e.cargoOptions(&f.cargo), f.cargo.Profile)
+	if err != nil {
+		return err
+	}
+	edit, err := apply.Plan(ctx, apply.Request{
+		Project: project, Profile: f.cargo.Profile, Plan: c.plan(c.Toolchain.ID), Toolchain: c.Toolchain.ID,
+		Links: project.TryLink,
+	})
+	if err != nil {
+		return cargoError(err)
+	}
+	if err := e.printEdit(project.Root, edit, f.output); err != nil {
+		return err
+	}
+	if len(edit.Files) == 0 {
+		e.note("nothing to write: the files say it already")
+		return nil
+	}
+	if write, err := e.confirm(f); err != nil || !write {
+		return err
+	}
+	if err := apply.OpenUndo(project.Root, project.OutputDir()).Write(ctx, project.Root, edit.Files); err != nil {
+		return applyError(err)
+	}
+	e.note("written; minsize apply --undo takes it back")
+	return nil
+}
+
+// loadRecipe reads minsize.toml of the workspace, then the project as it was
+// searched. profile is what was typed, which for apply is no profile to load.
+func (e *env) loadRecipe(ctx context.Context, o cargo.Options, profile string) (*cargo.Project, *recipe, error) {
+	o.Profile = ""
+	workspace, err := cargo.LoadWorkspace(ctx, o)
+	if err != nil {
+		return nil, nil, cargoError(err)
+	}
+	c, err := readRecipe(workspace.Root)
+	var missing *noRecipeError
+	if errors.As(err, &missing) {
+		return nil, nil, withStatus(exitUsage, "minsize shrink, which finds the settings and writes it", err)
+	}
+	if err != nil {
+		return nil, nil, withStatus(exitFailed, "correct the file, or run minsize shrink, which writes it anew", err)
+	}
+	project, err := cargo.Load(ctx, c.options(o))
+	if err != nil {
+		return nil, nil, cargoError(err)
+	}
+	if !c.isFor(project) {
+		return nil, nil, usageError("minsize shrink for this program, or leave -p, --bin and --example out",
+			"%s is for %s %s, not for %s", recipeName, c.Package, c.Bin+c.Example, project.Choice)
+	}
+	return project, c, nil
+}
+
+// confirm asks on a terminal; elsewhere it wants --yes.
+func (e *env) confirm(f *applyFlags) (bool, error) {
+	switch {
+	case f.dryRun:
+		e.note("nothing was written (--dry-run)")
+		return false, nil
+	case f.yes:
+		return true, nil
+	case !isTerminal(e.stdin) || !isTerminal(e.stderr):
+		return false, withStatus(exitRefused, "minsize apply --yes", errors.New("nothing was written: no terminal to ask on"))
+	}
+	fmt.Fprint(e.stderr, "write these changes? [y/N] ")
+	answer, _ := bufio.NewReader(e.stdin).ReadString('\n')
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+		return true, nil
+	}
+	e.note("nothing was written")
+	return false, nil
+}
+
+// applyUndo takes the last apply back. It works without cargo: the manifest
+// may be what broke it.
+func (e *env) applyUndo(ctx context.Context, f *applyFlags) error {
+	root, undo, err := e.findUndo(f.cargo.ManifestPath)
+	if err != nil {
+		return err
+	}
+	pending, err := undo.Pending()
+	if errors.Is(err, apply.ErrNothingToUndo) {
+		return withStatus(exitFailed, "git diff, where the project is under version control", err)
+	}
+	if err != nil {
+		return applyError(err)
+	}
+	if err := e.printEdit(root, &apply.Edit{Files: pending}, f.output); err != nil {
+		return err
+	}
+	if f.dryRun {
+		e.note("nothing was written (--dry-run)")
+		return nil
+	}
+	if _, err := undo.Revert(ctx); err != nil {
+		return applyError(err)
+	}
+	e.note("taken back")
+	return nil
+}
+
+// findUndo looks for records of this folder's workspace, which is a folder
+// with a manifest here or above.
+func (e *env) findUndo(manifest string) (string, apply.Undo, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", apply.Undo{}, err
+	}
+	if manifest != "" {
+		if dir, err = filepath.Abs(filepath.Dir(manifest)); err != nil {
+			return "", apply.Undo{}, err
+		}
+	}
+	first := ""
+	for folder := dir; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "Cargo.toml")); err == nil {
+			if first == "" {
+				first = folder
+			}
+			undo := apply.OpenUndo(folder, filepath.Join(folder, "target", "minsize"))
+			if _, err := undo.Pending(); !errors.Is(err, apply.ErrNothingToUndo) {
+				return folder, undo, nil
+			}
+		}
+		if folder == filepath.Dir(folder) {
+			break
+		}
+	}
+	if first == "" {
+		return "", apply.Undo{}, cargoError(&cargo.NoProjectError{Dir: dir})
+	}
+	return first, apply.OpenUndo(first, filepath.Join(first, "target", "minsize")), nil
+}
+
+func applyError(err error) error {
+	var changed *apply.ChangedError
+	if errors.As(err, &changed) {
+		return withStatus(exitRefused, "git diff "+shortPath("", changed.Path)+", and edit by hand; nothing was touched", err)
+	}
+	return diskError(err)
+}
+
+// printEdit shows the diff and what goes with it. As text the diff is what
+// stdout gets; the rest is advice.
+func (e *env) printEdit(root string, edit *apply.Edit, o outputFlags) error {
+	d := editDocument(root, edit)
+	if o.format != "text" || o.json || o.file != "" {
+		return e.print(d, o)
+	}
+	colorful := e.colorful(e.stdout)
+	for _, file := range edit.Files {
+		for _, line := range apply.Diff(relative(root, file.Path), file.Before, file.After) {
+			fmt.Fprintln(e.stdout, paintDiff(line, colorful))
+		}
+	}
+	for _, o := range edit.Overruled {
+		fmt.Fprintf(e.stderr, "minsize: warning: %s in Cargo's files has no effect here: %s says %s\n", o.Key, o.By, o.Value)
+	}
+	if e.global.quiet {
+		return nil
+	}
+	if len(edit.Left) > 0 {
+		fmt.Fprintln(e.stderr, "cargo cannot express these; minsize build does them:")
+		for _, l := range edit.Left {
+			fmt.Fprintf(e.stderr, "  %s: %s\n", l.Name, l.Why)
+		}
+	}
+	for _, n := range edit.Notes {
+		fmt.Fprintln(e.stderr, "note: "+n)
+	}
+	return nil
+}
+
+// paintDiff colours a line as git does.
+func paintDiff(line string, colorful bool) string {
+	if !colorful {
+		return line
+	}
+	color := ""
+	switch {
+	case strings.HasPrefix(line, "---"), strings.HasPrefix(line, "+++"):
+		color = "\x1b[1m"
+	case strings.HasPrefix(line, "@@"):
+		color = "\x1b[36m"
+	case strings.HasPrefix(line, "-"):
+		color = "\x1b[31m"
+	case strings.HasPrefix(line, "+"):
+		color = "\x1b[32m"
+	default:
+		return line
+	}
+	return color + line + "\x1b[0m"
+}
+
+func relative(root, path string) string {
+	if rel, err := filepath.Rel(root, path); err == nil {
+		return filepath.ToSlash(rel)
+	}
+	return path
+}
+
+// editJSON is the contract minsize.apply/1.
+type editJSON struct {
+	Root      string          `json:"root"`
+	Files     []editFile      `json:"files"`
+	Settings  []editSetting   `json:"settings"`
+	Left      []editLeft      `json:"not_expressible"`
+	Overruled []editOverruled `json:"overruled"`
+	Notes     []string        `json:"notes"`
+}
+
+type editFile struct {
+	Path string   `json:"path"`
+	New  bool     `json:"new"`
+	Diff []string `json:"diff"`
+}
+
+type editSetting struct {
+	File  string `json:"file"`
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Was   string `json:"was"`
+}
+
+type editLeft struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+type editOverruled struct {
+	Key   string `json:"key"`
+	By    string `json:"by"`
+	Value string `json:"value"`
+}
+
+// editDocument is an edit in every format.
+func editDocument(root string, edit *apply.Edit) *report.Document {
+	j := editJSON{Root: root, Files: []editFile{}, Settings: []editSetting{}, Left: []editLeft{}, Overruled: []editOverruled{}, Notes: edit.Notes}
+	d := &report.Document{Title: "minsize apply", Schema: "minsize.apply/1"}
+	diffs := report.Block{Heading: "Changes"}
+	for _, f := range edit.Files {
+		diff := apply.Diff(relative(root, f.Path), f.Before, f.After)
+		j.Files = append(j.Files, editFile{relative(root, f.Path), f.Before == nil, diff})
+		diffs.Text = append(diffs.Text, diff...)
+	}
+	settings := &report.Table{Columns: []report.Column{{Name: "file"}, {Name: "setting"}, {Name: "value", Flex: true}, {Name: "before"}}}
+	for _, s := range edit.Written {
+		j.Settings = append(j.Settings, editSetting{relative(root, s.File), s.Key, s.Value, s.Was})
+		settings.Rows = append(settings.Rows, report.Row{Cells: []report.Cell{relative(root, s.File), s.Key, s.Value, s.Was}})
+	}
+	left := &report.Table{Columns: []report.Column{{Name: "only with minsize build"}, {Name: "why", Flex: true}}}
+	for _, l := range edit.Left {
+		j.Left = append(j.Left, editLeft(l))
+		left.Rows = append(left.Rows, report.Row{Cells: []report.Cell{l.Name, l.Why}})
+	}
+	for _, o := range edit.Overruled {
+		j.Overruled = append(j.Overruled, editOverruled(o))
+		diffs.Notes = append(diffs.Notes, fmt.Sprintf("%s has no effect here: %s says %s", o.Key, o.By, o.Value))
+	}
+	d.Blocks = append(d.Blocks, diffs)
+	if len(settings.Rows) > 0 {
+		d.Blocks = append(d.Blocks, report.Block{Heading: "Settings", Table: settings, Notes: edit.Notes})
+	}
+	if len(left.Rows) > 0 {
+		d.Blocks = append(d.Blocks, report.Block{Heading: "What cargo cannot express", Table: left})
+	}
+	d.Data = j
+	return d
+}
+
+// losses are the plain sentences of what a plan gives up.
+func losses(names []string) []string {
+	var lines []string
+	for _, name := range names {
+		if t := technique.Find(name); t != nil && t.Loses != "nothing" {
+			lines = append(lines, name+": "+t.Loses)
+		}
+	}
+	return lines
+}

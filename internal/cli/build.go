@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/technique"
+	"github.com/minsize/minsize/internal/verify"
+)
+
+// buildFlags is what was typed behind `minsize build`.
+type buildFlags struct {
+	cargo      cargoFlags
+	output     outputFlags
+	file       string
+	allowDrift bool
+	check      bool
+}
+
+func newBuildCommand(e *env) *cobra.Command {
+	f := &buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "build [flags] [cargo's flags]",
+		Short: "build with the settings that shrink found (minsize.toml), for CI and releases",
+		Long: `build makes the program that "minsize shrink" found again: one cargo build with
+the recorded settings, one replayed link, the recorded rewrites of the file.
+The same sources give the same bytes. It fails where the compiler, the linker,
+the target or Cargo.lock is not what minsize.toml says, for then the size and
+the checks that were found say nothing about this program.
+
+The program lies in target/minsize, or where -o says.`,
+		Example: `  minsize build
+  minsize build --check -o dist/server
+  minsize build --format json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("minsize build", "unexpected argument %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(report.Names(), f.output.format) {
+				return usageError("--format text", "unknown format %q (one of %s)", f.output.format, strings.Join(report.Names(), ", "))
+			}
+			return e.build(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&f.file, "output", "o", "", "where the program goes (default target/minsize/NAME)")
+	flags.BoolVar(&f.check, "check", false, "build the plain release program, too, and run the recorded checks against it")
+	flags.BoolVar(&f.allowDrift, "allow-drift", false, "build although compiler, linker, target or Cargo.lock differ")
+	f.output.register(flags)
+	f.cargo.register(flags)
+	return cmd
+}
+
+// built is the result of minsize build, and its contract minsize.build/1.
+type built struct {
+	Program   string         `json:"program"`
+	Size      int64          `json:"size"`
+	SHA256    string         `json:"sha256"`
+	Recorded  int64          `json:"recorded_size"`
+	Same      bool           `json:"same_bytes"`
+	Baseline  int64          `json:"baseline_stripped_size"`
+	Toolchain string         `json:"toolchain"`
+	CPU       float64        `json:"cpu_seconds"`
+	Cached    bool           `json:"from_cache"`
+	Settings  technique.Plan `json:"settings"`
+	Loses     []string       `json:"loses"`
+	Checked   int            `json:"checks_passed"`
+	Drift     []string       `json:"drift"`
+	Notes     []string       `json:"notes"`
+}
+
+// build reads the recipe, refuses drift, builds, and reports.
+func (e *env) build(ctx context.Context, f *buildFlags) error {
+	options := e.cargoOptions(&f.cargo)
+	project, c, err := e.loadRecipe(ctx, options, f.cargo.Profile)
+	if err != nil {
+		return err
+	}
+	unlock, err := project.Lock("build")
+	if err != nil {
+		return cargoError(diskError(err))
+	}
+	defer unlock()
+	toolchains, err := cargo.FindToolchains(ctx, options, project.Toolchain)
+	if err != nil {
+		return cargoError(err)
+	}
+	toolchain := findToolchain(toolchains, c)
+	drift, err := c.drift(project, toolchain)
+	if err != nil {
+		return err
+	}
+	if err := refuseDrift(drift, f.allowDrift, c); err != nil {
+		return err
+	}
+	x, err := newExecutor(ctx, project, toolchains)
+	if err != nil {
+		return diskError(err)
+	}
+	defer x.close()
+	x.bootstrap = c.Toolchain.Bootstrap
+
+	view := newShrinkView(e)
+	defer view.close()
+	x.progress = view.crate
+	plan := c.plan(toolchain.ID())
+	x.saveTemps = plan.Link.Pipeline != ""
+	view.Begin("build", true)
+	b, err := x.Build(ctx, plan)
+	view.close()
+	if err != nil {
+		return diskError(cargoError(err))
+	}
+	if c.Link.Version != "" {
+		if now := x.linkerID(ctx, b, plan); now != c.Link.Version {
+			drift = append(drift, fmt.Sprintf("linker: %s then, %s now", c.Link.Version, orNone(now)))
+			if err := refuseDrift(drift, f.allowDrift, c); err != nil {
+				return err
+			}
+		}
+	}
+	finished, err := x.Finish(ctx, b, plan)
+	if err != nil {
+		return diskError(err)
+	}
+	sum, err := hashOf(finished.Path)
+	if err != nil {
+		return err
+	}
+	result := &built{Size: finished.Size, SHA256: sum, Recorded: c.Result.Size, Same: sum == c.Result.SHA256, Baseline: c.Result.Baseline,
+		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: losses(plan.Techniques),
+		Drift: drift, Notes: finished.Notes}
+	if f.check {
+		if result.Checked, err = e.checkBuilt(ctx, x, c, finished); err != nil {
+			return err
+		}
+	}
+	out := f.file
+	if out == "" {
+		out = filepath.Join(project.OutputDir(), filepath.Base(finished.Path))
+	}
+	if err := placeProgram(ctx, finished.Path, out); err != nil {
+		return diskError(err)
+	}
+	result.Program = shortPath(project.Dir, out)
+	return e.print(builtDocument(result), f.output)
+}
+
+// findToolchain is the recipe's own compiler, else the one that goes by its
+// name, else the project's: what differs is for drift to say.
+func findToolchain(all []*cargo.Toolchain, c *recipe) *cargo.Toolchain {
+	for _, t := range all {
+		if t.ID() == c.Toolchain.ID {
+			return t
+		}
+	}
+	for _, t := range all {
+		if t.Name == c.Toolchain.Name {
+			return t
+		}
+	}
+	return all[0]
+}
+
+// refuseDrift stops a build that would not be the one that was found.
+func refuseDrift(drift []string, allowed bool, c *recipe) error {
+	if len(drift) == 0 || allowed {
+		return nil
+	}
+	return &statusError{status: exitRefused, detail: drift,
+		hint: "minsize shrink, which finds and checks the settings anew; the toolchain was " + c.Toolchain.Name + "; or --allow-drift",
+		err:  fmt.Errorf("%s was found under other conditions", recipeName)}
+}
+
+// checkBuilt runs the recorded checks on the plain release build and on the
+// finished program.
+func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe, finished *ladder.File) (int, error) {
+	runner, why := runnerOf(x.project)
+	if why != "" {
+		return 0, withStatus(exitVerification, "a runner, or leave --check out", errors.New("the checks were "+why))
+	}
+	o := verify.Options{Runner: runner, Dir: x.project.Dir}
+	for _, command := range c.Check.Commands {
+		o.Checks = append(o.Checks, verify.Check{Command: command})
+	}
+	for _, text := range c.Check.Ignore {
+		re, err := regexp.Compile(text)
+		if err != nil {
+			return 0, withStatus(exitFailed, "correct it in "+recipeName, fmt.Errorf("check.ignore: %w", err))
+		}
+		o.Ignore = append(o.Ignore, re)
+	}
+	suite, err := verify.New(o)
+	if err != nil {
+		return 0, shrinkError(err)
+	}
+	defer suite.Close()
+	plain, err := x.Build(ctx, technique.NewPlan(x.project.Toolchain.ID()))
+	if err != nil {
+		return 0, diskError(cargoError(err))
+	}
+	if err := suite.Baseline(ctx, plain.Program); err != nil {
+		return 0, shrinkError(err)
+	}
+	verdict, err := suite.Verify(ctx, finished.Path)
+	if err != nil {
+		return 0, err
+	}
+	if !verdict.Same {
+		return 0, withStatus(exitVerification, "minsize shrink, which finds settings that pass", errors.New(verdict.Why))
+	}
+	for _, n := range suite.Notes() {
+		e.note(n)
+	}
+	return verdict.Checks, nil
+}
+
+// placeProgram puts a finished program where the user wants it, whole or not
+// at all.
+func placeProgram(ctx context.Context, from, to string) error {
+	m, err := byteio.Open(from)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	_, err = byteio.WriteFile(ctx, to, byteio.Content{{Data: m.Data}}, byteio.WriteOptions{Perm: 0o755})
+	return err
+}
+
+// builtDocument is a build in every format.
+func builtDocument(b *built) *report.Document {
+	d := &report.Document{Title: "minsize build", Schema: "minsize.build/1"}
+	if b.Loses == nil {
+		b.Loses = []string{}
+	}
+	if b.Drift == nil {
+		b.Drift = []string{}
+	}
+	if b.Notes == nil {
+		b.Notes = []string{}
+	}
+	t := &report.Table{Columns: []report.Column{{Name: "program"}, {Name: "size", Kind: report.Bytes}, {Name: "recorded", Kind: report.Bytes}, {Name: "of release", Kind: report.Ratio}, {Name: "CPU s", Kind: report.Seconds}}}
+	var share report.Cell
+	if b.Baseline > 0 {
+		share = float64(b.Size) / float64(b.Baseline)
+	}
+	t.Rows = append(t.Rows, report.Row{Strong: true, Cells: []report.Cell{b.Program, b.Size, b.Recorded, share, b.CPU}})
+	block := report.Block{Table: t}
+	switch {
+	case b.Same:
+		block.Notes = append(block.Notes, "the same bytes that shrink found and checked")
+	case b.Checked > 0:
+		block.Notes = append(block.Notes, fmt.Sprintf("other bytes than shrink found; %d checks passed", b.Checked))
+	default:
+		block.Notes = append(block.Notes, "other bytes than shrink found, for the sources differ; --check runs the recorded checks")
+	}
+	for _, line := range b.Drift {
+		block.Notes = append(block.Notes, "drift: "+line)
+	}
+	block.Notes = append(block.Notes, b.Notes...)
+	d.Blocks = append(d.Blocks, block)
+	d.Data = b
+	return d
+}
