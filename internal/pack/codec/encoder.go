@@ -1,0 +1,195 @@
+package codec
+
+import (
+	"math/bits"
+)
+
+// Encode packs stream; Decode with the same Params gives it back. effort is
+// the depth of the match search (0: the default).
+//
+// The stream is parsed window by window: parser.go finds the cheapest way
+// through a window under the prices of the moment, then the chosen symbols
+// are coded and move the prices.
+func Encode(stream []byte, p Params, effort int) ([]byte, error) {
+	if err := p.Check(len(stream)); err != nil {
+		return nil, err
+	}
+	if effort == 0 {
+		effort = 128
+	}
+	e := &encoder{p: &p, data: stream, rc: newRangeEncoder(p.Method == XLZ), m: newModel(&p)}
+	e.places = make([]place, len(stream))
+	if p.Method == XLZ {
+		e.counts = make([]uint32, len(stream))
+	}
+	t := newTracker(&p)
+	for i, b := range stream {
+		e.places[i] = t.place()
+		if e.counts != nil {
+			e.counts[i] = t.count
+		}
+		t.take(b)
+	}
+	e.finder = newMatchFinder(stream, e.places, effort)
+	e.parse()
+	return e.rc.finish(), nil
+}
+
+type encoder struct {
+	p      *Params
+	data   []byte
+	places []place
+	counts []uint32 // instructions begun before each byte
+	finder *matchFinder
+	rc     *rangeEncoder
+	m      *model
+	state  uint8
+	reps   [4]uint32
+}
+
+// symbol is one step of a parse.
+type symbol struct {
+	length uint32 // bytes
+	op     uint32 // opLiteral, 0..3: that rep, else distance in bytes less one + 4
+}
+
+const opLiteral = 1<<32 - 1
+
+// step is what a symbol does to the state and the reps.
+func step(state uint8, reps [4]uint32, s symbol) (uint8, [4]uint32) {
+	switch {
+	case s.op == opLiteral:
+		return stateLiteral(state), reps
+	case s.op >= 4:
+		return stateMatch(state), [4]uint32{s.op - 4, reps[0], reps[1], reps[2]}
+	case s.op == 0 && s.length == 1:
+		return stateShortRep(state), reps
+	case s.op == 0:
+	case s.op == 1:
+		reps[0], reps[1] = reps[1], reps[0]
+	case s.op == 2:
+		reps = [4]uint32{reps[2], reps[0], reps[1], reps[3]}
+	default:
+		reps = [4]uint32{reps[3], reps[0], reps[1], reps[2]}
+	}
+	return stateRep(state), reps
+}
+
+// coded is the distance as it is written: instructions where they count.
+func (e *encoder) coded(pos int, dist uint32) uint32 {
+	if !e.places[pos].start {
+		return dist
+	}
+	return e.counts[pos] - e.counts[pos-1-int(dist)] - 1
+}
+
+// put codes the symbol at pos.
+func (e *encoder) put(pos int, s symbol) {
+	w, m, rc, state := e.places[pos], e.m, e.rc, e.state
+	if s.op == opLiteral {
+		rc.bit(&m.isMatch[w.match][state], 0)
+		e.putLiteral(&m.literal[w.literal], pos)
+		e.state = stateLiteral(state)
+		return
+	}
+	rc.bit(&m.isMatch[w.match][state], 1)
+	if s.op >= 4 {
+		rc.bit(&m.isRep[w.class][state], 0)
+		m.length.encode(rc, w, s.length)
+		m.encodeDistance(rc, w, s.length, e.coded(pos, s.op-4))
+	} else {
+		rc.bit(&m.isRep[w.class][state], 1)
+		if s.op == 0 {
+			rc.bit(&m.isRepG[0][state], 0)
+			long := uint32(1)
+			if s.length == 1 {
+				long = 0
+			}
+			rc.bit(&m.rep0Long[w.match][state], long)
+		} else {
+			rc.bit(&m.isRepG[0][state], 1)
+			if s.op == 1 {
+				rc.bit(&m.isRepG[1][state], 0)
+			} else {
+				rc.bit(&m.isRepG[1][state], 1)
+				rc.bit(&m.isRepG[2][state], s.op-2)
+			}
+		}
+		if s.length > 1 {
+			m.repLength.encode(rc, w, s.length)
+		}
+	}
+	e.state, e.reps = step(state, e.reps, s)
+}
+
+func (e *encoder) putLiteral(lit *[0x300]uint16, pos int) {
+	b := uint32(e.data[pos])
+	m := uint32(1)
+	n := 8
+	if e.state >= 7 {
+		matched := uint32(e.data[pos-1-int(e.reps[0])])
+		for n > 0 {
+			n--
+			bit := b >> n & 1
+			want := matched >> n & 1
+			e.rc.bit(&lit[0x100+want<<8+m], bit)
+			m = m<<1 | bit
+			if bit != want {
+				break
+			}
+		}
+	}
+	for n > 0 {
+		n--
+		bit := b >> n & 1
+		e.rc.bit(&lit[m], bit)
+		m = m<<1 | bit
+	}
+}
+
+func (l *lengthModel) encode(rc *rangeEncoder, w place, length uint32) {
+	n := length - minMatch
+	choice := &l.choice[w.class]
+	switch {
+	case n < 8:
+		rc.bit(&choice[0], 0)
+		rc.tree(l.low[w.length][:], 3, n)
+	case n < 16:
+		rc.bit(&choice[0], 1)
+		rc.bit(&choice[1], 0)
+		rc.tree(l.mid[w.length][:], 3, n-8)
+	default:
+		rc.bit(&choice[0], 1)
+		rc.bit(&choice[1], 1)
+		rc.tree(l.high[:], 8, n-16)
+	}
+}
+
+// distanceSlot is LZMA's: two per power of two.
+func distanceSlot(dist uint32) uint32 {
+	if dist < 4 {
+		return dist
+	}
+	n := uint32(bits.Len32(dist)) - 1
+	return n<<1 | dist>>(n-1)&1
+}
+
+func (m *model) encodeDistance(rc *rangeEncoder, w place, length, dist uint32) {
+	slot := distanceSlot(dist)
+	rc.tree(m.slot[w.class][lenState(int(length))][:], 6, slot)
+	if slot < 4 {
+		return
+	}
+	n := uint(slot>>1 - 1)
+	base := (2 | slot&1) << n
+	start := 0
+	if w.start {
+		start = 1
+	}
+	if slot < 14 {
+		rc.reverse(m.special[start][base-slot:], n, dist-base)
+		return
+	}
+	rc.direct((dist-base)>>4, n-4)
+	rc.reverse(m.align[start][:], 4, dist&15)
+}

@@ -1,0 +1,294 @@
+// Package codec holds the stages of packing that work on bytes: the LZ coders,
+// the instruction state machines, and the filters that they define.
+//
+// Both coders share LZMA's frame: literals, matches and repeated distances
+// chosen by adaptive binary contexts under a range coder. LZMA is the plain
+// one, decodable by any LZMA decoder. XLZ replaces its contexts, which know
+// only the position modulo 4 and the last byte's top bits, by the state of the
+// instruction that a byte belongs to, and counts the distance of a match that
+// starts at an instruction in instructions. Below 50 to 80 KB the larger
+// decoder of XLZ eats the gain, so the packer tries both.
+//
+// What was rejected, measured: two-rate counters, finer length states, hashed
+// isMatch contexts, reduced offsets (ROLZ) by previous instruction.
+//
+// Source: I. Pavlov, LZMA specification (lzma-specification.txt).
+package codec
+
+import "fmt"
+
+// Method is one of the coders.
+type Method uint8
+
+const (
+	LZMA Method = 1
+	XLZ  Method = 2
+)
+
+// Params are all that a decoder must know beside the bytes.
+type Params struct {
+	Method Method
+	LC     uint8 // LZMA: bits of the last byte that are a literal's context, 0..4
+	LP     uint8 // LZMA: bits of the position that are a literal's context, 0..4
+	PB     uint8 // LZMA: bits of the position that are a match's context, 0..4
+	Small  bool  // XLZ: coarse opcode hash, for streams too short to fill the fine one
+	Layout Layout
+}
+
+// Check says whether a decoder can work with p on a stream of size bytes.
+func (p *Params) Check(size int) error {
+	switch p.Method {
+	case LZMA:
+		if p.LC+p.LP > 4 || p.PB > 4 {
+			return fmt.Errorf("LZMA parameters lc=%d lp=%d pb=%d are out of range", p.LC, p.LP, p.PB)
+		}
+	case XLZ:
+	default:
+		return fmt.Errorf("unknown coder %d", p.Method)
+	}
+	return p.Layout.Check(size)
+}
+
+const (
+	minMatch   = 2
+	maxMatch   = 273
+	lenStates  = 4
+	states     = 12
+	maxClasses = 16 // position states of LZMA; seven classes of kind in XLZ
+
+	xlzLiteralContexts = 1280
+)
+
+// Classes of kinds, for what a kind of its own would dilute.
+const (
+	classData = iota
+	classStart
+	classOpcode
+	classSmall
+	classWide
+	classRel
+	classRIP
+)
+
+var kindClass = buildKindClass()
+
+func buildKindClass() (t [kindCount]uint8) {
+	for k := range t {
+		switch {
+		case k == kindData || k > kindImm64:
+			t[k] = classData
+		case k == kindFirst:
+			t[k] = classStart
+		case k <= kindSIB:
+			t[k] = classOpcode
+		case k == kindDisp8 || k == kindImm8 || k == kindRel8:
+			t[k] = classSmall
+		case k >= kindRel32 && k < kindRIP:
+			t[k] = classRel
+		case k >= kindRIP && k < kindImm16:
+			t[k] = classRIP
+		default:
+			t[k] = classWide
+		}
+	}
+	return t
+}
+
+// place is the context of one position.
+type place struct {
+	literal uint16 // which literal coder
+	match   uint8  // of isMatch and rep0long
+	length  uint8  // of lengths
+	class   uint8  // of isRep, length choices and slots
+	start   bool   // distances count instructions here
+}
+
+// lengthModel codes lengths of 2 to 273.
+type lengthModel struct {
+	choice [maxClasses][2]uint16
+	low    [maxClasses][8]uint16
+	mid    [maxClasses][8]uint16
+	high   [256]uint16
+}
+
+// model is every probability of a coder.
+type model struct {
+	isMatch   [kindCount][states]uint16
+	rep0Long  [kindCount][states]uint16
+	isRep     [maxClasses][states]uint16
+	isRepG    [3][states]uint16
+	length    lengthModel
+	repLength lengthModel
+	slot      [maxClasses][lenStates][64]uint16
+	special   [2][128]uint16 // by start
+	align     [2][16]uint16
+	literal   [][0x300]uint16
+}
+
+func newModel(p *Params) *model {
+	m := &model{}
+	initial := uint16(lzmaInit)
+	n := 1 << (p.LC + p.LP)
+	if p.Method == XLZ {
+		initial, n = xlzInit, xlzLiteralContexts
+	}
+	m.literal = make([][0x300]uint16, n)
+	fill := func(s []uint16) {
+		for i := range s {
+			s[i] = initial
+		}
+	}
+	for i := range m.literal {
+		fill(m.literal[i][:])
+	}
+	for i := range kindCount {
+		fill(m.isMatch[i][:])
+		fill(m.rep0Long[i][:])
+	}
+	for i := range maxClasses {
+		fill(m.isRep[i][:])
+		for j := range lenStates {
+			fill(m.slot[i][j][:])
+		}
+		for _, l := range []*lengthModel{&m.length, &m.repLength} {
+			fill(l.choice[i][:])
+			fill(l.low[i][:])
+			fill(l.mid[i][:])
+			fill(l.high[:])
+		}
+	}
+	for i := range m.isRepG {
+		fill(m.isRepG[i][:])
+	}
+	for i := range 2 {
+		fill(m.special[i][:])
+		fill(m.align[i][:])
+	}
+	return m
+}
+
+// State transitions of LZMA: 0..6 after a literal, 7..11 after the rest.
+func stateLiteral(s uint8) uint8 {
+	switch {
+	case s < 4:
+		return 0
+	case s < 10:
+		return s - 3
+	}
+	return s - 6
+}
+
+func stateMatch(s uint8) uint8 {
+	if s < 7 {
+		return 7
+	}
+	return 10
+}
+
+func stateRep(s uint8) uint8 {
+	if s < 7 {
+		return 8
+	}
+	return 11
+}
+
+func stateShortRep(s uint8) uint8 {
+	if s < 7 {
+		return 9
+	}
+	return 11
+}
+
+func lenState(length int) int { return min(length-minMatch, lenStates-1) }
+
+// tracker follows a stream and knows the place of the next byte.
+type tracker struct {
+	p       *Params
+	pos     uint32
+	prev    byte
+	region  int
+	machine machine
+	inCode  bool
+	shift   uint
+	count   uint32 // instructions begun so far
+}
+
+func newTracker(p *Params) *tracker {
+	t := &tracker{p: p, machine: p.Layout.machine()}
+	if p.Small {
+		t.shift = 2
+	}
+	t.enter()
+	return t
+}
+
+// enter starts or ends code at t.pos.
+func (t *tracker) enter() {
+	regions := t.p.Layout.Regions
+	for t.region < len(regions) && t.pos >= regions[t.region].End {
+		t.region++
+	}
+	in := t.region < len(regions) && t.pos >= regions[t.region].Start
+	if in && (!t.inCode || t.pos == regions[t.region].Start) {
+		t.machine.reset()
+	}
+	t.inCode = in
+}
+
+// place of the next byte.
+func (t *tracker) place() place {
+	if t.p.Method == LZMA {
+		pb := uint8(t.pos) & (1<<t.p.PB - 1)
+		lit := t.pos&(1<<t.p.LP-1)<<t.p.LC + uint32(t.prev)>>(8-t.p.LC)
+		return place{literal: uint16(lit), match: pb, length: pb}
+	}
+	if !t.inCode {
+		return place{literal: uint16(t.prev >> 5), match: kindData}
+	}
+	kind, hash := t.machine.state()
+	w := place{match: kind, class: kindClass[kind], length: kindClass[kind], start: kind == kindFirst}
+	hash >>= t.shift
+	if t.p.Layout.Arch == AArch64 {
+		switch kind {
+		case kindFirst:
+			w.literal = 8
+		case kindWord1:
+			w.literal = 256 + uint16(hash)
+		case kindWord2:
+			w.literal = 512 + uint16(hash)
+		default:
+			w.literal = 768 + uint16(hash)
+		}
+		return w
+	}
+	switch kind {
+	case kindFirst, kindRel32 + 3, kindRIP + 3:
+		w.literal = uint16(kind) * 8
+	case kindOpcode:
+		w.literal = 256 + uint16(hash)
+	case kindModRM:
+		w.literal = 512 + uint16(hash)
+	case kindRel32 + 2:
+		w.literal = 768 + uint16(t.prev)
+	case kindRIP + 2:
+		w.literal = 1024 + uint16(t.prev)
+	default:
+		w.literal = uint16(kind)*8 + uint16(t.prev>>5)
+	}
+	return w
+}
+
+// take moves over b.
+func (t *tracker) take(b byte) {
+	if t.inCode && t.p.Method == XLZ {
+		if kind, _ := t.machine.state(); kind == kindFirst {
+			t.count++
+		}
+		t.machine.step(b)
+	}
+	t.prev = b
+	t.pos++
+	if t.p.Method == XLZ {
+		t.enter()
+	}
+}
