@@ -57,8 +57,8 @@ const (
 	opEscape     // 0F, C4, C5, 62
 )
 
-// oneByte and twoByte (0F xx) are the opcode maps, one class a nibble, low
-// nibble first. TestOpcodeTables builds them from ranges and compares.
+// oneByte and twoByte (0F xx) are the opcode maps. The stub has the same ones
+// in stub/src/x86_tables.h, which TestStubTables writes.
 var oneByte, twoByte = buildOpcodeTables()
 
 func buildOpcodeTables() (one, two [256]uint8) {
@@ -190,6 +190,9 @@ func (m *x86Machine) opcode(b byte) {
 	if m.vex > 0 {
 		if m.vexMap {
 			m.opMap, m.vexMap = b&7, false
+			if m.opMap == 0 { // does not exist: no map 0 of one byte
+				m.opMap = 8
+			}
 		}
 		m.vex--
 		return

@@ -1,0 +1,284 @@
+package pack
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/pack/codec"
+)
+
+// The view of an ELF program that packing needs: what the kernel maps, as one
+// run of memory, and all else that is in the file. Section headers are advice
+// (they say where code lies within a segment), never trusted for what is
+// loaded.
+//
+// Source: System V Application Binary Interface, chapter 5 (program loading).
+
+const (
+	ptLoad       = 1
+	ptInterp     = 3
+	ptTLS        = 7
+	ptGNUEHFrame = 0x6474e550
+	ptGNUStack   = 0x6474e551
+	ptGNUProp    = 0x6474e553
+	ptDynamic    = 2
+
+	pfX, pfW = 1, 2
+
+	etExec, etDyn = 2, 3
+
+	emX86_64, emAArch64 = 62, 183
+
+	shfAlloc, shfExec = 2, 4
+)
+
+type programHeader struct {
+	Type, Flags                                uint32
+	Offset, Vaddr, Paddr, Filesz, Memsz, Align uint64
+}
+
+type section struct {
+	Type                               uint32
+	Flags, Addr, Offset, Size, Entsize uint64
+}
+
+// program is an executable taken apart.
+type program struct {
+	data    []byte
+	arch    codec.Arch
+	machine uint16
+	fixed   bool // ET_EXEC
+	entry   uint64
+	headers []programHeader
+	loads   []programHeader
+	first   uint64 // address of the image's first byte, aligned to pages of every size
+	span    uint64 // memory bytes from there to the end of the last segment
+	align   uint64
+	ehdr    uint64 // offset of the ELF header in the image
+	stack   programHeader
+	bti     bool
+
+	image   []byte // memory from first to the last byte that comes from the file
+	regions []codec.Region
+}
+
+// Refusal is the error for a program that could be packed by force of
+// ignoring what would break; Hint says what to do instead.
+type Refusal struct{ Reason, Hint string }
+
+func (r *Refusal) Error() string { return r.Reason }
+
+func refuse(hint, format string, args ...any) error {
+	return &Refusal{Reason: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// maxImage bounds what is built in memory for one program.
+const maxImage = 1 << 28
+
+func readProgram(data []byte) (*program, error) {
+	v := byteio.View{Data: data, Order: binary.LittleEndian}
+	ident, err := v.Slice(0, 64, "ELF header")
+	if err != nil {
+		return nil, err
+	}
+	if string(ident[:4]) != "\x7fELF" {
+		return nil, refuse("", "not an ELF program: pack knows ELF for x86-64 and aarch64")
+	}
+	if ident[4] != 2 || ident[5] != 1 {
+		return nil, refuse("", "a 32-bit or big-endian ELF file: pack knows x86-64 and aarch64")
+	}
+	le := binary.LittleEndian
+	p := &program{data: data, machine: le.Uint16(ident[18:]), entry: le.Uint64(ident[24:])}
+	switch p.machine {
+	case emX86_64:
+		p.arch, p.align = codec.X86_64, 0x1000
+	case emAArch64:
+		p.arch, p.align = codec.AArch64, 0x10000
+	default:
+		return nil, refuse("", "machine %d: pack knows x86-64 (62) and aarch64 (183)", p.machine)
+	}
+	switch typ := le.Uint16(ident[16:]); typ {
+	case etExec:
+		p.fixed = true
+	case etDyn:
+	default:
+		return nil, refuse("", "ELF type %d: only programs can be packed", typ)
+	}
+	phoff, shoff := le.Uint64(ident[32:]), le.Uint64(ident[40:])
+	phnum, shnum := le.Uint16(ident[56:]), le.Uint16(ident[60:])
+	if phnum == 0 || le.Uint16(ident[54:]) != 56 {
+		return nil, byteio.Errorf(54, "e_phentsize, e_phnum", "program headers of 56 bytes expected, got %d of %d", phnum, le.Uint16(ident[54:]))
+	}
+	table, err := v.Table(phoff, uint64(phnum), 56, "program headers")
+	if err != nil {
+		return nil, err
+	}
+	interp := false
+	for i := range int(phnum) {
+		b := table[i*56:]
+		h := programHeader{le.Uint32(b), le.Uint32(b[4:]), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:]), le.Uint64(b[48:])}
+		p.headers = append(p.headers, h)
+		where := phoff + uint64(i)*56
+		switch h.Type {
+		case ptInterp:
+			interp = true
+		case ptGNUStack:
+			p.stack = h
+		case ptGNUProp:
+			if p.arch == codec.AArch64 {
+				note, err := v.Slice(h.Offset, h.Filesz, "PT_GNU_PROPERTY")
+				if err != nil {
+					return nil, err
+				}
+				p.bti = hasBTI(note)
+			}
+		case ptLoad:
+			if h.Memsz == 0 {
+				continue
+			}
+			if h.Memsz < h.Filesz {
+				return nil, byteio.Errorf(where+32, "p_memsz", "at least p_filesz %#x expected, got %#x", h.Filesz, h.Memsz)
+			}
+			if _, err := v.Slice(h.Offset, h.Filesz, "PT_LOAD"); err != nil {
+				return nil, err
+			}
+			if end, ok := byteio.Add(h.Vaddr, h.Memsz); !ok || end >= 1<<47 {
+				return nil, byteio.Errorf(where+16, "p_vaddr", "%#x bytes at %#x are outside a process", h.Memsz, h.Vaddr)
+			}
+			if (h.Vaddr-h.Offset)%0x1000 != 0 {
+				return nil, byteio.Errorf(where+16, "p_vaddr", "%#x is not congruent to p_offset %#x", h.Vaddr, h.Offset)
+			}
+			if h.Flags&pfW != 0 && h.Flags&pfX != 0 {
+				return nil, refuse("", "segment %d is writable and executable at once, which a packed program never has", i)
+			}
+			p.loads = append(p.loads, h)
+		}
+	}
+	if len(p.loads) == 0 {
+		return nil, byteio.Errorf(phoff, "program headers", "no PT_LOAD with memory")
+	}
+	if !interp && !p.fixed && p.entry == 0 {
+		return nil, refuse("", "a shared library: only programs can be packed")
+	}
+	if p.stack.Type == 0 || p.stack.Flags&pfX != 0 {
+		return nil, refuse("", "the program asks for an executable stack, which is writable too")
+	}
+	if err := p.layOut(ident, phoff, uint64(phnum)*56); err != nil {
+		return nil, err
+	}
+	p.findCode(v, shoff, shnum)
+	return p, nil
+}
+
+// layOut builds the image and checks what the stub relies on.
+func (p *program) layOut(ident []byte, phoff, phsize uint64) error {
+	fileEnd := uint64(0)
+	p.first = p.loads[0].Vaddr &^ (p.align - 1)
+	last := uint64(0)
+	for i, h := range p.loads {
+		if h.Vaddr&^0xfff < last {
+			return refuse("", "PT_LOAD %d at %#x shares a page with the one before", i, h.Vaddr)
+		}
+		last = (h.Vaddr + h.Memsz + 0xfff) &^ 0xfff
+		if h.Filesz > 0 {
+			fileEnd = h.Vaddr + h.Filesz
+		}
+		if h.Align > p.align && h.Align <= 0x200000 && h.Align&(h.Align-1) == 0 {
+			p.align = h.Align
+		}
+	}
+	if !p.fixed {
+		p.first = p.loads[0].Vaddr &^ (p.align - 1)
+	}
+	p.span = last - p.first
+	if fileEnd <= p.first || fileEnd-p.first > min(maxImage, 1<<24+8*uint64(len(p.data))) || p.span >= 1<<32-1<<24 {
+		return refuse("", "the program spans %d bytes of memory, %d of them filled from the file: more than pack handles", p.span, fileEnd-p.first)
+	}
+	p.image = make([]byte, fileEnd-p.first)
+	found := false
+	for _, h := range p.loads {
+		copy(p.image[h.Vaddr-p.first:], p.data[h.Offset:h.Offset+h.Filesz])
+		if h.Offset == 0 && h.Filesz >= 64 && phoff >= 64 && phoff+phsize <= h.Filesz {
+			p.ehdr, found = h.Vaddr-p.first, true
+		}
+	}
+	if !found {
+		return refuse("", "the program headers are in no loaded segment")
+	}
+	return nil
+}
+
+// hasBTI reads GNU_PROPERTY_AARCH64_FEATURE_1_AND (ELF for the Arm 64-bit
+// Architecture, section 6.2.2).
+func hasBTI(note []byte) bool {
+	le := binary.LittleEndian
+	if len(note) < 16 {
+		return false
+	}
+	for b := note[16:]; len(b) >= 12; {
+		size := le.Uint32(b[4:])
+		if le.Uint32(b) == 0xc0000000 && size == 4 {
+			return le.Uint32(b[8:])&1 != 0
+		}
+		step := 8 + (uint64(size)+7)&^7
+		if step > uint64(len(b)) {
+			return false
+		}
+		b = b[step:]
+	}
+	return false
+}
+
+// findCode takes the executable sections as regions, or the executable
+// segments where there are no sections. Wrong advice costs bytes only.
+func (p *program) findCode(v byteio.View, shoff uint64, shnum uint16) {
+	var ranges [][2]uint64
+	if table, err := v.Table(shoff, uint64(shnum), 64, "section headers"); err == nil {
+		for i := range int(shnum) {
+			b := table[i*64:]
+			le := binary.LittleEndian
+			s := section{le.Uint32(b[4:]), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[56:])}
+			if s.Flags&shfAlloc != 0 && s.Flags&shfExec != 0 && s.Type != 8 && s.Size < maxImage {
+				ranges = append(ranges, [2]uint64{s.Addr, s.Addr + s.Size})
+			}
+		}
+	}
+	if len(ranges) == 0 {
+		for _, h := range p.loads {
+			if h.Flags&pfX != 0 {
+				start := h.Vaddr
+				if h.Offset == 0 {
+					start += 64 + uint64(len(p.headers))*56
+				}
+				ranges = append(ranges, [2]uint64{start, h.Vaddr + h.Filesz})
+			}
+		}
+	}
+	for _, r := range ranges {
+		unit := uint64(1)
+		if p.arch == codec.AArch64 {
+			unit = 4
+		}
+		r[0] = (r[0] + unit - 1) &^ (unit - 1)
+		r[1] &^= unit - 1
+		end := p.first + uint64(len(p.image))
+		if r[0] < p.first || r[1] > end || r[0] >= r[1] {
+			continue
+		}
+		start, stop := uint32(r[0]-p.first), uint32(r[1]-p.first)
+		if n := len(p.regions); n > 0 {
+			before := &p.regions[n-1]
+			if start < before.End {
+				continue
+			}
+			if start-before.End <= 64 { // .plt, .plt.got, .text: one region
+				before.End = stop
+				continue
+			}
+		}
+		if stop-start >= 64 {
+			p.regions = append(p.regions, codec.Region{Start: start, End: stop})
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package pack
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/minsize/minsize/internal/byteio"
+)
+
+// The pack header, documented in docs/pack-format.md. The stub reads it too:
+// struct header in stub/src/stub.h has the same fields in the same order.
+
+const (
+	magic        = "MSZP"
+	version      = 1
+	headerOffset = 64 + 2*56 // behind the ELF header and two program headers
+	headerSize   = 56
+
+	flagFixed = 1
+	flagBTI   = 2
+)
+
+type header struct {
+	method, machine, flags uint8
+	check                  uint64
+	streamCheck            uint64
+	address                uint64
+	packed                 uint32
+	payload                uint32
+	stream                 uint32
+	prefix                 uint32
+	span                   uint32
+	align                  uint32
+}
+
+func (h *header) append(b []byte) []byte {
+	le := binary.LittleEndian
+	b = append(b, magic...)
+	b = append(b, version, h.method, h.machine, h.flags)
+	b = le.AppendUint64(b, h.check)
+	b = le.AppendUint64(b, h.streamCheck)
+	b = le.AppendUint64(b, h.address)
+	for _, v := range []uint32{h.packed, h.payload, h.stream, h.prefix, h.span, h.align} {
+		b = le.AppendUint32(b, v)
+	}
+	return b
+}
+
+// ErrNotPacked is what Unpack answers for a file without the marker.
+var ErrNotPacked = errors.New("not packed by minsize")
+
+// IsPacked says whether data carries the marker.
+func IsPacked(data []byte) bool {
+	return len(data) > headerOffset+headerSize && string(data[:4]) == "\x7fELF" &&
+		string(data[headerOffset:headerOffset+4]) == magic
+}
+
+// foreignPacker names another packer whose marker data carries, "" without.
+func foreignPacker(data []byte) string {
+	if bytes.Contains(data[:min(len(data), 1024)], []byte("UPX!")) {
+		return "UPX"
+	}
+	return ""
+}
+
+func readHeader(data []byte) (*header, error) {
+	if !IsPacked(data) {
+		return nil, ErrNotPacked
+	}
+	le := binary.LittleEndian
+	b := data[headerOffset:]
+	if b[4] != version {
+		return nil, byteio.Errorf(headerOffset+4, "version", "expected %d, got %d: packed by another minsize", version, b[4])
+	}
+	h := &header{method: b[5], machine: b[6], flags: b[7], check: le.Uint64(b[8:]), streamCheck: le.Uint64(b[16:]), address: le.Uint64(b[24:]),
+		packed: le.Uint32(b[32:]), payload: le.Uint32(b[36:]), stream: le.Uint32(b[40:]), prefix: le.Uint32(b[44:]), span: le.Uint32(b[48:]), align: le.Uint32(b[52:])}
+	if uint64(h.packed) > uint64(len(b)) || h.payload < headerSize || h.payload > h.packed || h.packed < headerSize+8 {
+		return nil, byteio.Errorf(headerOffset+32, "packed, payload", "%d and %d do not fit a file of %d bytes: cut or damaged", h.packed, h.payload, len(data))
+	}
+	if h.prefix > h.stream {
+		return nil, byteio.Errorf(headerOffset+44, "prefix", "%d is more than the stream's %d", h.prefix, h.stream)
+	}
+	if sum := checksum(b[16:h.packed]); sum != h.check {
+		return nil, byteio.Errorf(headerOffset+8, "check", "expected %#x, got %#x: the file is damaged", h.check, sum)
+	}
+	return h, nil
+}
+
+// checksum is the stub's: see check in stub/src/first.c. len(b) >= 8.
+func checksum(b []byte) uint64 {
+	h := uint64(len(b))
+	mix := func(w []byte) {
+		h = (bits.RotateLeft64(h, 23) ^ binary.LittleEndian.Uint64(w)) * 0x9e3779b97f4a7c15
+	}
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		mix(b[i:])
+	}
+	if i < len(b) {
+		mix(b[len(b)-8:])
+	}
+	return h
+}
+
+// fields reads unsigned LEB128 numbers of a trusted length; after the first
+// error every answer is 0 and err stays.
+type fields struct {
+	view byteio.View
+	at   uint64
+	err  error
+}
+
+func (f *fields) uint(what string, limit uint64) uint64 {
+	if f.err != nil {
+		return 0
+	}
+	v, next, err := f.view.Uleb128(f.at, what)
+	if err == nil && v > limit {
+		err = byteio.Errorf(f.view.Base+f.at, what, "%d is more than %d", v, limit)
+	}
+	if err != nil {
+		f.err = err
+		return 0
+	}
+	f.at = next
+	return v
+}
+
+func (f *fields) bytes(n uint64, what string) []byte {
+	if f.err != nil {
+		return nil
+	}
+	b, err := f.view.Slice(f.at, n, what)
+	if err != nil {
+		f.err = err
+		return nil
+	}
+	f.at += n
+	return b
+}
+
+func errDamaged(format string, args ...any) error {
+	return fmt.Errorf("packed file is damaged: %s", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,343 @@
+// Package pack makes a program that unpacks itself into memory and runs, and
+// gives the original back.
+//
+// What is hard: the packed program must start as if the kernel had loaded the
+// original (auxiliary vector, dynamic linker, page protections, brk), on
+// every kernel and page size, and no byte may get lost. Chosen: the image is
+// decoded straight to where it runs, memory that was written is made
+// executable only after it is no longer writable, and everything between the
+// decoder and the program's entry is itself packed. What the kernel does not
+// load (section headers, notes for tools) is kept behind the payload, where
+// only Unpack looks. Every packed file is unpacked again before Pack returns.
+//
+// Rejected: executing from a memory file (fails on old kernels and loses
+// /proc/self/exe), and decoding over the stub (needs memory that is writable
+// and executable at once).
+package pack
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/minsize/minsize/internal/pack/codec"
+	"github.com/minsize/minsize/internal/pack/stub"
+)
+
+// Options say what may be traded.
+type Options struct {
+	FastStart     bool          // LZMA only: starts faster, 6 to 8 % larger
+	Max           bool          // context mixing, when it stays within StartupBudget
+	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
+}
+
+// Report is what Pack found.
+type Report struct {
+	Machine    string
+	Method     string // "LZMA" or "XLZ"
+	Input      int    // bytes
+	Output     int    // bytes
+	Headers    int    // of the output: ELF and pack header
+	Stub       int    // of the output: uncompressed code
+	Payload    int    // of the output: the compressed stream
+	Rest       int    // of the output: what the kernel does not load
+	Transforms []string
+	Startup    time.Duration // estimated CPU time that unpacking adds to every start
+	Candidates []Candidate
+}
+
+// Candidate is one of the files that were tried.
+type Candidate struct {
+	Method string
+	Size   int
+	Why    string // why it was not taken, "" for the one that was
+}
+
+// ErrAlreadyPacked is wrapped for input that is packed already.
+var ErrAlreadyPacked = errors.New("already packed")
+
+// ErrNotSmaller is wrapped when the packed file would not be smaller.
+var ErrNotSmaller = errors.New("packing does not make it smaller")
+
+var machineNames = map[codec.Arch]string{codec.X86_64: "x86_64", codec.AArch64: "aarch64"}
+
+// Pack returns the packed form of the program in data. Errors: *Refusal for
+// programs that must not be packed, ErrAlreadyPacked, ErrNotSmaller,
+// *byteio.Error for malformed files.
+func Pack(data []byte, o Options) ([]byte, *Report, error) {
+	if IsPacked(data) {
+		return nil, nil, fmt.Errorf("%w by minsize", ErrAlreadyPacked)
+	}
+	if other := foreignPacker(data); other != "" {
+		return nil, nil, fmt.Errorf("%w by %s", ErrAlreadyPacked, other)
+	}
+	p, err := readProgram(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.refuseOverlay(); err != nil {
+		return nil, nil, err
+	}
+	methods := []codec.Method{codec.XLZ}
+	if len(p.image) < bothBelow || len(p.regions) == 0 {
+		methods = append(methods, codec.LZMA)
+	}
+	if o.FastStart {
+		methods = []codec.Method{codec.LZMA}
+	}
+	rest := p.packRest()
+	type try struct {
+		out    []byte
+		report *Report
+		err    error
+	}
+	tries := make([]try, len(methods))
+	var wait sync.WaitGroup
+	for i, m := range methods {
+		wait.Go(func() {
+			tries[i].out, tries[i].report, tries[i].err = p.pack(m, rest)
+		})
+	}
+	wait.Wait()
+	best := -1
+	var candidates []Candidate
+	for i, t := range tries {
+		if t.err != nil {
+			return nil, nil, t.err
+		}
+		c := Candidate{Method: t.report.Method, Size: len(t.out)}
+		switch {
+		case o.StartupBudget > 0 && t.report.Startup > o.StartupBudget:
+			c.Why = fmt.Sprintf("starts %v slower, the budget is %v", t.report.Startup.Round(100*time.Microsecond), o.StartupBudget)
+		case best < 0 || len(t.out) < len(tries[best].out):
+			if best >= 0 {
+				candidates[best].Why = "larger"
+			}
+			best = i
+		default:
+			c.Why = "larger"
+		}
+		candidates = append(candidates, c)
+	}
+	if best < 0 {
+		return nil, nil, refuse("a larger --startup-budget", "every packed form starts slower than the budget of %v allows", o.StartupBudget)
+	}
+	out, report := tries[best].out, tries[best].report
+	report.Candidates = candidates
+	if len(out) >= len(data) {
+		return nil, report, fmt.Errorf("%w: %d bytes would become %d", ErrNotSmaller, len(data), len(out))
+	}
+	back, err := Unpack(out)
+	if err != nil || !bytes.Equal(back, data) {
+		return nil, nil, fmt.Errorf("the packed form does not unpack to the input (%v): please report this file", err)
+	}
+	return out, report, nil
+}
+
+// bothBelow is the image size up to which LZMA is tried beside XLZ: there the
+// smaller decoder can outweigh the larger payload.
+const bothBelow = 256 << 10
+
+// smallBelow is where XLZ's coarse contexts win.
+const smallBelow = 200 << 10
+
+// operation is a transform that was applied.
+type operation struct {
+	*transform
+	arg []byte
+}
+
+func (p *program) pack(m codec.Method, rest []byte) ([]byte, *Report, error) {
+	machine := machineNames[p.arch]
+	report := &Report{Machine: machine, Input: len(p.data)}
+	image := bytes.Clone(p.image)
+
+	var ops []operation
+	for _, t := range transforms {
+		if t.arch != codec.NoCode && t.arch != p.arch || t.apply == nil {
+			continue
+		}
+		if arg, ok := t.apply(p, image); ok {
+			ops = append(ops, operation{t, arg})
+			report.Transforms = append(report.Transforms, t.name)
+		}
+	}
+	first := "first-xlz"
+	report.Method = "XLZ"
+	if m == codec.LZMA {
+		first = "first-lzma"
+		report.Method = "LZMA"
+		if len(p.regions) > 0 {
+			for _, t := range transforms {
+				if t.arch == p.arch {
+					ops = append(ops, operation{t, filterArg(p.regions)})
+				}
+			}
+		}
+	}
+	prefix, tableOffset, err := p.buildPrefix(machine, ops)
+	if err != nil {
+		return nil, nil, err
+	}
+	stream := append(prefix, image...)
+	params := codec.Params{Method: m, LC: 3, PB: lzmaPB(p.arch), Layout: codec.Layout{Arch: p.arch, Base: uint32(len(prefix))}}
+	params.Small = m == codec.XLZ && len(stream) < smallBelow
+	for _, r := range p.regions {
+		params.Layout.Regions = append(params.Layout.Regions, codec.Region{Start: r.Start + params.Layout.Base, End: r.End + params.Layout.Base})
+	}
+	params.Layout.Filter(stream)
+	payload, err := codec.Encode(stream, params, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	code, err := stub.Part(machine, first)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := p.assemble(params, code, payload, stream, len(prefix))
+	if err != nil {
+		return nil, nil, err
+	}
+	report.Headers = headerOffset + headerSize
+	report.Stub = len(code)
+	report.Payload = len(out) - report.Headers - report.Stub
+	out = p.appendTrailer(out, tableOffset, ops, rest)
+	report.Rest = len(out) - report.Headers - report.Stub - report.Payload
+	report.Output = len(out)
+	report.Startup = estimateStartup(m, len(stream))
+	return out, report, nil
+}
+
+func lzmaPB(arch codec.Arch) uint8 {
+	if arch == codec.AArch64 {
+		return 2
+	}
+	return 0
+}
+
+// estimateStartup is the decoder's CPU time on a machine of 2020 (docs/bench/pack.md).
+func estimateStartup(m codec.Method, stream int) time.Duration {
+	perMB := 24 * time.Millisecond
+	if m == codec.XLZ {
+		perMB = 30 * time.Millisecond
+	}
+	return 300*time.Microsecond + time.Duration(float64(perMB)*float64(stream)/1e6)
+}
+
+// buildPrefix is part 2 of the stub, its table, the code of the operations
+// and their arguments. Operations run in reverse order of packing.
+func (p *program) buildPrefix(machine string, ops []operation) (prefix []byte, tableOffset int, err error) {
+	second, err := stub.Part(machine, "second")
+	if err != nil {
+		return nil, 0, err
+	}
+	le := binary.LittleEndian
+	tableOffset = len(second)
+	code := make([]int, len(ops))
+	args := make([]int, len(ops))
+	at := tableOffset + 4 + 8*len(ops) + 4
+	var bodies []byte
+	for i, op := range ops {
+		b, err := stub.Part(machine, op.part)
+		if err != nil {
+			return nil, 0, err
+		}
+		for (at+len(bodies))%4 != 0 {
+			bodies = append(bodies, 0)
+		}
+		code[i] = at + len(bodies)
+		bodies = append(bodies, b...)
+	}
+	for i, op := range ops {
+		args[i] = at + len(bodies)
+		bodies = append(bodies, op.arg...)
+	}
+	prefix = le.AppendUint32(bytes.Clone(second), uint32(p.ehdr))
+	for i := len(ops) - 1; i >= 0; i-- {
+		prefix = le.AppendUint32(prefix, uint32(code[i]))
+		prefix = le.AppendUint32(prefix, uint32(args[i]))
+	}
+	prefix = le.AppendUint32(prefix, 0)
+	prefix = append(prefix, bodies...)
+	for len(prefix)%4 != 0 { // words of code stay words
+		prefix = append(prefix, 0)
+	}
+	return prefix, tableOffset, nil
+}
+
+// assemble writes all but the trailer.
+func (p *program) assemble(params codec.Params, code, payload, stream []byte, prefix int) ([]byte, error) {
+	h := header{method: uint8(params.Method), machine: uint8(p.arch), address: p.first, stream: uint32(len(stream)),
+		prefix: uint32(prefix), span: uint32((p.span + 0xffff) &^ 0xffff), align: uint32(p.align), streamCheck: checksum(stream)}
+	var lead []byte // what the decoder must know, before its bytes
+	switch params.Method {
+	case codec.LZMA:
+		lead = []byte{params.LC, params.LP, params.PB}
+		payload = payload[1:] // LZMA's first byte is always 0
+	case codec.XLZ:
+		small := byte(0)
+		if params.Small {
+			small = 2
+		}
+		lead = append(lead, small)
+		for _, r := range params.Layout.Regions {
+			lead = binary.LittleEndian.AppendUint32(lead, r.Start)
+			lead = binary.LittleEndian.AppendUint32(lead, r.End)
+		}
+		lead = binary.LittleEndian.AppendUint32(lead, 0xffffffff)
+	}
+	h.payload = uint32(headerSize + len(code))
+	h.packed = h.payload + uint32(len(lead)+len(payload))
+	vaddr := uint64(0)
+	elfType := uint16(etDyn)
+	if p.fixed {
+		// Behind the image, so that brk lies where the program expects it.
+		vaddr = (p.first + p.span + 0x1ffff) &^ 0xffff
+		elfType = etExec
+		h.flags |= flagFixed
+		if p.first < (uint64(prefix)+p.align-1)&^(p.align-1)+0x10000 {
+			return nil, refuse("", "no room for the unpacker below the program's first address %#x", p.first)
+		}
+	}
+	if p.bti {
+		h.flags |= flagBTI
+	}
+	le := binary.LittleEndian
+	size := uint64(headerOffset) + uint64(h.packed)
+	out := make([]byte, 0, size+4096)
+	out = append(out, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	out[7] = p.data[7]
+	out = le.AppendUint16(out, elfType)
+	out = le.AppendUint16(out, p.machine)
+	out = le.AppendUint32(out, 1)
+	out = le.AppendUint64(out, vaddr+headerOffset+headerSize)
+	out = le.AppendUint64(out, 64)
+	out = le.AppendUint64(out, 0)
+	out = le.AppendUint32(out, le.Uint32(p.data[48:]))
+	for _, v := range []uint16{64, 56, 2, 0, 0, 0} {
+		out = le.AppendUint16(out, v)
+	}
+	pageAlign := uint64(0x1000)
+	if p.arch == codec.AArch64 {
+		pageAlign = 0x10000
+	}
+	for _, ph := range []programHeader{
+		{ptLoad, 5, 0, vaddr, vaddr, size, size, pageAlign},
+		{ptGNUStack, p.stack.Flags, 0, 0, 0, 0, p.stack.Memsz, 16},
+	} {
+		out = le.AppendUint32(out, ph.Type)
+		out = le.AppendUint32(out, ph.Flags)
+		for _, v := range []uint64{ph.Offset, ph.Vaddr, ph.Paddr, ph.Filesz, ph.Memsz, ph.Align} {
+			out = le.AppendUint64(out, v)
+		}
+	}
+	out = h.append(out)
+	out = append(out, code...)
+	out = append(out, lead...)
+	out = append(out, payload...)
+	le.PutUint64(out[headerOffset+8:], checksum(out[headerOffset+16:]))
+	return out, nil
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# build.sh DIR: compile every part of the stub into DIR/<machine>-<part>.bin.
+# The committed blobs come from the compilers that blobs/COMPILERS names; the
+# test TestBlobs rebuilds and compares when the same ones are installed.
+set -e
+src=$(dirname "$0")
+out=$1
+flags="-ffreestanding -fno-builtin -fPIE -fno-plt -fno-stack-protector -fno-asynchronous-unwind-tables
+	-fno-tree-loop-distribute-patterns -fno-ident -Wall -Wextra -Wno-unused-function -Wno-unused-parameter -Werror -std=gnu11"
+x86="gcc -m64 -fcf-protection=none -mno-red-zone"
+arm="aarch64-linux-gnu-gcc -mbranch-protection=none -mno-outline-atomics"
+build() { # machine part compiler flags...
+	machine=$1 part=$2 source=$3
+	shift 3
+	case $machine in
+	x86_64) cc=$x86 ld=ld objcopy=objcopy ;;
+	aarch64) cc=$arm ld=aarch64-linux-gnu-ld objcopy=aarch64-linux-gnu-objcopy ;;
+	esac
+	command -v ${cc%% *} >/dev/null || { echo "build.sh: ${cc%% *} is missing: $machine left out" >&2; return 0; }
+	$cc $flags "$@" -c -o "$out/$machine-$part.o" "$src/$source"
+	$ld -nostdlib --no-warn-rwx-segments -T "$src/stub.ld" -o "$out/$machine-$part.elf" "$out/$machine-$part.o"
+	$objcopy -O binary -j .text "$out/$machine-$part.elf" "$out/$machine-$part.bin"
+	rm -f "$out/$machine-$part.o"
+	[ -n "$KEEP_ELF" ] || rm -f "$out/$machine-$part.elf"
+}
+for machine in x86_64 aarch64; do
+	build $machine first-lzma first.c -O2
+	build $machine second second.c -Os
+	for op in rela ehframe gnuhash; do
+		build $machine op-$op op_$op.c -Os
+	done
+done
+build x86_64 op-x86 op_x86.c -Os
+build aarch64 op-aarch64 op_aarch64.c -Os
