@@ -28,6 +28,9 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 		}
 		t.take(b)
 		out = append(out, b)
+		if t.ended {
+			starts = append(starts, uint32(len(out)))
+		}
 	}
 	for len(out) < size {
 		if d.overrun() {

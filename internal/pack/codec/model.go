@@ -209,6 +209,8 @@ type tracker struct {
 	region  int
 	machine machine
 	inCode  bool
+	end     uint32 // of the region
+	ended   bool   // a region ended at pos
 	shift   uint
 	count   uint32 // instructions begun so far
 }
@@ -229,6 +231,13 @@ func (t *tracker) enter() {
 		t.region++
 	}
 	in := t.region < len(regions) && t.pos >= regions[t.region].Start
+	if t.inCode && t.pos == t.end {
+		t.count++ // the region's end counts as a start: the stub has an entry there
+		t.ended = true
+	}
+	if in {
+		t.end = regions[t.region].End
+	}
 	if in && (!t.inCode || t.pos == regions[t.region].Start) {
 		t.machine.reset()
 	}
@@ -288,6 +297,7 @@ func (t *tracker) take(b byte) {
 	}
 	t.prev = b
 	t.pos++
+	t.ended = false
 	if t.p.Method == XLZ {
 		t.enter()
 	}

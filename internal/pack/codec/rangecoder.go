@@ -23,17 +23,13 @@ const (
 // xlzRates is by how much a probability of XLZ moves at its n-th use.
 var xlzRates = [16]uint8{1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5}
 
-// adapt0 and adapt1 are the probability after a 0 or a 1.
-func adapt0(s uint16) uint16 {
-	s += (0xffff - s) >> xlzRates[s&15] &^ 15
-	if s&15 != 15 {
-		s++
-	}
-	return s
-}
+// adapt0 and adapt1 are the probability after a 0 or a 1: it moves towards an
+// end of its range and never reaches 0 or 1.
+func adapt0(s uint16) uint16 { return adapt(s, 0xffff) }
+func adapt1(s uint16) uint16 { return adapt(s, 0x01ff) }
 
-func adapt1(s uint16) uint16 {
-	s -= s >> xlzRates[s&15] &^ 15
+func adapt(s uint16, target int32) uint16 {
+	s = uint16(int32(s) + (target-int32(s))>>xlzRates[s&15]&^15)
 	if s&15 != 15 {
 		s++
 	}
@@ -150,14 +146,14 @@ func (e *rangeEncoder) finish() []byte {
 		}
 		return e.out
 	}
-	// The decoder reads zeros past the end: write as few bytes as name a
-	// value within [low, low+rng).
+	// Write as few bytes as name a value within [low, low+rng) whatever
+	// follows them: the stub reads on into the trailer.
 	for keep := uint(1); keep <= 8; keep++ {
 		mask := uint64(1)<<(64-8*keep) - 1
 		v := e.low + mask
 		carry := v < e.low
 		v &^= mask
-		if v-e.low < e.rng { // also right when v wrapped: then low+rng does too
+		if v-e.low < e.rng && mask < e.rng-(v-e.low) || keep == 8 { // v-low is right also when v wrapped
 			if carry {
 				for i := len(e.out) - 1; ; i-- {
 					e.out[i]++

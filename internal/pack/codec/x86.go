@@ -34,7 +34,7 @@ const (
 	kindImm16   = 24 // to 25
 	kindImm64   = 26 // all eight bytes, and the address of A0 to A3
 	kindCount   = 32
-	maxPrefixes = 10 // bytes after which a prefix ends its instruction
+	maxPrefixes = 8 // bytes after which a prefix ends its instruction
 )
 
 // Opcode classes: what follows the opcode byte.

@@ -143,13 +143,14 @@ __attribute__((used)) u64 first(u64 *stack, const u8 *start)
 
 	u64 work = WORKSPACE;
 #if defined(XLZ)
-	work += (u64)h->stream * 4;
+	work += (u64)h->stream * 4 + 0x10000;
 #endif
 	u8 *workspace = map(0, work, MAP_NORESERVE);
-	decode(h, (const u8 *)h + h->payload, c.prefix, c.prefix + h->stream, workspace);
-	syscall3(SYS_munmap, (u64)workspace, work, 0);
+	struct decoded d = decode((const u8 *)h + h->payload, c.prefix, c.prefix + h->stream, workspace);
 	if (check(c.prefix, h->stream) != h->stream_check)
 		fail();
+	unfilter(d, c.prefix, h->prefix);
+	syscall3(SYS_munmap, (u64)workspace, work, 0);
 
 	u8 *code = (u8 *)((u64)c.prefix & -c.page);
 	protect(code, c.image, PROT_READ | PROT_EXEC);

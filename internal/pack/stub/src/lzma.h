@@ -15,7 +15,14 @@ enum { WORKSPACE = PROBS * 2 };
 		else { range -= bound_; code -= bound_; *q_ = p_ - (p_ >> 5); r = 1; } \
 	} while (0)
 
-static inline void decode(const struct header *h, const u8 *in, u8 *out, u8 *end, u8 *workspace)
+// struct decoded is what unfilter needs: nothing, an operation does its work.
+struct decoded {
+	int nothing;
+};
+
+static inline void unfilter(struct decoded d, u8 *first, u32 base) {}
+
+static inline struct decoded decode(const u8 *in, u8 *out, u8 *end, u8 *workspace)
 {
 	u16 *prob = (u16 *)workspace;
 	u32 range = -1u, code, state = 0, rep0 = 1, rep1 = 1, rep2 = 1, rep3 = 1;
@@ -137,4 +144,5 @@ static inline void decode(const struct header *h, const u8 *in, u8 *out, u8 *end
 			*out++ = *from++;
 		while (--length);
 	}
+	return (struct decoded){ 0 };
 }

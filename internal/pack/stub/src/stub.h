@@ -84,11 +84,14 @@ static inline i64 syscall3(i64 n, u64 a, u64 b, u64 c)
 
 static inline int failed(i64 result) { return (u64)result > -4096UL; }
 
-static inline u32 be32(const u8 *p) { return __builtin_bswap32(*(const u32 __attribute__((aligned(1))) *)p); }
-static inline u32 le32(const u8 *p) { return *(const u32 __attribute__((aligned(1), may_alias)) *)p; }
-static inline u64 le64(const u8 *p) { return *(const u64 __attribute__((aligned(1), may_alias)) *)p; }
-static inline void put32(u8 *p, u32 v) { *(u32 __attribute__((aligned(1), may_alias)) *)p = v; }
-static inline void put64(u8 *p, u64 v) { *(u64 __attribute__((aligned(1), may_alias)) *)p = v; }
+// Words at any address.
+typedef u32 __attribute__((aligned(1), may_alias)) any32;
+typedef u64 __attribute__((aligned(1), may_alias)) any64;
+static inline u32 le32(const u8 *p) { return *(const any32 *)p; }
+static inline u64 le64(const u8 *p) { return *(const any64 *)p; }
+static inline u32 be32(const u8 *p) { return __builtin_bswap32(le32(p)); }
+static inline void put32(u8 *p, u32 v) { *(any32 *)p = v; }
+static inline void put64(u8 *p, u64 v) { *(any64 *)p = v; }
 
 // uleb reads an unsigned LEB128 number and moves the pointer behind it.
 static inline u32 uleb(const u8 **pp)

@@ -21,7 +21,7 @@ static inline u8 *instruction(u8 *p, u32 *field)
 			if (class == PREFIX) {
 				wide = (b & 0xf8) == 0x48;
 				size16 |= b == 0x66;
-				if (p - start > 10)
+				if (p - start > 8)
 					return p;
 				continue;
 			}
