@@ -11,3 +11,6 @@ type lostXattr struct {
 }
 
 func copyXattrs(*os.File, string) ([]lostXattr, error) { return nil, nil }
+
+// HasCapabilities is false where files carry none.
+func HasCapabilities(string) bool { return false }

@@ -5,6 +5,7 @@ package byteio
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -85,4 +86,11 @@ func readXattr(get func([]byte) (int, error)) ([]byte, error) {
 		}
 		return buf[:n], nil
 	}
+}
+
+// HasCapabilities says whether the file at path carries file capabilities
+// (security.capability, capabilities(7)).
+func HasCapabilities(path string) bool {
+	names, err := listXattrs(path)
+	return err == nil && slices.Contains(names, "security.capability")
 }

@@ -96,6 +96,8 @@ var verbs = []verb{
 	{groupShrink, newDoctorCommand},
 	{groupShrink, newNewCommand},
 	{groupRewrite, newStripCommand},
+	{groupRewrite, newPackCommand},
+	{groupRewrite, newUnpackCommand},
 	{groupRewrite, newImageCommand},
 	{groupExplain, newSizeCommand},
 	{groupExplain, newTopCommand},

@@ -30,11 +30,10 @@ import (
 // Options say what may be traded.
 type Options struct {
 	FastStart     bool          // LZMA only: starts faster, 6 to 8 % larger
-	Max           bool          // context mixing, when it stays within StartupBudget
 	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
 }
 
-// Report is what Pack found.
+// Report is what Pack and Inspect found.
 type Report struct {
 	Machine    string
 	Method     string // "LZMA" or "XLZ"
@@ -166,10 +165,9 @@ func (p *program) pack(m codec.Method, rest []byte) ([]byte, *Report, error) {
 		}
 	}
 	first := "first-xlz"
-	report.Method = "XLZ"
+	report.Method = m.String()
 	if m == codec.LZMA {
 		first = "first-lzma"
-		report.Method = "LZMA"
 		if len(p.regions) > 0 {
 			for _, t := range transforms {
 				if t.arch == p.arch {

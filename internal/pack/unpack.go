@@ -75,6 +75,36 @@ func Unpack(data []byte) ([]byte, error) {
 	return rebuild(image, prefix, h.address, trailer)
 }
 
+// Inspect reports on a packed file as Pack did when it made it; it unpacks the
+// file in memory, so that every sum is checked.
+func Inspect(data []byte) (*Report, error) {
+	h, err := readHeader(data)
+	if err != nil {
+		return nil, err
+	}
+	out, err := Unpack(data)
+	if err != nil {
+		return nil, err
+	}
+	end := headerOffset + uint64(h.packed)
+	t, err := readTrailer(data, end)
+	if err != nil {
+		return nil, err
+	}
+	method := codec.Method(h.method)
+	r := &Report{Machine: machineNames[codec.Arch(h.machine)], Method: method.String(), Input: len(out), Output: len(data),
+		Headers: headerOffset + headerSize, Stub: int(h.payload) - headerSize, Payload: int(h.packed - h.payload), Rest: len(data) - int(end),
+		Startup: estimateStartup(method, int(h.stream))}
+	for _, id := range t.operations {
+		for _, known := range transforms {
+			if known.id == id {
+				r.Transforms = append(r.Transforms, known.name)
+			}
+		}
+	}
+	return r, nil
+}
+
 // undoOperations runs the table in the prefix, in its order.
 func undoOperations(prefix, image []byte, t *trailer, arch codec.Arch) error {
 	v := byteio.View{Data: prefix, Order: binary.LittleEndian}

@@ -1,6 +1,9 @@
 package codec
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // The match finder: one binary search tree of suffixes per hash of four bytes
 // (bt4), newest position at the root, so that a walk meets candidates from
@@ -62,7 +65,7 @@ func (f *matchFinder) find(pos int, out []match) []match {
 	h4 := v*2654435761>>(32-f.bits) | class<<f.bits
 	best := 1
 	for _, cand := range [2]int32{f.head2[h2], f.head3[h3]} {
-		if cand < 0 || data[cand] != data[pos] {
+		if cand < 0 || data[cand] != data[pos] || best == limit {
 			continue
 		}
 		n := matchLength(data, int(cand), pos, limit)
@@ -84,9 +87,7 @@ func (f *matchFinder) find(pos int, out []match) []match {
 		}
 		pair := 2 * int(cur)
 		n := min(lenLeft, lenRight)
-		for n < limit && data[int(cur)+n] == data[pos+n] {
-			n++
-		}
+		n += matchLength(data, int(cur)+n, pos+n, limit-n)
 		if n > best {
 			best = n
 			out = append(out, match{uint32(n), uint32(pos-int(cur)) - 1})
@@ -109,10 +110,17 @@ func (f *matchFinder) find(pos int, out []match) []match {
 	}
 }
 
-// matchLength counts equal bytes at a and b, at most limit.
+// matchLength counts equal bytes at a and b, a < b, at most limit; limit does
+// not lead past the end of data.
 func matchLength(data []byte, a, b, limit int) int {
 	n := 0
-	for n < limit && data[a+n] == data[b+n] {
+	x, y := data[a:], data[b:b+limit]
+	for ; n+8 <= limit; n += 8 {
+		if d := binary.LittleEndian.Uint64(x[n:]) ^ binary.LittleEndian.Uint64(y[n:]); d != 0 {
+			return n + bits.TrailingZeros64(d)>>3
+		}
+	}
+	for n < limit && x[n] == y[n] {
 		n++
 	}
 	return n

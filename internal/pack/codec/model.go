@@ -25,6 +25,16 @@ const (
 	XLZ  Method = 2
 )
 
+func (m Method) String() string {
+	switch m {
+	case LZMA:
+		return "LZMA"
+	case XLZ:
+		return "XLZ"
+	}
+	return "unknown"
+}
+
 // Params are all that a decoder must know beside the bytes.
 type Params struct {
 	Method Method

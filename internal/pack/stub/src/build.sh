@@ -8,7 +8,7 @@ out=$1
 flags="-ffreestanding -fno-builtin -fPIE -fno-plt -fno-stack-protector -fno-asynchronous-unwind-tables
 	-fno-tree-loop-distribute-patterns -fno-ident -Wall -Wextra -Wno-unused-function -Wno-unused-parameter -Wno-maybe-uninitialized -Werror -std=gnu11"
 x86="gcc -m64 -fcf-protection=none -mno-red-zone"
-arm="aarch64-linux-gnu-gcc -mbranch-protection=none -mno-outline-atomics"
+arm="aarch64-linux-gnu-gcc -mbranch-protection=none -mno-outline-atomics -mcmodel=tiny"
 build() { # machine part compiler flags...
 	machine=$1 part=$2 source=$3
 	shift 3

@@ -77,6 +77,8 @@ static inline u32 decide(struct coder *c, u16 *p) { return tree(c, p - 1, 1, 2) 
 #include "x86_tables.h"
 enum { NONE, IMM8, IMMZ, REL8, REL32, IMM16, IMMV, MOFFS, ENTER, PREFIX, MODRM, MODRM_IMM8, MODRM_IMMZ, GROUP3_IMM8, GROUP3_IMMZ, ESCAPE };
 #define QUEUE4(kind) (0x03020100u + (kind) * 0x01010101u)
+#else
+#include "aarch64.h"
 #endif
 
 struct machine {
@@ -198,6 +200,7 @@ static inline void advance(struct machine *m, u32 b)
 // struct decoded is what unfilter needs from decode.
 struct decoded {
 	u32 *starts, *last;
+	const u8 *edges; // where code begins and ends, in turn, up to -1
 };
 
 static inline struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *workspace)
@@ -209,13 +212,13 @@ static inline struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *worksp
 	struct coder c;
 	struct machine m;
 	u32 state = 0, rep[4] = { 1, 1, 1, 1 }, length = 0, shift = *in++;
-	const u8 *edges = in, *from = 0;
+	const u8 *edges = in, *from = 0, *bytes = in;
 	u8 *out = first;
-	while ((int)le32(in) != -1)
-		in += 4;
+	while ((int)le32(bytes) != -1)
+		bytes += 4;
 	c.range = -1;
-	c.code = (u64)be32(in + 4) << 32 | be32(in + 8);
-	c.in = in + 12;
+	c.code = (u64)be32(bytes + 4) << 32 | be32(bytes + 8);
+	c.in = bytes + 12;
 	m.kind = 0;
 	for (;;) {
 		u32 position = out - first, b;
@@ -381,7 +384,7 @@ static inline struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *worksp
 #endif
 		}
 	}
-	return (struct decoded){ starts, start };
+	return (struct decoded){ starts, start, in };
 }
 
 // unfilter makes the converted fields relative and little-endian again.
@@ -395,5 +398,8 @@ static inline void unfilter(struct decoded d, u8 *first, u32 base)
 			put32(q, be32(q) - ((p[1] & 0x0fffffff) - base));
 		}
 	}
+#else
+	for (const u8 *e = d.edges; (int)le32(e) != -1; e += 8)
+		relative_words(first + le32(e), first + le32(e + 4), first + base);
 #endif
 }

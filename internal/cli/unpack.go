@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/pack"
+	"github.com/minsize/minsize/internal/report"
+)
+
+func newUnpackCommand(e *env) *cobra.Command {
+	var f packFlags
+	cmd := &cobra.Command{
+		Use:   "unpack FILE...",
+		Short: "give packed programs back as they were, byte for byte",
+		Long: `Unpacks programs that minsize packed, in place or to -o. The packed file is
+never run: its sums are checked, and a damaged file gives an error and stays.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usageError("minsize unpack FILE", "expected a packed program")
+			case f.output != "" && len(args) > 1:
+				return usageError("minsize unpack -o OUT FILE", "-o takes one input but got %d", len(args))
+			case f.output != "" && f.keep:
+				return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
+			}
+			return e.eachPacked(cmd.Context(), &f, args, report.PackResult{Verb: "unpack"}, e.unpackFile)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", "", "write to this `file` instead of in place")
+	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the packed file as FILE~")
+	flags.BoolVar(&f.privileged, "allow-privileged", false, "unpack set-user-ID files and files with capabilities too")
+	flags.BoolVar(&f.preserveDates, "preserve-dates", false, "keep access and modification time")
+	flags.BoolVar(&f.breakLinks, "break-links", false, "replace a file that has other hard links, which keep the old content")
+	f.out.register(flags)
+	return cmd
+}
+
+func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report.PackFile, error) {
+	file := newPackFile(path)
+	in, err := byteio.Open(path)
+	if err != nil {
+		return file, err
+	}
+	defer in.Close()
+	if !f.privileged && (in.Info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 || byteio.HasCapabilities(path)) {
+		return file, withStatus(exitRefused, "--allow-privileged", errors.New("the file is set-user-ID, set-group-ID or has capabilities"))
+	}
+	target := path
+	if f.output != "" {
+		target, file.Output = f.output, f.output
+	}
+	err = byteio.Guard(func() error {
+		file.Packed = uint64(len(in.Data))
+		out, err := pack.Unpack(in.Data)
+		if err != nil {
+			return err
+		}
+		file.Original, file.Status = uint64(len(out)), "unpacked"
+		w := byteio.WriteOptions{Like: in, PreserveDates: f.preserveDates, BreakLinks: f.breakLinks || builtByCargo(path, in.Info)}
+		if f.keep {
+			w.Backup = path + "~"
+		}
+		written, err := byteio.WriteFile(ctx, target, byteio.Content{{Data: out}}, w)
+		file.Notes = append(file.Notes, written.Notes...)
+		return err
+	})
+	return file, err
+}
