@@ -43,6 +43,9 @@ type Options struct {
 	NoDecode bool
 	// Debug reads debug information, for the views that need it.
 	Debug bool
+	// Forget is told which bytes of the file are not needed soon, so that a
+	// mapped file need not stay in memory whole; nil for nothing.
+	Forget func(part []byte)
 	// Symbols are those of a separate debug file, in the addresses of this one.
 	Companion *objfile.File
 }
@@ -94,15 +97,16 @@ type Program struct {
 	Unknown  uint64 // of them, bytes that are no instruction that we know
 	Warnings []string
 
-	sections  *rangemap.Map // labels: section index, or ^index into extras
-	extras    []extra
-	pieces    *rangemap.Map // labels: pieceLabel
-	aliases   []alias       // sorted by atom: further symbols of the same body
-	names     nameTable
-	vtables   []vtable // sorted by atom
-	goProgram bool
-	locations locations
-	debug     *debugInfo
+	sections     *rangemap.Map // labels: section index, or ^index into extras
+	sectionKinds []Kind
+	extras       []extra
+	pieces       *rangemap.Map // labels: pieceLabel
+	aliases      []alias       // sorted by atom: further symbols of the same body
+	names        nameTable
+	vtables      []vtable // sorted by atom
+	goProgram    bool
+	locations    locations
+	debug        *debugInfo
 }
 
 type alias struct{ atom, symbol int32 }

@@ -30,20 +30,28 @@ func (c *collector) charge() {
 	}
 	b.Layer(bodies)
 
-	c.chargeLinkage()
-	c.chargeFrames()
-	c.chargeRelocs()
-	c.chargeSymbols()
-	c.chargeGoTable()
-	b.Layer(c.charges)
+	// A layer each, so that no more than one kind of entry is in memory twice;
+	// what a step has read last is let go.
+	for _, step := range []func(){
+		c.chargeFrames,
+		func() { c.unwind = nil; c.chargeLinkage() },
+		c.chargeRelocs,
+		func() {
+			if !c.o.References {
+				c.pointers = nil
+			}
+			c.chargeSymbols()
+		},
+		c.chargeGoTable,
+	} {
+		step()
+		b.Layer(c.charges)
+		c.charges = c.charges[:0]
+	}
 	c.charges = nil
-	c.unwind = nil
 
 	b.Layer(c.padding(b))
 	p.pieces = p.finishPieces(b)
-	if !c.o.References {
-		c.pointers = nil
-	}
 }
 
 // finishPieces gives what is left to nobody, with the kind of its section.
@@ -261,7 +269,12 @@ func nameOffset(f *objfile.File, name string) (uint64, bool) {
 func (c *collector) padding(b *rangemap.Builder) []rangemap.Range {
 	p := c.p
 	var out []rangemap.Range
+	looked := uint64(0) // up to here bytes were let go
 	for _, g := range b.Gaps() {
+		if c.o.Forget != nil && g.Start > looked+paddingWindow && g.Start <= p.Space.File {
+			c.o.Forget(p.File.Data[looked:g.Start])
+			looked = g.Start
+		}
 		i := p.sections.Find(g.Start)
 		if i < 0 || p.sections.Labels[i] < 0 {
 			continue
@@ -295,6 +308,9 @@ func (c *collector) padding(b *rangemap.Builder) []rangemap.Range {
 	}
 	return out
 }
+
+// paddingWindow is how much of the file stays in memory while gaps are read.
+const paddingWindow = 4 << 20
 
 // isFiller: zeros; in code also what assemblers and linkers fill with: nop in
 // all its lengths, int3, AArch64's nop and udf.

@@ -70,9 +70,11 @@ func (c *collector) run() error {
 		return err
 	}
 	c.readRelocs()
+	c.forget()
 	if !c.o.NoDecode {
 		c.decode()
 		c.carve()
+		c.forget()
 	}
 	c.addImports()
 	if err := c.tooMany(); err != nil {
@@ -86,6 +88,13 @@ func (c *collector) run() error {
 		c.resolveRefs()
 	}
 	return nil
+}
+
+// forget lets the file's pages go between passes that read other parts of it.
+func (c *collector) forget() {
+	if c.o.Forget != nil {
+		c.o.Forget(c.p.File.Data)
+	}
 }
 
 func (c *collector) tooMany() error {

@@ -282,6 +282,12 @@ func (w *decoder) run(ch *chunk) {
 			p.Bodies[i] = w.hash(&rq, refs)
 		}
 	}
+	if c.o.Forget != nil && ch.first < ch.last {
+		from, to := p.Atoms[ch.first].Start, min(p.Atoms[ch.last-1].End, p.Space.File)
+		if from < to && ch.decoded*2 > to-from {
+			c.o.Forget(f.Data[from:to])
+		}
+	}
 }
 
 // hash is equal for two functions that do the same at different addresses:

@@ -22,6 +22,10 @@ type extra struct {
 func (p *Program) layout() {
 	f := p.File
 	p.extras = []extra{{name: "[Unmapped]", kind: Unmapped}}
+	p.sectionKinds = make([]Kind, len(f.Sections))
+	for i := range f.Sections {
+		p.sectionKinds[i] = kindOfSection(f, &f.Sections[i])
+	}
 	b := rangemap.NewBuilder(p.Space.Total)
 	b.Layer(p.addExtras(headers(f)))
 
@@ -158,7 +162,7 @@ func (p *Program) sectionKind(label int32) Kind {
 	if label < 0 {
 		return p.extras[^label].kind
 	}
-	return kindOfSection(p.File, &p.File.Sections[label])
+	return p.sectionKinds[label]
 }
 
 // kindByName: names that mean a kind, by prefix; the longest match is the
@@ -209,9 +213,4 @@ func kindOfSection(f *objfile.File, c *objfile.Section) Kind {
 		return ReadOnly
 	}
 	return Unmapped
-}
-
-// isTextPool says whether the section is machine code that may be decoded.
-func isCodeSection(f *objfile.File, c *objfile.Section) bool {
-	return c.Exec && kindOfSection(f, c) == Code
 }

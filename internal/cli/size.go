@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -197,6 +198,9 @@ func (l *loadedPrograms) close() {
 	}
 }
 
+// largeInput is from where on memory counts more than time.
+const largeInput = 32 << 20
+
 // open maps and attributes one file.
 func (l *loadedPrograms) open(path string, o attrib.Options) error {
 	m, err := byteio.Open(path)
@@ -207,6 +211,10 @@ func (l *loadedPrograms) open(path string, o attrib.Options) error {
 		return err
 	}
 	l.mappings = append(l.mappings, m)
+	o.Forget = m.Forget
+	if len(m.Data) > largeInput {
+		debug.SetGCPercent(40) // half the memory for a tenth more time
+	}
 	return byteio.Guard(func() error {
 		inputs, err := attrib.Load(path, m.Data, o)
 		if errors.Is(err, objfile.ErrFormat) {

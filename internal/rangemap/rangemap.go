@@ -114,7 +114,13 @@ func flatten(out, ranges []Range, total uint64) []Range {
 
 // Gaps returns what no layer claimed so far, in order.
 func (b *Builder) Gaps() []Range {
-	var gaps []Range
+	n := 1
+	for i := 1; i < len(b.done); i++ {
+		if b.done[i].Start > b.done[i-1].End {
+			n++
+		}
+	}
+	gaps := make([]Range, 0, n+1)
 	at := uint64(0)
 	for _, r := range b.done {
 		if r.Start > at {
