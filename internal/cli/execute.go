@@ -43,7 +43,9 @@ type executor struct {
 	progress   func(cargo.Progress)
 	saveTemps  bool // builds with fat LTO keep their bitcode, for codegen replay
 
-	works map[string][]relink.Linker // linkers that link a recording, by its folder
+	codegenBudget time.Duration // what is left for codegen replay
+	llvm          map[string]relink.LLVM
+	works         map[string][]relink.Linker // linkers that link a recording, by its folder
 }
 
 // newExecutor prepares the folders and finds what the builds depend on. The
@@ -206,7 +208,7 @@ func (x *executor) request(p technique.Plan) (cargo.Request, error) {
 	if r.Bootstrap && !x.bootstrap {
 		return r, fmt.Errorf("%s takes no -Z flags without --bootstrap", t.Title())
 	}
-	if x.saveTemps && x.hasFatLTO(p) {
+	if x.saveTemps && hasFatLTO(p) {
 		r.Rustflags = append(slices.Clone(r.Rustflags), "-Csave-temps")
 	}
 	return r, nil
@@ -224,7 +226,7 @@ func targetOf(triple, asked string) string {
 	return triple
 }
 
-func (x *executor) hasFatLTO(p technique.Plan) bool {
+func hasFatLTO(p technique.Plan) bool {
 	v, ok := p.Setting.Key("lto")
 	return ok && (v == `"fat"` || v == "true")
 }
@@ -248,6 +250,9 @@ func profileValue(kv technique.KeyValue) (cargo.KeyValue, error) {
 // Build implements ladder.Builder.
 func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, error) {
 	key := p.BuildKey()
+	if x.saveTemps && hasFatLTO(p) {
+		key += "-bitcode"
+	}
 	if b := x.cache.Find(key); b != nil {
 		return b, nil
 	}
@@ -402,16 +407,54 @@ func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 		}
 		v.Cuts = append(v.Cuts, cut)
 	}
+	if p.Link.Pipeline != "" {
+		if x.codegenBudget <= 0 {
+			return nil, errors.New("the time of --codegen-budget is used up")
+		}
+		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline}
+		if v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain]); err != nil {
+			return nil, err
+		}
+		limited, cancel := context.WithTimeout(ctx, x.codegenBudget)
+		defer cancel()
+		began := time.Now()
+		defer func() { x.codegenBudget -= time.Since(began) }()
+		result, err := recording.Link(limited, v, out)
+		if err != nil && ctx.Err() == nil && limited.Err() != nil {
+			return nil, errors.New("not done within --codegen-budget")
+		}
+		return cutNotes(result), err
+	}
 	result, err := recording.Link(ctx, v, out)
-	if err != nil {
-		return nil, err
+	return cutNotes(result), err
+}
+
+// cutNotes says which cuts met nothing.
+func cutNotes(result *relink.Result) (notes []string) {
+	if result == nil {
+		return nil
 	}
 	for _, c := range result.Cuts {
 		if len(c.Functions) == 0 {
 			notes = append(notes, fmt.Sprintf("the cut %s matches no function here", c.Cut.Name))
 		}
 	}
-	return notes, nil
+	return notes
+}
+
+// llvmTools are opt and llc for a compiler's bitcode, looked for once.
+func (x *executor) llvmTools(ctx context.Context, t *cargo.Toolchain) (relink.LLVM, error) {
+	if tools, ok := x.llvm[t.ID()]; ok {
+		return tools, nil
+	}
+	tools, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools())
+	if err == nil {
+		if x.llvm == nil {
+			x.llvm = map[string]relink.LLVM{}
+		}
+		x.llvm[t.ID()] = tools
+	}
+	return tools, err
 }
 
 // findCut gives a cut of the catalogue, or the one that was typed.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/technique"
 	"github.com/minsize/minsize/internal/verify"
@@ -43,6 +44,8 @@ type shrinkFlags struct {
 	maxSlowdown  string
 
 	cuts        []string
+	suggest     bool
+	codegen     time.Duration
 	yes         bool
 	pack        bool
 	noRecipe    bool
@@ -98,6 +101,8 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the program must run on, such as 2.31")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
+	flags.BoolVar(&f.suggest, "suggest-cuts", false, "list functions and crates by what cutting each would really save; nothing is applied")
+	flags.DurationVar(&f.codegen, "codegen-budget", 0, "time for compiling the bitcode anew under other pipelines, such as 5m")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return are right: the functions return nothing")
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
@@ -147,7 +152,7 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	if f.pack {
 		p.policy.With = append(slices.Clone(p.policy.With), "pack")
 	}
-	p.table = append(slices.Clone(technique.Table()), technique.CutTable()...)
+	p.table = slices.Concat(technique.Table(), technique.CutTable())
 	for _, text := range f.cuts {
 		t, confirm, err := technique.UserCut(text)
 		if err != nil {
@@ -159,6 +164,15 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		}
 		p.table = append(p.table, t)
 		p.policy.With = append(slices.Clone(p.policy.With), t.Name)
+	}
+	p.table = append(p.table, technique.PipelineTable()...) // last: each cut is then made in the bitcode
+	for _, t := range technique.PipelineTable() {
+		if t.Slow() && f.bench != "" && f.maxSlowdown != "" && !slices.Contains(f.without, t.Name) {
+			p.policy.With = append(slices.Clone(p.policy.With), t.Name)
+		}
+	}
+	if f.codegen < 0 {
+		return nil, usageError("--codegen-budget 5m", "--codegen-budget %v is below zero", f.codegen)
 	}
 	if err := p.policy.Check(p.table); err != nil {
 		return nil, usageError("the names are in docs/techniques.md and in the report of `minsize shrink`", "%v", err)
@@ -226,7 +240,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return diskError(err)
 	}
 	defer x.close()
-	x.bootstrap = f.bootstrap
+	x.bootstrap, x.saveTemps, x.codegenBudget = f.bootstrap, f.codegen > 0, f.codegen
 
 	runner, noRun := runnerOf(project)
 	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: runner,
@@ -241,7 +255,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	x.progress = view.crate
 
 	search := ladder.Options{
-		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: facts(project, project.Toolchain, plan, f)},
+		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: facts(ctx, project, project.Toolchain, plan, f)},
 		Policy: plan.policy, Table: plan.table, Limits: ladder.DefaultLimits, Measure: true,
 		Builder: x, Verifier: &suiteVerifier{suite: suite, noRun: noRun}, Observer: view,
 		MaxSlow: plan.maxSlow,
@@ -249,13 +263,16 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if f.bench != "" && noRun == "" {
 		search.Bencher = &bencher{command: f.bench, dir: project.Dir, runner: runner, scratch: x.scratch}
 	}
+	if f.suggest {
+		search.Suggest = &suggester{x}
+	}
 	var notes []string
 	if noRun != "" {
 		notes = append(notes, noRun)
 	}
 	if plan.wantsUnstable() {
 		var said []string
-		search.Night, said = nightSide(project, toolchains, plan, f)
+		search.Night, said = nightSide(ctx, project, toolchains, plan, f)
 		notes = append(notes, said...)
 	}
 	for _, n := range notes {
@@ -303,13 +320,18 @@ func (p *shrinkPlan) wantsUnstable() bool {
 
 // facts are what the table asks about a toolchain and this project. Which
 // linkers work is found out on the program itself, after its first build.
-func facts(p *cargo.Project, t *cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) technique.Facts {
+func facts(ctx context.Context, p *cargo.Project, t *cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) technique.Facts {
 	os, arch, env := splitTriple(p.Triple)
 	facts := technique.Facts{
 		Unstable: t.Unstable() || f.bootstrap, StdSource: t.BuildsStd(f.bootstrap),
 		Glibc: plan.policy.Glibc, OS: os, Arch: arch, Env: env, Panic: "unwind", Runs: true,
 		Immediate: string(t.ImmediateAbort),
 		Musl:      targetOf(p.Triple, "musl") != p.Triple && t.HasTarget(targetOf(p.Triple, "musl")),
+	}
+	if _, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools()); err != nil {
+		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()
+	} else if f.codegen == 0 {
+		facts.Pipelines = "--codegen-budget 5m"
 	}
 	if s, ok := p.Profile.Settings["panic"]; ok {
 		facts.Panic = s.String()
@@ -341,7 +363,7 @@ func splitTriple(triple string) (os, arch, env string) {
 // nightSide picks the compiler for what needs -Z: the project's own where it
 // can, then a nightly with std's sources, then with --bootstrap any with
 // sources, then a nightly without.
-func nightSide(p *cargo.Project, all []*cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) (*ladder.Side, []string) {
+func nightSide(ctx context.Context, p *cargo.Project, all []*cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) (*ladder.Side, []string) {
 	type choice func(t *cargo.Toolchain) bool
 	own := func(t *cargo.Toolchain) bool { return t == p.Toolchain }
 	for _, fits := range []choice{
@@ -354,7 +376,7 @@ func nightSide(p *cargo.Project, all []*cargo.Toolchain, plan *shrinkPlan, f *sh
 			if !fits(t) || !t.HasTarget(p.Triple) && !t.BuildsStd(f.bootstrap) {
 				continue
 			}
-			side := &ladder.Side{Toolchain: t.ID(), Facts: facts(p, t, plan, f)}
+			side := &ladder.Side{Toolchain: t.ID(), Facts: facts(ctx, p, t, plan, f)}
 			var notes []string
 			if !own(t) {
 				notes = append(notes, fmt.Sprintf("unstable rungs are built with %s, the baseline with %s", t.Title(), p.Toolchain.Title()))

@@ -105,6 +105,23 @@ type Profiler interface {
 	Hot(ctx context.Context, b *Build, p technique.Plan) ([]HotPackage, error)
 }
 
+// Suggester finds functions and crates that keep much alive.
+type Suggester interface {
+	// Suggest returns cuts worth trying on top of p, the largest first.
+	Suggest(ctx context.Context, b *Build, p technique.Plan) ([]Suggestion, error)
+}
+
+// Suggestion is a cut that somebody might want.
+type Suggestion struct {
+	Cut      string               `json:"cut"`  // as typed behind --cut
+	Kind     string               `json:"kind"` // function or crate
+	Retained int64                `json:"retained"`
+	Saves    int64                `json:"saves"` // measured by a relink
+	Check    Verdict              `json:"check"`
+	Why      string               `json:"why,omitempty"` // why it could not be tried
+	Try      *technique.Technique `json:"-"`
+}
+
 // HotPackage is a package of the graph and its share of the time.
 type HotPackage struct {
 	Package string
@@ -170,21 +187,22 @@ type Result struct {
 	Toolchain string `json:"toolchain"` // of the baseline
 	// Toolchains says in words which compiler did what, where that is not the
 	// project's own alone.
-	Toolchains []string  `json:"toolchain_notes,omitempty"`
-	Rungs      []Rung    `json:"rungs"`
-	GivenUp    []GivenUp `json:"given_up"`
-	Left       []LeftOut `json:"left_out"`
-	Best       int       `json:"best"` // index in Rungs
-	Builds     int       `json:"full_builds"`
-	Cached     int       `json:"builds_from_cache"`
-	Relinks    int       `json:"relinks"`
-	CPU        float64   `json:"cpu_seconds"`
-	Relink     float64   `json:"seconds_per_relink"`
-	Checks     []string  `json:"checks"`
-	CheckNote  string    `json:"check_note,omitempty"`
-	Advice     []string  `json:"advice,omitempty"`
-	Output     string    `json:"output,omitempty"` // where the winner was written
-	Recipe     string    `json:"recipe,omitempty"` // where minsize.toml was written
+	Toolchains []string     `json:"toolchain_notes,omitempty"`
+	Rungs      []Rung       `json:"rungs"`
+	GivenUp    []GivenUp    `json:"given_up"`
+	Left       []LeftOut    `json:"left_out"`
+	Best       int          `json:"best"` // index in Rungs
+	Builds     int          `json:"full_builds"`
+	Cached     int          `json:"builds_from_cache"`
+	Relinks    int          `json:"relinks"`
+	CPU        float64      `json:"cpu_seconds"`
+	Relink     float64      `json:"seconds_per_relink"`
+	Checks     []string     `json:"checks"`
+	CheckNote  string       `json:"check_note,omitempty"`
+	Advice     []string     `json:"advice,omitempty"`
+	Suggested  []Suggestion `json:"suggested_cuts,omitempty"`
+	Output     string       `json:"output,omitempty"` // where the winner was written
+	Recipe     string       `json:"recipe,omitempty"` // where minsize.toml was written
 
 	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
 	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share

@@ -37,7 +37,12 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 		s.result.Relinks++
 		s.result.Relink += (file.Wall.Seconds() - s.result.Relink) / float64(s.result.Relinks)
 	}
-	r.Size, r.Stripped, r.Notes, r.File, r.Wall = file.Size, file.Stripped, file.Notes, file.Path, file.Wall.Seconds()
+	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
+	for _, n := range file.Notes { // what others of the plan had to say was said at their rung
+		if strings.Contains(n, last.Name) {
+			r.Notes = append(r.Notes, n)
+		}
+	}
 	r.Change, r.Share = file.Stripped-c.file.Stripped, share(file.Stripped, s.result.BaseStrip)
 	if last.Rewrite != nil {
 		r.Change, r.Share = file.Size-c.file.Size, share(file.Size, s.result.BaseStrip)
@@ -275,4 +280,46 @@ func (s *search) below(c *candidate) *candidate {
 	}
 	return &candidate{side: s.Base, plan: s.result.Rungs[0].Plan, build: s.base, rung: 0,
 		file: &File{Path: s.base.Program, Size: s.base.Size, Stripped: s.result.BaseStrip}}
+}
+
+// suggest tries the suggested cuts on top of the winner, one at a time, with
+// the checks run on each. Nothing of it is kept.
+func (s *search) suggest() error {
+	if s.Suggest == nil {
+		return nil
+	}
+	list, err := s.Suggest.Suggest(s.ctx, s.result.BestBuild, s.result.BestPlan)
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		s.Observer.Note("no cuts are suggested: " + firstLine(err))
+		return nil
+	}
+	for _, g := range list {
+		file, err := s.Builder.Finish(s.ctx, s.result.BestBuild, s.result.BestPlan.With(g.Try))
+		switch {
+		case s.ctx.Err() != nil:
+			return s.ctx.Err()
+		case err != nil:
+			continue // it fits nothing that can be stubbed
+		default:
+			s.result.Relinks++
+			if g.Saves = s.result.FinalSize - file.Size; g.Saves <= 0 {
+				continue
+			}
+			if g.Check, err = s.verify(file.Path, nil); err != nil {
+				return err
+			}
+			g.Why = g.Check.Why
+		}
+		s.result.Suggested = append(s.result.Suggested, g)
+	}
+	slices.SortStableFunc(s.result.Suggested, func(a, b Suggestion) int {
+		if (a.Check.Status == Failed) != (b.Check.Status == Failed) { // what passes comes first
+			return strings.Compare(string(b.Check.Status), string(a.Check.Status))
+		}
+		return cmp.Compare(b.Saves, a.Saves)
+	})
+	return nil
 }

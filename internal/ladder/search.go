@@ -43,9 +43,10 @@ type Options struct {
 	Builder  Builder
 	Verifier Verifier
 	Observer Observer
-	Bencher  Bencher  // nil: speed is not measured
-	Profiler Profiler // nil: no package is raised by itself
-	MaxSlow  float64  // 0.05: at most 5 % slower; with Bencher
+	Bencher  Bencher   // nil: speed is not measured
+	Suggest  Suggester // nil: no cuts are suggested
+	Profiler Profiler  // nil: no package is raised by itself
+	MaxSlow  float64   // 0.05: at most 5 % slower; with Bencher
 }
 
 // search is the state of one run.
@@ -107,7 +108,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := s.finalCheck(best); err != nil {
 		return nil, err
 	}
-	return s.result, nil
+	return s.result, s.suggest()
 }
 
 // baseline builds the project as it is, runs its checks, and strips it.

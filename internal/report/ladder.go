@@ -20,6 +20,9 @@ func Ladder(r *ladder.Result) *Document {
 	if b, ok := leftOutBlock(r); ok {
 		d.Blocks = append(d.Blocks, b)
 	}
+	if len(r.Suggested) > 0 {
+		d.Blocks = append(d.Blocks, suggestedBlock(r))
+	}
 	if len(r.Advice) > 0 {
 		d.Blocks = append(d.Blocks, Block{Heading: "Beyond the flags", Text: r.Advice})
 	}
@@ -171,6 +174,21 @@ func leftOutBlock(r *ladder.Result) (Block, bool) {
 		b.Notes = []string{"what would be saved is measured by a relink on top of the best; it was not run"}
 	}
 	return b, len(t.Rows) > 0
+}
+
+func suggestedBlock(r *ladder.Result) Block {
+	t := &Table{Columns: []Column{
+		{Name: "--cut", Kind: Words, Flex: true},
+		{Name: "keeps", Kind: Bytes},
+		{Name: "saves", Kind: Bytes},
+		{Name: "check", Kind: Words},
+	}}
+	for _, s := range r.Suggested {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{"'" + s.Cut + "'", s.Retained, s.Saves, string(s.Check.Status)}, Faint: s.Check.Status == ladder.Failed})
+	}
+	return Block{Heading: "Suggested cuts", Table: t, Notes: []string{
+		"keeps: what only this keeps in the program, by the recorded link; saves: measured by a relink on top of the best",
+		"a cut that passes the checks is still reached by what they do not run: the program then ends by SIGILL; =report instead of =trap says which function it was"}}
 }
 
 // figure is the input of assets/ladder.js.

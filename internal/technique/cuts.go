@@ -60,3 +60,44 @@ func UserCut(text string) (t *Technique, confirm bool, err error) {
 		Link: &Link{Cuts: []string{text}},
 	}, cut.NeedsConfirmation(), nil
 }
+
+// pipelineTable is codegen replay: the program's machine code made again from
+// the recorded bitcode. A plan has one pipeline; each excludes the others.
+var pipelineTable = func() []*Technique {
+	var list []*Technique
+	for _, p := range relink.Pipelines {
+		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary, Loses: "nothing but time while shrinking",
+			Needs: []Need{NeedUnixELF, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
+		if p.MinSize {
+			t.Loses = "speed of std's own code, which was compiled for speed"
+		}
+		if p.Slower {
+			t.Level, t.Loses = Asked, "speed: the outliner's calls are run each time"
+		}
+		for _, n := range p.Needs {
+			t.Needs = append(t.Needs, cutNeeds[n])
+		}
+		list = append(list, t)
+	}
+	for _, t := range list {
+		for _, other := range list {
+			if other != t {
+				t.Excludes = append(t.Excludes, other.Name)
+			}
+		}
+	}
+	return list
+}()
+
+// PipelineTable is codegen replay's pipelines as techniques.
+func PipelineTable() []*Technique { return pipelineTable }
+
+// Slow says whether a technique costs speed everywhere, so that it enters only
+// where speed is measured, or by name.
+func (t *Technique) Slow() bool {
+	if t.Link == nil || t.Link.Pipeline == "" {
+		return false
+	}
+	p := relink.PipelineByName(t.Link.Pipeline)
+	return p != nil && p.Slower
+}

@@ -19,6 +19,7 @@ type Facts struct {
 	Panic     string   // the project's own release profile: unwind or abort
 	Musl      bool     // the toolchain has the target's musl twin
 	Runs      bool     // the finished program can be run here, so that checks mean something
+	Pipelines string   // why codegen replay cannot be had; "" where it can
 	Immediate string   // spelling of immediate-abort: as cargo.Toolchain spells it
 }
 
@@ -43,6 +44,7 @@ const (
 	NeedX86ELF      Need = "x86_64-elf"
 	NeedOldSpelling Need = "panic-feature"
 	NeedNewSpelling Need = "panic-strategy"
+	NeedPipelines   Need = "llvm-tools"
 	NeedUnixELF     Need = "linux-elf"
 )
 
@@ -108,6 +110,12 @@ var needs = map[Need]struct {
 	NeedNewSpelling: {"a compiler with -Cpanic=immediate-abort (since late September 2025)", func(f Facts, _ Plan) string {
 		return unless(f.Immediate == "panic-strategy", "this compiler does not know -Cpanic=immediate-abort")
 	}, true},
+	NeedPipelines: {"opt and llc of the compiler's LLVM, and --codegen-budget", func(f Facts, p Plan) string {
+		if v, _ := p.Setting.Key("lto"); v != `"fat"` && f.Pipelines == "" {
+			return "needs fat LTO"
+		}
+		return f.Pipelines
+	}, false},
 }
 
 func unless(ok bool, why string) string {

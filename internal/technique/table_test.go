@@ -13,10 +13,14 @@ import (
 
 var update = flag.Bool("update", false, "write docs/techniques.md anew")
 
+func everything() []*Technique {
+	return slices.Concat(Table(), CutTable(), PipelineTable())
+}
+
 // TestTableIsComplete tells the author of the next technique what is missing.
 func TestTableIsComplete(t *testing.T) {
 	seen := map[string]bool{}
-	for _, x := range append(slices.Clone(Table()), CutTable()...) {
+	for _, x := range everything() {
 		if x.Name == "" {
 			t.Errorf("a technique without a name: %q", x.Summary)
 			continue
@@ -92,7 +96,7 @@ func TestCutNeedsAreKnown(t *testing.T) {
 // TestEveryNeedIsUsed: a condition that nothing has is dead.
 func TestEveryNeedIsUsed(t *testing.T) {
 	used := map[Need]bool{}
-	for _, x := range append(slices.Clone(Table()), CutTable()...) {
+	for _, x := range everything() {
 		for _, n := range x.Needs {
 			used[n] = true
 		}
@@ -112,8 +116,8 @@ func TestEveryNeedIsUsed(t *testing.T) {
 func TestNeedsOfAFullMachine(t *testing.T) {
 	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, Glibc: [2]int{2, 40}, OS: "linux", Arch: "x86_64",
 		Env: "gnu", Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
-	plan := NewPlan("x", Find("build-std"), Find("strip-symbols"), Find("immediate-abort"))
-	for _, x := range append(slices.Clone(Table()), CutTable()...) {
+	plan := NewPlan("x", Find("lto-fat"), Find("build-std"), Find("strip-symbols"), Find("immediate-abort"))
+	for _, x := range everything() {
 		why := x.Missing(f, plan)
 		contradicts := slices.ContainsFunc(x.Needs, func(n Need) bool {
 			return n == NeedMachO || n == NeedMSVC || n == NeedMinGW || n == NeedOldSpelling

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// How many cuts are tried for --suggest-cuts: each is a relink and a run of
+// the checks.
+const (
+	suggestFunctions = 24
+	suggestCrates    = 10
+)
+
+// suggester finds cuts by the dominators of the recorded link.
+type suggester struct{ x *executor }
+
+// Suggest implements ladder.Suggester.
+func (s *suggester) Suggest(ctx context.Context, b *ladder.Build, p technique.Plan) ([]ladder.Suggestion, error) {
+	if b.Replay == "" {
+		return nil, fmt.Errorf("the link is not replayed: %s", b.NoReplay)
+	}
+	recording, err := relink.Open(b.Replay)
+	if err != nil {
+		return nil, err
+	}
+	var cuts []relink.Cut
+	for _, text := range p.Link.Cuts {
+		cut, err := findCut(text)
+		if err != nil {
+			return nil, err
+		}
+		cuts = append(cuts, cut)
+	}
+	found, err := recording.Suggest(cuts)
+	if err != nil {
+		return nil, err
+	}
+	var list []ladder.Suggestion
+	add := func(kind string, all []relink.Retained, most int, pattern func(string) string) {
+		for _, r := range all {
+			if most == 0 || ctx.Err() != nil {
+				return
+			}
+			text := pattern(r.Name)
+			t, _, err := technique.UserCut(text)
+			if err != nil || strings.Contains(r.Name, "=") {
+				continue
+			}
+			list = append(list, ladder.Suggestion{Cut: text, Kind: kind, Retained: int64(r.Retained), Try: t})
+			most--
+		}
+	}
+	add("function", found.Functions, suggestFunctions, func(name string) string { return name + "=trap" })
+	own := strings.ReplaceAll(s.x.project.Target.Name, "-", "_")
+	crates := slices.DeleteFunc(slices.Clone(found.Crates), func(r relink.Retained) bool {
+		return r.Name == own || slices.Contains([]string{"std", "core", "alloc", "__rustc"}, r.Name) // nothing runs without them
+	})
+	add("crate", crates, suggestCrates, func(name string) string { return name + "::*=trap" })
+	return list, nil
+}
