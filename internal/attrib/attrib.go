@@ -64,7 +64,7 @@ type Atom struct {
 }
 
 // Flags of an Atom.
-type Flags uint8
+type Flags uint16
 
 const (
 	Import    Flags = 1 << iota // lives in another file
@@ -74,6 +74,7 @@ const (
 	Many                        // carved data that atoms of several owners refer to
 	Alias                       // several symbols name this body
 	Private                     // its symbol is a compiler's number: it is named like carved data
+	Inferred                    // code that no table names, cut where something refers to it
 	Skipped                     // its code holds bytes that are no instruction that we know
 )
 

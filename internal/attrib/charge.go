@@ -186,23 +186,48 @@ func (c *collector) chargeLinkage() {
 		if !s.Exec || kindOfSection(f, s) != Linkage || start == noPlace || s.FileSize < 8 {
 			continue
 		}
-		stub := uint64(16)
-		if s.EntSize == 8 || s.Name == ".plt.got" && f.Arch == objfile.X86_64 {
-			stub = 8
+		c.chargeStubs(s, start, slots)
+	}
+}
+
+// chargeStubs: sections of stubs say nowhere how long a stub is (8 bytes in
+// .plt.got and for indirect functions of static programs, else 16), but each
+// reads one slot, and stubs are aligned: one ends where the next begins.
+func (c *collector) chargeStubs(s *objfile.Section, start uint64, slots map[uint64]int32) {
+	p, f := c.p, c.p.File
+	align := uint64(8)
+	if f.Arch == objfile.AArch64 {
+		align = 16
+	}
+	type stub struct {
+		at   uint64
+		atom int32 // -1: the first stub, which calls the loader
+	}
+	var stubs []stub
+	rq := machinecode.Request{Code: f.Data[start : start+s.FileSize], Addr: s.Addr}
+	refs, _, _ := machinecode.Decode(string(f.Arch), &rq, nil)
+	for _, r := range refs {
+		if r.Kind != machinecode.Through && r.Kind != machinecode.Memory {
+			continue
 		}
-		var refs []machinecode.Ref
-		for at := uint64(0); at+stub <= s.FileSize; at += stub {
-			rq := machinecode.Request{Code: f.Data[start+at : start+at+stub], Addr: s.Addr + at}
-			refs, _, _ = machinecode.Decode(string(f.Arch), &rq, refs[:0])
-			for _, r := range refs {
-				if place, ok := p.Space.AddrToPlace(r.Target); ok {
-					if atom, ok := slots[place]; ok {
-						c.add(start+at, start+at+stub, atom, Linkage)
-						break
-					}
-				}
+		x := stub{uint64(r.Offset) &^ (align - 1), -1}
+		if place, ok := p.Space.AddrToPlace(r.Target); ok {
+			if atom, ok := slots[place]; ok {
+				x.atom = atom
 			}
 		}
+		if n := len(stubs); n > 0 && stubs[n-1].at == x.at {
+			stubs[n-1].atom = max(stubs[n-1].atom, x.atom)
+		} else {
+			stubs = append(stubs, x)
+		}
+	}
+	for i, x := range stubs {
+		end := min(x.at+16, s.FileSize)
+		if i+1 < len(stubs) {
+			end = min(end, stubs[i+1].at)
+		}
+		c.add(start+x.at, start+end, x.atom, Linkage)
 	}
 }
 

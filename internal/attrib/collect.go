@@ -22,10 +22,9 @@ import (
 type strength uint8
 
 const (
-	sized    strength = iota // a symbol with a size
-	table                    // an unwind or runtime table
-	unsized                  // a symbol without a size: up to whatever comes next
-	inferred                 // code that something calls
+	sized   strength = iota // a symbol with a size
+	table                   // an unwind or runtime table
+	unsized                 // a symbol without a size: up to whatever comes next
 )
 
 // body is a claim on places.
@@ -72,6 +71,10 @@ func (c *collector) run() error {
 	c.readRelocs()
 	c.forget()
 	if !c.o.NoDecode {
+		if fixedAddresses(p.File) {
+			c.scanWords()
+		}
+		c.inferCode()
 		c.decode()
 		c.carve()
 		c.forget()
@@ -274,9 +277,6 @@ func (c *collector) makeAtoms() {
 			switch {
 			case start == last.Start:
 				c.merge(last, int32(n-1), b)
-				if prev == unsized && b.strength == inferred {
-					continue
-				}
 				continue
 			case start < last.End && (prev == unsized || b.strength < prev):
 				last.End = start

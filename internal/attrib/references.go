@@ -105,7 +105,7 @@ func (c *collector) readRelocs() {
 			} else if place, ok := p.symbolPlace(s); ok {
 				x.target = p.shift(place, r.Addend+pcBias(f, r))
 			}
-		} else if r.Relative {
+		} else if r.Relative || isIRelative(f, r) {
 			if place, ok := p.Space.AddrToPlace(uint64(r.Addend)); ok {
 				x.target = place
 			}
@@ -117,6 +117,28 @@ func (c *collector) readRelocs() {
 // positionOf is the index of s in the slice that begins with base.
 func positionOf(base, s *objfile.Symbol) int32 {
 	return int32((uintptr(unsafe.Pointer(s)) - uintptr(unsafe.Pointer(base))) / unsafe.Sizeof(*s))
+}
+
+// isIRelative: the place gets what the function at Addend returns, so the
+// place refers to that function (ELF psABIs; R_*_IRELATIVE).
+func isIRelative(f *objfile.File, r *objfile.Reloc) bool {
+	switch f.Arch {
+	case objfile.X86_64:
+		return r.Type == 37
+	case objfile.I386:
+		return r.Type == 42
+	case objfile.AArch64:
+		return r.Type == 1032
+	case objfile.ARM:
+		return r.Type == 160
+	case objfile.PPC64, objfile.PPC64LE:
+		return r.Type == 248
+	case objfile.RISCV64, objfile.RISCV32:
+		return r.Type == 58
+	case objfile.S390X:
+		return r.Type == 61
+	}
+	return false
 }
 
 // shift moves a place by a signed distance, staying inside.
@@ -371,9 +393,6 @@ func (c *collector) join(chunks []*chunk) {
 // of fixed-address files, and entries of relative tables.
 func (c *collector) addPointers(tables []uint64) {
 	p, f := c.p, c.p.File
-	if fixedAddresses(f) {
-		c.scanWords()
-	}
 	for _, x := range c.pointers {
 		if x.target < maxPackedPlace {
 			c.incoming = append(c.incoming, packTarget(x.target, fromPointer))
