@@ -11,12 +11,7 @@ import (
 
 func main() {
 	relocs := flag.String("relocs", "", "")
-	dbg := flag.String("dbg", "", "")
 	flag.Parse()
-	if *dbg != "" {
-		debug(*dbg)
-		return
-	}
 	a, err := load(*relocs, attrib.Options{References: true}, true)
 	check(err)
 	b, err := load(*relocs, attrib.Options{NoDecode: true}, false)
