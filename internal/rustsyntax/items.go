@@ -564,3 +564,11 @@ func (p *parser) colon(i, end int) int {
 	}
 	return end
 }
+
+// CodeIn lists the tokens of a span that are neither space nor comment.
+func (f *File) CodeIn(s Span) []int32 {
+	if s.Empty() {
+		return nil
+	}
+	return f.code[f.position(s.Start):f.position(s.End)]
+}
