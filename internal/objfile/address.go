@@ -89,3 +89,57 @@ func (f *File) RawData(s *Section) ([]byte, error) {
 }
 
 func (f *File) wholeView() byteio.View { return byteio.View{Data: f.Data, Order: f.Order} }
+
+// Payload is what stands in the file behind everything that its headers
+// describe: a self-extractor's archive, an AppImage, PE's overlay. Size 0
+// without any. (Wasm and archives have no room for one, Mach-O's loader
+// refuses it unless __LINKEDIT covers it.)
+func (f *File) Payload() (off, size uint64) {
+	switch {
+	case f.ELF != nil:
+		off = f.ELF.end()
+	case f.PE != nil:
+		return f.PE.Overlay()
+	case f.MachO != nil:
+		off = f.MachO.end()
+	default:
+		return f.Size, 0
+	}
+	return off, saturating(f.Size, off)
+}
+
+func (e *ELFFile) end() uint64 {
+	end := e.EhdrSize()
+	if len(e.Phdrs) > 0 {
+		end = max(end, e.Ehdr.Phoff+uint64(len(e.Phdrs))*e.PhdrSize())
+	}
+	if len(e.Shdrs) > 0 {
+		end = max(end, e.Ehdr.Shoff+uint64(len(e.Shdrs))*e.ShdrSize())
+	}
+	for i := range e.file.Segments {
+		end = max(end, e.file.Segments[i].Offset+e.file.Segments[i].FileSize)
+	}
+	for i := range e.file.Sections {
+		if s := &e.file.Sections[i]; s.FileSize > 0 {
+			end = max(end, s.Offset+s.FileSize)
+		}
+	}
+	return min(end, e.file.Size)
+}
+
+func (m *MachOFile) end() uint64 {
+	end := pick(m.d.wide, 32, 28) + uint64(m.Sizeofcmds)
+	for i := range m.file.Segments {
+		end = max(end, m.file.Segments[i].Offset+m.file.Segments[i].FileSize)
+	}
+	for i := range m.LinkEdit {
+		end = max(end, m.LinkEdit[i].Offset+m.LinkEdit[i].Size)
+	}
+	for i := range m.Sections {
+		s := &m.Sections[i]
+		if s.Nreloc > 0 {
+			end = max(end, uint64(s.Reloff)+8*uint64(s.Nreloc))
+		}
+	}
+	return min(end, m.file.Size)
+}

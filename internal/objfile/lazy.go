@@ -41,6 +41,8 @@ func (f *File) Symbols() ([]Symbol, error) {
 			return f.Wasm.wasmSymbols()
 		case f.PE != nil:
 			return f.PE.peSymbols()
+		case f.MachO != nil:
+			return f.MachO.machoSymbols()
 		}
 		return nil, nil
 	})
@@ -82,6 +84,8 @@ func (f *File) eachReloc(yield func(*Reloc) bool) error {
 		return f.ELF.eachReloc(yield)
 	case f.PE != nil:
 		return f.PE.eachReloc(yield)
+	case f.MachO != nil:
+		return f.MachO.eachReloc(yield)
 	}
 	return nil
 }

@@ -1,6 +1,0 @@
-package objfile
-
-type (
-	FatFile   struct{}
-	MachOFile struct{}
-)
