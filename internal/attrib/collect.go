@@ -198,7 +198,15 @@ func (p *Program) limit(place uint64) (uint64, Kind) {
 // labels of assemblers, Mach-O's debugger entries.
 func isLabel(name string) bool {
 	return name[0] == '$' && (len(name) == 2 || len(name) > 2 && name[2] == '.') ||
-		strings.HasPrefix(name, ".L") || strings.HasPrefix(name, "__mh_")
+		strings.HasPrefix(name, ".L") || strings.HasPrefix(name, "__mh_") || isGoCarrier(name)
+}
+
+// isGoCarrier: Go's linker gives all types, strings, function values and
+// pointer masks one symbol each, "type:*"; what is in them is known only by
+// what points at it.
+func isGoCarrier(name string) bool {
+	return name == "go:funcdesc" || strings.HasSuffix(name, "*") &&
+		(strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "typerel:") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "runtime.gcbits"))
 }
 
 // holdsBodies: in the other kinds of section a symbol marks an entry of a

@@ -78,6 +78,15 @@ func (p *Program) findGoTable() *goTable {
 	return nil
 }
 
+// GoFunctionTable returns the address of a Go program's pclntab.
+func (p *Program) GoFunctionTable() (addr uint64, ok bool) {
+	t := p.findGoTable()
+	if t == nil {
+		return 0, false
+	}
+	return p.Space.PlaceToAddr(t.place)
+}
+
 func (p *Program) parseGoTable(start, end uint64) *goTable {
 	f := p.File
 	t := &goTable{data: f.Data[start:end], place: start, big: f.Order.String() == "BigEndian"}

@@ -20,10 +20,20 @@ import (
 // predict what a rebuilt, stripped file loses.
 
 // atomNames names the nodes of a native program; labels are atoms.
-type atomNames struct{ p *attrib.Program }
+type atomNames struct {
+	p      *attrib.Program
+	module *goModule // nil for all but Go programs
+}
 
 // Display implements Namer.
-func (n atomNames) Display(label int32) string { return n.p.Name(label) }
+func (n atomNames) Display(label int32) string {
+	if a := &n.p.Atoms[label]; n.module != nil && a.Anonymous() {
+		if name := n.module.typeName(a.Addr); name != "" {
+			return "[type " + name + "]"
+		}
+	}
+	return n.p.Name(label)
+}
 
 // Mangled implements Namer.
 func (n atomNames) Mangled(label int32) string {
@@ -43,12 +53,18 @@ func FromProgram(p *attrib.Program) *Graph {
 		b.Add(Node{Size: sizes[i], Label: int32(i), Kind: kindOf(a), Uncertain: a.Flags&attrib.Skipped != 0})
 	}
 	b.Grow(len(p.Refs))
+	module := findGoModule(p)
 	for _, r := range p.Refs {
-		b.Edge(r.From+1, r.To+1) // -1 is the root: pointers that no atom holds
+		if module == nil || r.From < 0 || !module.dead(r.From) {
+			b.Edge(r.From+1, r.To+1) // -1 is the root: pointers that no atom holds
+		}
+	}
+	if module != nil {
+		module.connect(b)
 	}
 	addRoots(b, p)
 
-	g := b.Freeze(atomNames{p})
+	g := b.Freeze(atomNames{p, module})
 	g.Total, g.Unowned, g.Program = total, unowned, p
 	g.Notes = append(g.Notes, p.Warnings...)
 	if p.Unknown > 0 {
