@@ -40,6 +40,8 @@ type elfPlan struct {
 	level Level
 	r     *Report
 
+	lossy []lossyRange // what was taken out explicitly
+
 	keepHeaders bool
 	keep        []bool // by section: it stays, in a segment or loose
 	inSegment   []bool // by section: a segment or the headers cover its bytes
@@ -51,11 +53,9 @@ type elfPlan struct {
 }
 
 func planELF(data []byte, o Options, r *Report) (byteio.Content, error) {
-	if o.DropBuildID || o.DropUnwind {
-		var err error
-		if data, err = withoutLossy(data, o); err != nil {
-			return nil, err
-		}
+	data, lossy, err := withoutLossy(data, o)
+	if err != nil {
+		return nil, err
 	}
 	f, err := parseELF(data)
 	if err != nil {
@@ -71,7 +71,7 @@ func planELF(data []byte, o Options, r *Report) (byteio.Content, error) {
 	if len(f.segments) == 0 {
 		return nil, refuse("", "no program headers: nothing says what is loaded")
 	}
-	p := &elfPlan{elfFile: f, o: o, level: o.level(), r: r}
+	p := &elfPlan{elfFile: f, o: o, level: o.level(), r: r, lossy: lossy}
 	p.findEnd()
 	if err := p.decidePayload(); err != nil {
 		return nil, err
@@ -465,6 +465,9 @@ func (p *elfPlan) assemble() (byteio.Content, error) {
 
 func (p *elfPlan) accountFor(content byteio.Content, fresh []patch) {
 	var claims []claim
+	for _, l := range p.lossy {
+		claims = append(claims, l.claim)
+	}
 	if p.sections != nil {
 		claims = append(claims, claim{p.head.Shoff, p.head.Shoff + p.head.realShnum*p.shentsize(), ReasonHeaders})
 	}
@@ -481,6 +484,11 @@ func (p *elfPlan) accountFor(content byteio.Content, fresh []patch) {
 		claims = append(claims, claim{p.end, uint64(len(p.data)), ReasonPayload})
 	}
 	account(p.r, uint64(len(p.data)), p.blocks, claims, ReasonPadding)
+	for _, l := range p.lossy {
+		if insideOne(p.blocks, l.start, l.end-l.start) {
+			p.r.note("%d bytes of %s lie inside a segment: they are zeros now, and take as much room", l.end-l.start, l.why)
+		}
+	}
 	gaps := content.Len()
 	for _, b := range p.blocks {
 		gaps -= b.size()

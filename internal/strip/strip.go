@@ -66,8 +66,8 @@ type Options struct {
 	DropSignature bool // drop an Authenticode or Mach-O signature that the rewrite would break
 	Resign        bool // Mach-O: replace any signature by an ad-hoc one
 
-	DropBuildID bool // zero the build-id and, where it ends a segment, drop it
-	DropUnwind  bool // drop .eh_frame, .eh_frame_hdr and .gcc_except_table where they end a segment, zero them elsewhere
+	DropBuildID bool // ELF: zero the build-id, or drop it where it ends a segment
+	DropUnwind  bool // ELF: drop unwind tables where they end a segment, zero them elsewhere
 
 	WasmNames bool // Wasm: the name section stays
 
@@ -213,6 +213,9 @@ func Plan(data []byte, o Options) (byteio.Content, Report, error) {
 		r.note("already packed by %s: there is nothing left to strip", by)
 		return same, r, nil
 	}
+	if (o.DropBuildID || o.DropUnwind) && f.name != "ELF" {
+		return nil, r, refuse("leave them out", "--drop-build-id and --drop-unwind are for ELF programs")
+	}
 	content, err := f.plan(data, o, &r)
 	if err != nil {
 		return nil, r, err
@@ -260,9 +263,9 @@ func Rewrite(data []byte, o Options) ([]byte, Report, error) {
 // ErrOracle.
 func Verify(old, new []byte, o Options) error {
 	masked := old
-	if o.DropBuildID || o.DropUnwind {
+	if isELF(old) {
 		var err error
-		if masked, err = withoutLossy(old, o); err != nil {
+		if masked, _, err = withoutLossy(old, o); err != nil {
 			return err
 		}
 	}
