@@ -336,7 +336,7 @@ func (f *elfFile) readSections(v byteio.View) error {
 		return byteio.Errorf(h.Shoff, "e_shstrndx", "section %d of %d", h.realStr, h.realShnum)
 	}
 	names := f.sections[h.realStr]
-	pool := f.data[names.Offset : names.Offset+names.fileSize()]
+	pool := f.section(int(h.realStr))
 	budget := 4*len(f.data) + 1<<20 // names may share tails, but not without end
 	for i := range f.sections {
 		s := &f.sections[i]
@@ -399,8 +399,12 @@ func (f *elfFile) encodeSection(b []byte, s elfSection) {
 	f.putWord(b, 36, 56, s.Entsize)
 }
 
-// section returns the bytes of section i.
+// section returns the bytes of section i; none where it has none in the file,
+// whatever its offset says.
 func (f *elfFile) section(i int) []byte {
 	s := f.sections[i]
+	if s.fileSize() == 0 {
+		return nil
+	}
 	return f.data[s.Offset : s.Offset+s.fileSize()]
 }

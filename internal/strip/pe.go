@@ -58,6 +58,22 @@ func (p *pePlan) refusals() error {
 	if p.SectionAlignment < 4096 {
 		return refuse("", "SectionAlignment %d is below a page: file offsets must equal addresses", p.SectionAlignment)
 	}
+	var ranges []claim
+	for _, s := range p.sections {
+		start, end := s.rawRange()
+		ranges = append(ranges, claim{start: start, end: end})
+	}
+	slices.SortFunc(ranges, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
+	cursor := uint64(p.SizeOfHeaders)
+	for _, r := range ranges {
+		if r.start == r.end {
+			continue
+		}
+		if r.start < cursor {
+			return refuse("", "the section at offset %#x shares bytes of the file with another or with the headers", r.start)
+		}
+		cursor = r.end
+	}
 	if d := p.directory(dirSecurity); d.Size > 0 {
 		if _, err := p.view.Slice(uint64(d.VirtualAddress), uint64(d.Size), "certificate table"); err != nil {
 			return err
@@ -239,7 +255,7 @@ func (p *pePlan) assemble() (byteio.Content, error) {
 	}
 	sections, oldIndex := p.newSections()
 	header := p.headerSize(len(sections))
-	blocks := []block{{start: 0, end: min(header, uint64(len(p.data)))}}
+	blocks := []block{{start: 0, end: min(header, uint64(p.SizeOfHeaders))}}
 	cursor := header
 
 	// Sections in the order of the old file.
@@ -250,7 +266,6 @@ func (p *pePlan) assemble() (byteio.Content, error) {
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Compare(sections[a].PointerToRawData, sections[b].PointerToRawData)
 	})
-	var lastStart, lastEnd uint64
 	for _, i := range order {
 		s := &sections[i]
 		start, end := s.rawRange()
@@ -258,10 +273,6 @@ func (p *pePlan) assemble() (byteio.Content, error) {
 			s.PointerToRawData, s.SizeOfRawData = 0, 0
 			continue
 		}
-		if start < lastEnd && start >= lastStart && lastEnd != 0 {
-			return nil, byteio.Errorf(p.table, "PointerToRawData", "section %s shares bytes of the file with another", s.Name)
-		}
-		lastStart, lastEnd = start, end
 		size := p.trimRaw(*s)
 		s.SizeOfRawData = size
 		if size == 0 {

@@ -127,6 +127,9 @@ func parsePE(data []byte) (*peFile, error) {
 			return nil, byteio.Errorf(f.optional+32, "SectionAlignment, FileAlignment", "%d is no power of two", a)
 		}
 	}
+	if f.FileAlignment > 64<<10 {
+		return nil, byteio.Errorf(f.optional+36, "FileAlignment", "%d, but 65536 is the most", f.FileAlignment)
+	}
 	count := uint64(le.Uint32(optional[directories-4:]))
 	f.directoryTable = f.optional + uint64(directories)
 	if count > 16 || uint64(directories)+count*8 > size {
@@ -175,8 +178,11 @@ func (f *peFile) readSections(count uint64) error {
 	if err != nil {
 		return err
 	}
+	if end := f.table + count*peSectionSize; uint64(f.SizeOfHeaders) < end || uint64(f.SizeOfHeaders) > uint64(len(f.data)) {
+		return byteio.Errorf(f.optional+60, "SizeOfHeaders", "%d, but the headers end at %d and the file at %d", f.SizeOfHeaders, end, len(f.data))
+	}
 	le := binary.LittleEndian
-	var lastEnd uint64
+	lastEnd := uint64(f.SizeOfHeaders)
 	for i := range count {
 		b := table[i*peSectionSize:]
 		s := peSection{

@@ -37,7 +37,14 @@ type wasmSection struct {
 
 func isWasm(data []byte) bool { return bytes.HasPrefix(data, []byte("\x00asm")) }
 
-func parseWasm(data []byte) ([]wasmSection, error) {
+// wasmReader goes through a module section by section; a list of them all
+// would be larger than a module of nothing but empty ones.
+type wasmReader struct {
+	view byteio.View
+	at   uint64
+}
+
+func newWasmReader(data []byte) (*wasmReader, error) {
 	v := byteio.View{Data: data, Order: binary.LittleEndian}
 	version, err := v.U32(4, "version")
 	if err != nil {
@@ -49,36 +56,40 @@ func parseWasm(data []byte) ([]wasmSection, error) {
 	if version != 1 {
 		return nil, byteio.Errorf(4, "version", "1 expected, got %d", version)
 	}
-	var out []wasmSection
-	for at := uint64(8); at < v.Len(); {
-		s := wasmSection{id: data[at], start: at}
-		if s.id > 13 {
-			return nil, byteio.Errorf(at, "section id", "%d is not known", s.id)
-		}
-		size, body, err := v.Uleb128(at+1, "section size")
-		if err != nil {
-			return nil, err
-		}
-		content, err := v.Sub(body, size, "section")
-		if err != nil {
-			return nil, err
-		}
-		if s.id == 0 {
-			n, next, err := content.Uleb128(0, "custom section's name")
-			if err != nil {
-				return nil, err
-			}
-			name, err := content.Slice(next, n, "custom section's name")
-			if err != nil {
-				return nil, err
-			}
-			s.name = string(name)
-		}
-		s.end = body + size
-		at = s.end
-		out = append(out, s)
+	return &wasmReader{v, 8}, nil
+}
+
+// next reads the section at r.at; more is false at the end.
+func (r *wasmReader) next() (s wasmSection, more bool, err error) {
+	if r.at == r.view.Len() {
+		return s, false, nil
 	}
-	return out, nil
+	s = wasmSection{id: r.view.Data[r.at], start: r.at}
+	if s.id > 13 {
+		return s, false, byteio.Errorf(r.at, "section id", "%d is not known", s.id)
+	}
+	size, body, err := r.view.Uleb128(r.at+1, "section size")
+	if err != nil {
+		return s, false, err
+	}
+	content, err := r.view.Sub(body, size, "section")
+	if err != nil {
+		return s, false, err
+	}
+	if s.id == 0 {
+		n, next, err := content.Uleb128(0, "custom section's name")
+		if err != nil {
+			return s, false, err
+		}
+		name, err := content.Slice(next, n, "custom section's name")
+		if err != nil {
+			return s, false, err
+		}
+		s.name = string(name)
+	}
+	s.end = body + size
+	r.at = s.end
+	return s, true, nil
 }
 
 // wasmRuleFor is the reason why the section goes at the level; ok is false
@@ -99,53 +110,69 @@ func wasmRuleFor(s wasmSection, o Options) (Reason, bool) {
 
 func planWasm(data []byte, o Options, r *Report) (byteio.Content, error) {
 	r.Machine = "wasm"
-	sections, err := parseWasm(data)
+	reader, err := newWasmReader(data)
 	if err != nil {
 		return nil, err
-	}
-	for _, s := range sections {
-		if s.id == 0 && s.name == "linking" {
-			return nil, refuse("wasm-ld --strip-all when it is linked", "relocatable object of Wasm: its relocations count sections")
-		}
 	}
 	if len(o.KeepSymbols) > 0 {
 		return nil, refuse("--wasm-names keeps them all", "--keep-symbol is not there for Wasm")
 	}
-	content := byteio.Content{{Data: data[:8]}}
-	for _, s := range sections {
+	var content byteio.Content
+	run := uint64(0) // start of the sections that stay and follow each other
+	for {
+		s, more, err := reader.next()
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			break
+		}
+		if s.id == 0 && s.name == "linking" {
+			return nil, refuse("wasm-ld --strip-all when it is linked", "relocatable object of Wasm: its relocations count sections")
+		}
 		if why, goes := wasmRuleFor(s, o); goes {
 			r.remove(why, int64(s.end-s.start))
-			continue
+			if run < s.start {
+				content = append(content, byteio.Piece{Data: data[run:s.start]})
+			}
+			run = s.end
 		}
-		content = append(content, byteio.Piece{Data: data[s.start:s.end]})
 	}
-	return content, nil
+	return append(content, byteio.Piece{Data: data[run:]}), nil
 }
 
 // sameWasm is the oracle for Wasm: all sections but custom ones in their order
-// and byte by byte; of the custom ones none that is not in wasmRules may be
-// gone, unless it was asked for by name, which the engine cannot see.
+// and byte by byte, and of custom ones none that was not there.
 func sameWasm(old, new []byte) error {
-	a, err := parseWasm(old)
+	a, err := newWasmReader(old)
 	if err != nil {
 		return fmt.Errorf("the old file: %w", err)
 	}
-	b, err := parseWasm(new)
+	b, err := newWasmReader(new)
 	if err != nil {
 		return fmt.Errorf("the new file: %w", err)
 	}
-	j := 0
-	for _, s := range a {
-		if j < len(b) && bytes.Equal(old[s.start:s.end], new[b[j].start:b[j].end]) {
-			j++
-			continue
+	t, left, err := b.next()
+	for err == nil {
+		s, more, errOld := a.next()
+		if errOld != nil {
+			return fmt.Errorf("the old file: %w", errOld)
 		}
-		if s.id != 0 {
+		if !more {
+			break
+		}
+		switch {
+		case left && bytes.Equal(old[s.start:s.end], new[t.start:t.end]):
+			t, left, err = b.next()
+		case s.id != 0:
 			return fmt.Errorf("section %d at offset %#x is gone or differs", s.id, s.start)
 		}
 	}
-	if j != len(b) {
-		return fmt.Errorf("section %d at offset %#x is new", b[j].id, b[j].start)
+	if err != nil {
+		return fmt.Errorf("the new file: %w", err)
+	}
+	if left {
+		return fmt.Errorf("section %d at offset %#x is new", t.id, t.start)
 	}
 	return nil
 }
