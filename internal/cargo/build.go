@@ -84,7 +84,7 @@ func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 		return Result{}, err
 	}
 	targetDir := r.targetDir(p)
-	if err := os.MkdirAll(targetDir, 0o777); err != nil {
+	if err := makeTargetDir(targetDir); err != nil {
 		return Result{}, err
 	}
 	// rustc keeps its temporary folder when it is killed, so it gets one that goes with us.

@@ -53,7 +53,7 @@ var failures = []struct {
 	{FailedStd, []string{"does not exist, unable to build with the standard library", "rustup component add rust-src"}},
 	{FailedTarget, []string{"target may not be installed", "can't find crate for `core`", "can't find crate for `std`"}},
 	{FailedLockfile, []string{"because --locked was passed", "because --frozen was passed to prevent", "lock file needs to be updated but"}},
-	{FailedNetwork, []string{"failed to download", "Could not resolve host", "Couldn't resolve host", "failed to fetch", "failed to get `", "network failure", "spurious network error", "download of config.json failed", "because --offline was passed", "attempting to make an HTTP request, but --offline was specified", "attempting to make an HTTP request, but --frozen was specified", "failed to query replaced source registry"}},
+	{FailedNetwork, []string{"failed to download", "Could not resolve host", "Couldn't resolve host", "failed to fetch", "failed to get `", "network failure", "spurious network error", "download of config.json failed", "because --offline was passed", "attempting to make an HTTP request, but --offline was specified", "attempting to make an HTTP request, but --frozen was specified", "failed to query replaced source registry", "you're using offline mode"}},
 	{FailedManifest, []string{"failed to parse manifest", "could not load Cargo configuration", "could not parse TOML", "invalid type:", "failed to load manifest", "error in "}},
 	{FailedToolchain, []string{"is not installed", "requires rustc ", "cannot be built because it requires"}},
 	{FailedLink, []string{"linking with `", "linker `", "could not exec the linker"}},

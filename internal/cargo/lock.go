@@ -29,7 +29,7 @@ var errLocked = errors.New("locked")
 // leaves none. The error is a *LockedError where another run holds it.
 func (p *Project) Lock(verb string) (unlock func(), err error) {
 	dir := p.OutputDir()
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := makeTargetDir(dir); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, ".lock")
@@ -52,4 +52,29 @@ func (p *Project) Lock(verb string) (unlock func(), err error) {
 		f.Truncate(0)
 		f.Close()
 	}, nil
+}
+
+// cacheTag marks a folder as one that can be made again (bford.info/cachedir):
+// backups leave it out, and so does SourcesHash.
+const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n# For information about cache directory tags see https://bford.info/cachedir/\n"
+
+// makeTargetDir makes a folder in cargo's target dir. Cargo marks a target dir
+// when it creates it, so what is created here before cargo gets the mark, too.
+func makeTargetDir(dir string) error {
+	var fresh []string
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+			break
+		}
+		fresh = append(fresh, at)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, at := range fresh {
+		if err := os.WriteFile(filepath.Join(at, "CACHEDIR.TAG"), []byte(cacheTag), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,8 +56,14 @@ func (s *Survey) install(name string, own *Toolchain) []string {
 var pieces = []func(s *Survey, own *Toolchain) Piece{
 	func(s *Survey, own *Toolchain) Piece {
 		p := Piece{Name: "cargo and rustc", Unlocks: "everything: projects are built with them", Essential: true}
-		p.Install = append(s.install("rust", own), "rustup toolchain install stable")
-		if own != nil {
+		switch {
+		case own == nil:
+			p.Install = append(s.install("rust", own), "rustup toolchain install stable")
+		case s.asked == "active": // rust-toolchain.toml names it
+			p.Name, p.Install = "the toolchain that this folder asks for", []string{"rustup toolchain install"}
+		case s.asked != "":
+			p.Name, p.Install = "toolchain "+s.asked, []string{"rustup toolchain install " + s.asked}
+		default:
 			p.Found = own.Title()
 		}
 		return p
@@ -76,7 +83,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if !s.elf() {
+		if !s.elf() || !s.targetHere() {
 			return Piece{}
 		}
 		return Piece{Name: "linker with packed relocations (RELR)", Found: s.linker(func(l *Linker) bool { return l.RELR }),
@@ -84,7 +91,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 			Install: s.install("lld", own)}
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if !s.elf() {
+		if !s.elf() || !s.targetHere() {
 			return Piece{}
 		}
 		return Piece{Name: "linker that folds identical functions (lld)", Found: s.linker(func(l *Linker) bool { return l.ICF && l.Kind == "lld" }),
@@ -150,7 +157,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 	},
 	func(s *Survey, own *Toolchain) Piece {
 		musl := strings.Replace(s.Triple, "-gnu", "-musl", 1)
-		if own == nil || musl == s.Triple || !strings.Contains(musl, "linux") {
+		if own == nil || !s.targetHere() || musl == s.Triple || !strings.Contains(musl, "linux") {
 			return Piece{}
 		}
 		p := Piece{Name: "target " + musl, Unlocks: "static programs that run on every Linux, and in empty containers"}
@@ -194,6 +201,12 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		}
 		return p
 	},
+}
+
+// targetHere says whether any toolchain can build for the target; before that
+// nothing can be linked, and linkers cannot be tried.
+func (s *Survey) targetHere() bool {
+	return slices.ContainsFunc(s.Toolchains, func(t *Toolchain) bool { return t.HasTarget(s.Triple) })
 }
 
 func (s *Survey) elf() bool {

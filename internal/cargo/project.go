@@ -47,7 +47,8 @@ func (e *SeveralTargetsError) Error() string {
 }
 
 // Load reads the project. It runs cargo metadata, which may fetch what the
-// lockfile names, and writes nothing else. Errors: *NoProjectError,
+// lockfile names, and write Cargo.lock where that is missing or stale, as every
+// cargo command does; Options.Locked forbids it. Errors: *NoProjectError,
 // *NoBinaryError, *SeveralBinariesError, *SeveralTargetsError,
 // *NoProfileError, *NoToolchainError, *CommandError, or a broken config file
 // with its path.
@@ -107,6 +108,32 @@ func LoadWorkspace(ctx context.Context, o Options) (*Project, error) {
 // is none of that name.
 func (p *Project) ReadProfile(name string) (*Profile, error) {
 	return readProfile(name, p.Manifest, p.manifest, p.Config)
+}
+
+// FindRoot is the workspace root's folder, found without resolving anything:
+// cargo metadata could write Cargo.lock.
+func FindRoot(ctx context.Context, o Options) (string, error) {
+	dir, err := o.dir()
+	if err != nil {
+		return "", err
+	}
+	manifest, err := findManifest(dir, o.ManifestPath)
+	if err != nil {
+		return "", err
+	}
+	c, err := loadConfig(dir, o)
+	if err != nil {
+		return "", err
+	}
+	t, err := ownToolchain(ctx, dir, o, c)
+	if err != nil {
+		return "", err
+	}
+	out, err := output(ctx, dir, t.Environ(o.environ()), t.Cargo, "locate-project", "--workspace", "--message-format", "plain", "--manifest-path", manifest)
+	if err != nil {
+		return "", asBuildError(err, manifest)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), nil
 }
 
 // findManifest looks for Cargo.toml as cargo does, to give the error first.

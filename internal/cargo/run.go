@@ -90,10 +90,14 @@ func (t *tail) lines() []string {
 	return strings.Split(text, "\n")
 }
 
-// firstError is the first line that says what is wrong, its prefix cut.
+// firstError is the first line that says what is wrong, its prefix cut, and
+// the last of cargo's causes behind it.
 func firstError(lines []string) string {
-	for _, line := range lines {
+	for i, line := range lines {
 		if text, ok := cutError(line); ok {
+			if cause := lastCause(lines[i+1:]); cause != "" {
+				return text + ": " + cause
+			}
 			return text
 		}
 	}
@@ -103,6 +107,20 @@ func firstError(lines []string) string {
 		}
 	}
 	return ""
+}
+
+// lastCause is the line behind the last `Caused by:`, which is the deepest.
+func lastCause(lines []string) string {
+	cause := ""
+	for i, line := range lines {
+		if strings.HasPrefix(line, "error") {
+			break
+		}
+		if strings.TrimSpace(line) == "Caused by:" && i+1 < len(lines) {
+			cause = strings.TrimSpace(lines[i+1])
+		}
+	}
+	return cause
 }
 
 // cutError recognises `error: ...` and `error[E0308]: ...`.

@@ -30,7 +30,19 @@ type Rustflags struct {
 
 	// Ignored are sources that are set and have no effect, for a stronger one
 	// is set too. Users rarely know that.
-	Ignored []Value
+	Ignored []Rustflags
+}
+
+// Place says where the flags stand: a variable, or a table and its files.
+func (r Rustflags) Place() string {
+	files := strings.Join(r.Origins, ", ")
+	switch r.Source {
+	case TargetRustflags:
+		return "[target] of " + files
+	case BuildRustflags:
+		return "[build] of " + files
+	}
+	return files
 }
 
 // Linker gives the value of a `-C linker=` among the flags, or "". It beats
@@ -74,11 +86,7 @@ func readRustflags(c *Config, target string, cfg []string) Rustflags {
 		return Rustflags{}
 	}
 	winner := found[0]
-	for _, loser := range found[1:] {
-		for _, origin := range loser.Origins {
-			winner.Ignored = append(winner.Ignored, Value{strings.Join(loser.Flags, " "), origin})
-		}
-	}
+	winner.Ignored = found[1:]
 	return winner
 }
 

@@ -17,6 +17,7 @@ type Survey struct {
 	Project    *Project // nil without one
 	Why        error    // why there is no project, or no choice of a program in it
 	Triple     string   // what would be built for
+	asked      string   // the toolchain that was asked for and is not here
 	Toolchains []*Toolchain
 	Driver     string // the C compiler that links
 	DriverText string // its first line of --version
@@ -107,6 +108,13 @@ func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
 		var missing *NoProjectError
 		if errors.As(s.Why, &missing) {
 			s.Why = err
+		}
+		s.asked = "active"
+		for _, name := range []string{o.Toolchain, o.getenv("RUSTUP_TOOLCHAIN")} {
+			if name != "" {
+				s.asked = name
+				break
+			}
 		}
 		return nil
 	}

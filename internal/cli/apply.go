@@ -76,7 +76,9 @@ pointed out, and what cargo cannot express is listed; "minsize build" does that.
 
 // apply works the edit out, shows it, and writes it.
 func (e *env) apply(ctx context.Context, f *applyFlags) error {
-	project, c, err := e.loadRecipe(ctx, e.cargoOptions(&f.cargo), f.cargo.Profile)
+	options := e.cargoOptions(&f.cargo)
+	options.Profile = "" // what was typed is where to write
+	project, c, err := e.loadRecipe(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -105,14 +107,13 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 }
 
 // loadRecipe reads minsize.toml of the workspace, then the project as it was
-// searched. profile is what was typed, which for apply is no profile to load.
-func (e *env) loadRecipe(ctx context.Context, o cargo.Options, profile string) (*cargo.Project, *recipe, error) {
-	o.Profile = ""
-	workspace, err := cargo.LoadWorkspace(ctx, o)
+// searched.
+func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, *recipe, error) {
+	root, err := cargo.FindRoot(ctx, o)
 	if err != nil {
 		return nil, nil, cargoError(err)
 	}
-	c, err := readRecipe(workspace.Root)
+	c, err := readRecipe(root)
 	var missing *noRecipeError
 	if errors.As(err, &missing) {
 		return nil, nil, withStatus(exitUsage, "minsize shrink, which finds the settings and writes it", err)
@@ -120,9 +121,10 @@ func (e *env) loadRecipe(ctx context.Context, o cargo.Options, profile string) (
 	if err != nil {
 		return nil, nil, withStatus(exitFailed, "correct the file, or run minsize shrink, which writes it anew", err)
 	}
+	o.Locked = o.Locked && c.Cargo.Lockfile != ""
 	project, err := cargo.Load(ctx, c.options(o))
 	if err != nil {
-		return nil, nil, cargoError(err)
+		return nil, c, cargoError(err)
 	}
 	if !c.isFor(project) {
 		return nil, nil, usageError("minsize shrink for this program, or leave -p, --bin and --example out",

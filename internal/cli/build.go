@@ -88,7 +88,13 @@ type built struct {
 // build reads the recipe, refuses drift, builds, and reports.
 func (e *env) build(ctx context.Context, f *buildFlags) error {
 	options := e.cargoOptions(&f.cargo)
-	project, c, err := e.loadRecipe(ctx, options, f.cargo.Profile)
+	// Cargo.lock must be what it was, so cargo may not mend it by itself.
+	options.Locked = options.Locked || !f.allowDrift
+	project, c, err := e.loadRecipe(ctx, options)
+	var stale *cargo.BuildError
+	if errors.As(err, &stale) && stale.Failure == cargo.FailedLockfile {
+		return refuseDrift([]string{"Cargo.lock: does not fit the manifests any more, cargo would change it"}, false, c)
+	}
 	if err != nil {
 		return err
 	}

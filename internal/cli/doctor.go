@@ -226,7 +226,7 @@ func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
 		row("rustflags", strings.Join(p.Rustflags.Flags, " "), strings.Join(p.Rustflags.Origins, ", "))
 	}
 	for _, ignored := range p.Rustflags.Ignored {
-		text := fmt.Sprintf("rustflags in %s (%v) have no effect: %s comes first", ignored.Origin, ignored.Value, p.Rustflags.Origins[0])
+		text := fmt.Sprintf("rustflags in %s (%s) have no effect: those in %s come first", ignored.Place(), strings.Join(ignored.Flags, " "), p.Rustflags.Place())
 		j.Ignored = append(j.Ignored, text)
 		b.Notes = append(b.Notes, text)
 	}
