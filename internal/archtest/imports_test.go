@@ -36,8 +36,8 @@ var mayImport = map[string][]string{
 	"verify":    {"process"},
 	"outline":   {"cargo", "rustsyntax", "attrib"},
 
-	"refgraph": {"objfile", "byteio", "demangle", "attrib", "machinecode"},
-	"attrib":   {"objfile", "byteio", "demangle", "rangemap", "machinecode"},
+	"refgraph": {"objfile", "dwarf", "byteio", "demangle", "attrib", "machinecode"},
+	"attrib":   {"objfile", "dwarf", "byteio", "demangle", "rangemap", "machinecode"},
 
 	"strip":      {"objfile", "byteio"},
 	"pack":       {"objfile", "byteio", "pack/codec", "pack/stub"},
@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"pack/stub":  {},
 	"oci":        {"objfile", "byteio"},
 
+	"dwarf":       {"objfile", "byteio"},
 	"objfile":     {"byteio"},
 	"machinecode": {},
 	"byteio":      {},
