@@ -19,7 +19,7 @@ var cutTable = func() []*Technique {
 		case relink.RiskBehaviour:
 			t.Risk, t.Level = Behaviour, Max
 		default:
-			t.Risk, t.Level = Behaviour, Asked
+			t.Risk, t.Level, t.ByName = Behaviour, Asked, true
 		}
 		t.Needs = []Need{NeedUnixELF}
 		for _, n := range c.Needs {
@@ -56,7 +56,7 @@ func UserCut(text string) (t *Technique, confirm bool, err error) {
 	return &Technique{
 		Name: "cut:" + text, Summary: "cut: functions of this name are replaced by a stub (" + strings.Join(stubs, ", ") + ")",
 		Loses: "what these functions do, and all that only they used",
-		Risk:  Behaviour, Level: Asked, Needs: []Need{NeedUnixELF},
+		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
 		Link: &Link{Cuts: []string{text}},
 	}, cut.NeedsConfirmation(), nil
 }
@@ -72,7 +72,7 @@ var pipelineTable = func() []*Technique {
 			t.Loses = "speed of std's own code, which was compiled for speed"
 		}
 		if p.Slower {
-			t.Level, t.Loses = Asked, "speed: the outliner's calls are run each time"
+			t.Level, t.ByName, t.Loses = Asked, true, "speed: the outliner's calls are run each time"
 		}
 		for _, n := range p.Needs {
 			t.Needs = append(t.Needs, cutNeeds[n])

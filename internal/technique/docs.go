@@ -52,7 +52,7 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| name | what it does | what is lost | risk | enters at | needs | what cargo is told |\n|---|---|---|---|---|---|---|\n", part.title, part.text)
 		for _, t := range part.list {
 			needs := t.NeedsSummary()
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(t.Loses), t.Risk, t.Level, cell(needs), cell(t.told()))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(t.Loses), t.Risk, t.enters(), cell(needs), cell(t.told()))
 		}
 		b.WriteString("\n")
 	}
@@ -60,6 +60,17 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 ` + "`minsize build`" + ` is the way to it.
 `)
 	return b.String()
+}
+
+// enters says where a technique comes in by itself, or how it is asked for.
+func (t *Technique) enters() string {
+	switch {
+	case t.ByName:
+		return "`--with " + t.Name + "`"
+	case t.Level == Asked:
+		return "`--allow-" + t.Risk.String() + "`"
+	}
+	return t.Level.String()
 }
 
 // told is the setting, or the twin, as one line.

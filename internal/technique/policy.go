@@ -22,6 +22,8 @@ func (p Policy) Allows(t *Technique) (bool, string) {
 		return false, "left out by --without " + t.Name
 	case slices.Contains(p.With, t.Name):
 		return true, ""
+	case t.ByName:
+		return false, "--with " + t.Name
 	}
 	if allowed, said := p.Allow[t.Risk]; said {
 		if !allowed {

@@ -84,7 +84,7 @@ var buildTable = []*Technique{
 	{
 		Name: "lto-thin", Short: "thin LTO", Summary: "optimise across crates, in parallel (lto = \"thin\")",
 		Loses: "nothing but build time",
-		Level: Asked, Set: profile("lto", `"thin"`),
+		Level: Asked, ByName: true, Set: profile("lto", `"thin"`),
 		Excludes: []string{"lto-fat"},
 	},
 	{
@@ -101,7 +101,7 @@ var buildTable = []*Technique{
 	{
 		Name: "release-checks-off", Summary: "no overflow checks, debug assertions or incremental pieces left on by the profile",
 		Loses: "checks that the project's release profile turned on by itself",
-		Risk:  Behaviour, Level: Asked,
+		Risk:  Behaviour, Level: Asked, ByName: true,
 		Set: profile("overflow-checks", "false", "debug-assertions", "false", "incremental", "false"),
 	},
 	{
@@ -130,7 +130,7 @@ var buildTable = []*Technique{
 	{
 		Name: "build-std-unwind", Short: "unwinding std", Summary: "std's own panics still unwind when std is built from source",
 		Loses: "nothing",
-		Level: Asked, Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd},
+		Level: Asked, ByName: true, Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd},
 		Set: &Setting{BuildStd: []string{"panic_unwind"}, StdFeatures: []string{"panic-unwind"}},
 	},
 	{
@@ -163,7 +163,7 @@ var buildTable = []*Technique{
 	{
 		Name: "static-musl", Summary: "one static file on musl, which runs on every Linux",
 		Loses: "glibc: names are looked up without nsswitch plugins, and malloc is slower with threads",
-		Risk:  Deployment, Level: Asked, Needs: []Need{NeedUnixELF, NeedMusl},
+		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF, NeedMusl},
 		Set: &Setting{Target: "musl"}, // stands for the musl twin of the project's triple
 	},
 	foreign(Technique{
@@ -229,7 +229,7 @@ var fileTable = []*Technique{
 	{
 		Name: "pack", Summary: "compressed; the program unpacks itself when it starts",
 		Loses: "start-up time, shared pages between processes; some antivirus programs flag packed files",
-		Risk:  Deployment, Level: Asked, Needs: []Need{NeedUnixELF},
+		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
 		Rewrite: &Rewrite{Pack: "best"},
 	},
 }

@@ -88,6 +88,7 @@ type Technique struct {
 	Risk    Risk
 	Level   Level  // where it enters by itself
 	Needs   []Need // conditions, looked up in needs
+	ByName  bool   // never by its level or class: only where it is asked for by name
 
 	Set     *Setting
 	Link    *Link
