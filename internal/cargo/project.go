@@ -255,7 +255,7 @@ func (p *Project) SourcesHash(ctx context.Context) (string, error) {
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case d.IsDir():
-				if path != folder && (strings.HasPrefix(d.Name(), ".") || folders[path] || isCacheDir(path)) {
+				if path != folder && (strings.HasPrefix(d.Name(), ".") || folders[path] || path == p.Metadata.TargetDirectory || isCacheDir(path)) {
 					return fs.SkipDir
 				}
 			case d.Type().IsRegular() && d.Name() != "minsize.toml": // written by the search that is keyed by this

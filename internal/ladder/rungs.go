@@ -198,6 +198,7 @@ func (s *search) leftOut(best *candidate) error {
 		}
 		best = &candidate{side: best.side, plan: plain, build: best.build, file: file, rung: best.rung}
 	}
+	pipelines := 0
 	for _, t := range s.Table {
 		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
 			continue // "pack" was tried where it is in the winner
@@ -208,6 +209,11 @@ func (s *search) leftOut(best *candidate) error {
 		switch {
 		case t.Stage == technique.StageNone && t.Set != nil && t.Risk == technique.Size:
 			continue // an alternative to a better one, or a part of another
+		case missing != "" && t.Link != nil && t.Link.Pipeline != "":
+			if pipelines++; pipelines > 1 {
+				continue // one line stands for all of them
+			}
+			l.Why = missing
 		case missing != "":
 			l.Why = missing
 		case !allowed:
