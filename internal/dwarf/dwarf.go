@@ -38,6 +38,8 @@ type Data struct {
 	relocatable                                  bool  // address 0 is an address, not a function that the linker took out
 	alt                                          *Data // dwz's shared file (DW_FORM_GNU_strp_alt, DW_FORM_strp_sup)
 
+	packaged map[uint64]contributions // of a .dwp, by the unit's offset
+
 	mu      sync.Mutex
 	abbrevs map[abbrevKey]*abbrevTable
 }
@@ -136,6 +138,15 @@ func Open(f *objfile.File, alt *Data) (*Data, error) {
 	if len(d.info) == 0 {
 		return nil, ErrNone
 	}
+	if s := f.SectionByName(".debug_cu_index"); s != nil {
+		index, err := f.SectionData(s)
+		if err == nil {
+			d.packaged, err = d.readIndex(index)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	if err := d.readUnits(); err != nil {
 		return d, err
 	}
@@ -196,6 +207,7 @@ func (d *Data) readHeader(at uint64) (Unit, error) {
 	if r.bad || u.AddrSize != 4 && u.AddrSize != 8 && u.AddrSize != 2 || r.at > u.End {
 		return u, byteio.Errorf(at, ".debug_info address_size", "expected 2, 4 or 8, got %d", u.AddrSize)
 	}
+	u.AbbrevOffset += d.packaged[at].abbrev
 	u.dies = r.at
 	u.addr = d.addr
 	return u, nil
@@ -243,6 +255,12 @@ func (d *Data) readRoot(u *Unit) error {
 		}
 	}
 	u.HasLine = values[4].form != 0
+	if base, ok := d.packaged[u.Offset]; ok {
+		u.LineOffset += base.line
+		u.strOffsetsBase += base.strOffsets
+		u.rnglistsBase += base.rnglists
+		u.loclistsBase += base.loclists
+	}
 	u.Name, u.CompDir, u.Producer = d.stringOf(u, values[0]), d.stringOf(u, values[1]), d.stringOf(u, values[2])
 	u.DWOName = d.stringOf(u, values[12]) + d.stringOf(u, values[13])
 	u.Language = uint16(values[3].number)
