@@ -69,11 +69,10 @@ func (s StripResult) Document() *Document {
 	if len(s.Files) > 1 {
 		table.Footer = []Cell{fmt.Sprintf("%d files", len(s.Files)), s.Before, s.After, int64(s.Before) - int64(s.After), share(s.Before, s.After)}
 	}
-	title := "minsize strip, level " + s.Level
 	if s.DryRun {
-		title += " (dry run: nothing was written)"
+		block.Notes = append(block.Notes, "dry run: nothing was written")
 	}
-	return &Document{Title: title, Schema: "minsize.strip/1", Data: s, Blocks: []Block{block}}
+	return &Document{Title: "minsize strip, level " + s.Level, Schema: "minsize.strip/1", Data: s, Blocks: []Block{block}}
 }
 
 func share(before, after uint64) float64 {

@@ -215,6 +215,9 @@ func (p *elfPlan) decideSections() {
 	if p.isAndroid() {
 		p.needHeaders("Android's loader refuses files without them")
 	}
+	if p.goBuildInfoNeedsSection() {
+		p.needHeaders("go version -m finds the build information by its section")
+	}
 	if len(p.o.KeepSymbols) > 0 || p.o.DebugLink != nil {
 		p.keepHeaders = true
 	}
@@ -278,6 +281,24 @@ func (p *elfPlan) keepLinked() {
 // isAndroid looks for the note of Android's tool chain.
 func (p *elfPlan) isAndroid() bool {
 	return slices.ContainsFunc(p.sections, func(s elfSection) bool { return s.Name == ".note.android.ident" })
+}
+
+// goBuildInfoNeedsSection says whether the readers of Go's build information
+// would miss it without section headers: they look in the first writable
+// segment then (Go, debug/buildinfo), where position-independent programs do
+// not have it.
+func (p *elfPlan) goBuildInfoNeedsSection() bool {
+	for _, s := range p.sections {
+		if s.Name != ".go.buildinfo" {
+			continue
+		}
+		for _, seg := range p.segments {
+			if seg.Type == ptLoad && seg.Flags&(pfW|pfX) == pfW {
+				return s.Addr < seg.Vaddr || s.Addr >= seg.Vaddr+seg.Memsz
+			}
+		}
+	}
+	return false
 }
 
 // insideOne says whether one of the blocks (merged) covers [off, off+n).

@@ -24,6 +24,9 @@ func sameELF(old, new []byte) error {
 		ha.Entry != hb.Entry || ha.Flags != hb.Flags || ha.Ehsize != hb.Ehsize || ha.Phentsize != hb.Phentsize || ha.realPhnum != hb.realPhnum {
 		return fmt.Errorf("the ELF headers differ in more than section fields")
 	}
+	if ha.Type != etRel && (a.companion() || b.companion()) {
+		return fmt.Errorf("a debug companion is nothing to load")
+	}
 	if b.dangling {
 		return fmt.Errorf("the section fields of the ELF header point nowhere")
 	}
@@ -60,7 +63,10 @@ func sameSegment(a, b *elfFile, i int) error {
 	if p.Filesz == 0 {
 		return nil
 	}
-	was, is := a.data[p.Offset:p.end()], b.data[q.Offset:q.end()]
+	was, is := a.data[p.Offset:p.end()], []byte(nil)
+	if q.Filesz > 0 {
+		is = b.data[q.Offset:q.end()]
+	}
 	if tail := was[q.Filesz:]; len(tail) > 0 {
 		if !allZero(tail) {
 			return fmt.Errorf("the file has %d bytes less, and they were not all zero", len(tail))

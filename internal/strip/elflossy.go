@@ -67,7 +67,9 @@ func withoutLossy(data []byte, o Options) ([]byte, []lossyRange, error) {
 		clear(out[r.start:r.end])
 	}
 	cutTails(segments, ranges, out)
-	copy(out[f.head.Phoff:], f.encodeSegments(segments))
+	if len(segments) > 0 {
+		copy(out[f.head.Phoff:], f.encodeSegments(segments))
+	}
 	return out, ranges, nil
 }
 
