@@ -1,0 +1,194 @@
+package strip
+
+// The whole system as test input; `make sweep` sets MINSIZE_SWEEP. The size
+// comparison with other tools is bench/strip.
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func needSweep(t *testing.T) {
+	if os.Getenv("MINSIZE_SWEEP") == "" {
+		t.Skip("MINSIZE_SWEEP is not set")
+	}
+}
+
+// systemELF lists the regular ELF files below the folders, each once.
+func systemELF(t *testing.T, deep bool, folders ...string) (paths []string) {
+	t.Helper()
+	for _, folder := range folders {
+		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return nil
+			}
+			if d.IsDir() && path != folder && !deep {
+				return filepath.SkipDir
+			}
+			if !d.Type().IsRegular() {
+				return nil
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				return nil
+			}
+			defer f.Close()
+			var magic [4]byte
+			if n, _ := f.Read(magic[:]); n == 4 && string(magic[:]) == "\x7fELF" {
+				paths = append(paths, path)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return paths
+}
+
+// TestSweepRewrite rewrites every ELF file of /usr/bin and /usr/lib at every
+// level: the oracle passes, never larger, sums exact, idempotent.
+func TestSweepRewrite(t *testing.T) {
+	needSweep(t)
+	paths := systemELF(t, true, "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec")
+	refused := map[string]int{}
+	var before, after int64
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for _, level := range allLevels {
+			out, r, err := Rewrite(data, Options{Level: level})
+			if err != nil {
+				refused[err.Error()]++
+				if _, ok := err.(*Refusal); !ok {
+					t.Errorf("%s, level %v: %v", path, level, err)
+				}
+				break
+			}
+			var sum int64
+			for _, n := range r.Removed {
+				sum += n
+			}
+			again, _, err := Rewrite(out, Options{Level: level})
+			if len(out) > len(data) || sum != r.Saved() || err != nil || !bytes.Equal(out, again) {
+				t.Errorf("%s, level %v: %d -> %d -> %d bytes, reasons %d, %v", path, level, len(data), len(out), len(again), sum, err)
+			}
+			if level == Max {
+				before, after = before+int64(len(data)), after+int64(len(out))
+			}
+		}
+	}
+	t.Logf("%d ELF files; --max %d -> %d bytes (%.2f %%); refused: %v", len(paths), before, after, 100*float64(before-after)/float64(before), refused)
+}
+
+// neverRun are programs that do something whatever their arguments are.
+var neverRun = []string{"reboot", "halt", "poweroff", "shutdown", "init", "telinit", "runlevel", "killall5", "systemctl", "fsfreeze", "ctrlaltdel", "switch_root", "pivot_root"}
+
+// TestSweepVersions runs --version of every program of the system, from a copy
+// and from that copy after each level. Programs whose two first answers differ
+// are not stable and left out.
+func TestSweepVersions(t *testing.T) {
+	needSweep(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("Linux programs")
+	}
+	var programs []string
+	for _, path := range systemELF(t, false, "/usr/bin", "/usr/sbin") {
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 && !slices.Contains(neverRun, filepath.Base(path)) {
+			programs = append(programs, path)
+		}
+	}
+	var mu sync.Mutex
+	stable, unstable := 0, 0
+	bad := map[Level]int{}
+	work := make(chan string)
+	var wait sync.WaitGroup
+	for range runtime.NumCPU() {
+		wait.Go(func() {
+			for path := range work {
+				ok, failed := compareVersions(t, path)
+				mu.Lock()
+				if ok {
+					stable++
+				} else {
+					unstable++
+				}
+				for _, level := range failed {
+					bad[level]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, p := range programs {
+		work <- p
+	}
+	close(work)
+	wait.Wait()
+	t.Logf("%d programs, %d with a stable --version, %d without; differing after a level: %v", len(programs), stable, unstable, bad)
+}
+
+// compareVersions runs one program at all levels.
+func compareVersions(t *testing.T, path string) (stable bool, failed []Level) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false, nil
+	}
+	folder, err := os.MkdirTemp("", "sweep")
+	if err != nil {
+		t.Error(err)
+		return false, nil
+	}
+	defer os.RemoveAll(folder)
+	os.Chmod(folder, 0o777)
+	copied := filepath.Join(folder, filepath.Base(path))
+	answer := func(program []byte) string {
+		os.Remove(copied)
+		if err := os.WriteFile(copied, program, 0o755); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, copied, "--version")
+		cmd.Dir, cmd.Env = folder, []string{"PATH=/usr/bin:/bin", "HOME=" + folder, "LANG=C"}
+		cmd.WaitDelay = time.Second
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if os.Getuid() == 0 { // nobody: what a program does wrong, it does to nobody
+			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+		}
+		out, err := cmd.CombinedOutput()
+		status := ""
+		if err != nil {
+			status = err.Error()
+		}
+		return string(out) + "\n" + status
+	}
+	first := answer(data)
+	if answer(data) != first || strings.Contains(first, "killed") {
+		return false, nil
+	}
+	for _, level := range allLevels {
+		out, _, err := Rewrite(data, Options{Level: level})
+		if err != nil {
+			continue // TestSweepRewrite lists them
+		}
+		if got := answer(out); got != first {
+			failed = append(failed, level)
+			t.Errorf("%s, level %v: prints %.200q, before %.200q", path, level, got, first)
+		}
+	}
+	return true, failed
+}
