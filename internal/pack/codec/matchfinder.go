@@ -59,6 +59,12 @@ func (f *matchFinder) find(pos int, out []match) []match {
 	if f.places[pos].start {
 		class = 1
 	}
+	// Within a run of one byte every position looks like the next.
+	if limit == maxMatch && pos > 0 && data[pos-1] == data[pos] && f.places[pos-1].start == f.places[pos].start &&
+		matchLength(data, pos-1, pos, limit) == limit {
+		f.son[2*pos], f.son[2*pos+1] = -1, -1
+		return append(out, match{maxMatch, 0})
+	}
 	v := binary.LittleEndian.Uint32(data[pos:])
 	h2 := v&0xffff | class<<16
 	h3 := v<<8*506832829>>16 | class<<16

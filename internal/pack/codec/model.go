@@ -85,7 +85,7 @@ var kindClass = buildKindClass()
 func buildKindClass() (t [kindCount]uint8) {
 	for k := range t {
 		switch {
-		case k == kindData || k > kindImm64:
+		case k == kindData || k > kindImm16+2:
 			t[k] = classData
 		case k == kindFirst:
 			t[k] = classStart

@@ -31,8 +31,7 @@ const (
 	kindImm32   = 12 // to 15
 	kindRel32   = 16 // to 19, big-endian once filtered
 	kindRIP     = 20 // to 23, likewise
-	kindImm16   = 24 // to 25
-	kindImm64   = 26 // all eight bytes, and the address of A0 to A3
+	kindImm16   = 24 // to 25; 26 for the last byte of ENTER
 	kindCount   = 32
 	maxPrefixes = 8 // bytes after which a prefix ends its instruction
 )
@@ -104,7 +103,8 @@ const (
 	queueImm32 = 0x03020100 + kindImm32*0x01010101
 	queueRel32 = 0x03020100 + kindRel32*0x01010101
 	queueRIP   = 0x03020100 + kindRIP*0x01010101
-	queueImm64 = kindImm64 * 0x0101010101010101
+	queueImm64 = queueImm32 | queueImm32<<32
+	queueEnter = queueImm16 | (kindImm16+2)<<16
 )
 
 // x86Machine is the state between two bytes of code.
@@ -251,7 +251,7 @@ func (m *x86Machine) opcode(b byte) {
 	case opMoffs:
 		queue = queueImm64
 	case opEnter:
-		queue = queueImm16 | queueImm8<<16
+		queue = queueEnter
 	}
 	if class >= opModRM {
 		m.group3 = class >= opGroup3Imm8

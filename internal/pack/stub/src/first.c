@@ -38,13 +38,13 @@ __asm__(".section .text.entry,\"ax\"\n"
 
 static void fail(void)
 {
-	static const char message[] = "packed program is damaged or out of memory\n";
+	static const char message[] = "packed program is damaged\n";
 	syscall3(SYS_write, 2, (u64)message, sizeof message - 1);
 	for (;;)
 		syscall3(SYS_exit_group, 127, 0, 0);
 }
 
-static u8 *map(u64 address, u64 size, u64 flags)
+static __attribute__((noinline)) u8 *map(u64 address, u64 size, u64 flags)
 {
 	i64 p = syscall6(SYS_mmap, address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 	if (failed(p))
@@ -54,7 +54,7 @@ static u8 *map(u64 address, u64 size, u64 flags)
 
 // check hashes n >= 8 bytes; the last word may overlap the one before. Every
 // step is a bijection, so that damage within one word is always seen.
-static u64 check(const u8 *p, u64 n)
+static __attribute__((noinline)) u64 check(const u8 *p, u64 n)
 {
 	u64 h = n;
 	const u8 *end = p + n - 8;

@@ -22,7 +22,7 @@ struct decoded {
 
 static inline void unfilter(struct decoded d, u8 *first, u32 base) {}
 
-static inline struct decoded decode(const u8 *in, u8 *out, u8 *end, u8 *workspace)
+static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8 *end, u8 *workspace)
 {
 	u16 *prob = (u16 *)workspace;
 	u32 range = -1u, code, state = 0, rep0 = 1, rep1 = 1, rep2 = 1, rep3 = 1;

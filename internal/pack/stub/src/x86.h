@@ -49,19 +49,14 @@ static inline u8 *instruction(u8 *p, u32 *field)
 		}
 		break;
 	}
-	u32 imm = 0;
-	switch (class) {
-	case IMM8: case MODRM_IMM8: case GROUP3_IMM8: case REL8: imm = 1; break;
-	case IMMZ: case MODRM_IMMZ: case GROUP3_IMMZ: case IMMV:
-		imm = size16 ? 2 : 4;
-		if (class == IMMV && wide)
-			imm = 8;
-		break;
-	case REL32: *field = p - start; imm = 4; break;
-	case IMM16: imm = 2; break;
-	case MOFFS: imm = 8; break;
-	case ENTER: imm = 3; break;
-	}
+	// Bytes of immediate by class, a nibble each.
+	u32 imm = 0x414100384241410 >> class * 4 & 15;
+	if (class == REL32)
+		*field = p - start;
+	else if (imm == 4 && size16)
+		imm = 2;
+	if (class == IMMV && wide)
+		imm = 8;
 	if (class >= MODRM) {
 		u32 mod = *p >> 6, rm = *p & 7;
 		if (class >= GROUP3_IMM8 && *p & 0x30)

@@ -6,7 +6,7 @@
 // model. One function decodes every bit: a literal, a length, a slot and a
 // single decision are all walks down a tree.
 
-enum { FIRST = 1, OPCODE, MODRM_BYTE, SIB, DISP8, DISP32, KIND_IMM8 = 10, KIND_REL8, KIND_IMM32, KIND_REL32 = 16, KIND_RIP = 20, KIND_IMM16 = 24, KIND_IMM64 = 26 };
+enum { FIRST = 1, OPCODE, MODRM_BYTE, SIB, DISP8, DISP32, KIND_IMM8 = 10, KIND_REL8, KIND_IMM32, KIND_REL32 = 16, KIND_RIP = 20, KIND_IMM16 = 24 };
 
 // The model, in probabilities.
 enum {
@@ -76,6 +76,8 @@ static inline u32 decide(struct coder *c, u16 *p) { return tree(c, p - 1, 1, 2) 
 #if defined(__x86_64__)
 #include "x86_tables.h"
 enum { NONE, IMM8, IMMZ, REL8, REL32, IMM16, IMMV, MOFFS, ENTER, PREFIX, MODRM, MODRM_IMM8, MODRM_IMMZ, GROUP3_IMM8, GROUP3_IMMZ, ESCAPE };
+#define IMMEDIATE_BYTES 0x414100384241410
+static const u8 immediate_kind[] = { 0, 10, 12, 11, 16, 24, 12, 12, 24, 0, 0, 10, 12, 10, 12 };
 #define QUEUE4(kind) (0x03020100u + (kind) * 0x01010101u)
 #else
 #include "aarch64.h"
@@ -83,12 +85,12 @@ enum { NONE, IMM8, IMMZ, REL8, REL32, IMM16, IMMV, MOFFS, ENTER, PREFIX, MODRM, 
 
 struct machine {
 	u64 queue, pending;
-	u32 kind, hash, length, map, vex, named, size16, wide, group3, mod;
+	u8 kind, hash, length, map, vex, named, size16, wide, group3, mod;
 };
 
 #if defined(__x86_64__)
 // advance takes byte b of kind m->kind: see x86.go.
-static inline void advance(struct machine *m, u32 b)
+static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 {
 	u32 kind = m->kind;
 	if (kind >= DISP8)
@@ -156,22 +158,17 @@ static inline void advance(struct machine *m, u32 b)
 		}
 		class = 0xba40 >> (two_byte[b >> 2] >> (b & 3) * 2 & 3) * 4 & 15;
 	}
-	u64 queue = 0;
-	switch (class) {
-	case IMM8: case MODRM_IMM8: case GROUP3_IMM8: queue = KIND_IMM8; break;
-	case REL8: queue = KIND_REL8; break;
-	case IMMZ: case MODRM_IMMZ: case GROUP3_IMMZ: case IMMV:
-		queue = QUEUE4(KIND_IMM32);
-		if (m->size16)
-			queue = 0x0100 + KIND_IMM16 * 0x0101;
-		if (class != IMMV || !m->wide)
-			break;
-	// fall through
-	case MOFFS: queue = KIND_IMM64 * 0x0101010101010101; break;
-	case REL32: queue = QUEUE4(KIND_REL32); break;
-	case IMM16: queue = 0x0100 + KIND_IMM16 * 0x0101; break;
-	case ENTER: queue = 0x0100 + KIND_IMM16 * 0x0101 + (KIND_IMM8 << 16); break;
-	}
+	// The kinds of the immediate's bytes: how many, from which on.
+	u32 n = IMMEDIATE_BYTES >> class * 4 & 15, base = immediate_kind[class];
+	if (base == KIND_IMM32 && n == 4 && m->size16)
+		base = KIND_IMM16, n = 2;
+	if (class == IMMV && m->wide)
+		n = 8;
+	u64 queue = QUEUE4(base);
+	if (n == 8)
+		queue |= queue << 32;
+	else
+		queue &= (1UL << n * 8) - 1;
 	if (class >= MODRM) {
 		m->group3 = class >= GROUP3_IMM8;
 		m->pending = queue;
@@ -186,7 +183,7 @@ next:
 		m->kind = FIRST;
 }
 #else
-static inline void advance(struct machine *m, u32 b)
+static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 {
 	u32 kind = m->kind;
 	if (kind == FIRST)
@@ -203,7 +200,7 @@ struct decoded {
 	const u8 *edges; // where code begins and ends, in turn, up to -1
 };
 
-static inline struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *workspace)
+static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *workspace)
 {
 	u16 *prob = (u16 *)workspace, *p;
 	// Where instructions begin, from the stream's first byte; the top four
