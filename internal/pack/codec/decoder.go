@@ -17,7 +17,12 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 	d := newRangeDecoder(p.Method == XLZ, in)
 	m := newModel(&p)
 	t := newTracker(&p)
+	size += len(p.Preset)
 	out := make([]byte, 0, size)
+	for _, b := range p.Preset {
+		out = append(out, b)
+		t.take(b)
+	}
 	var starts []uint32 // where instruction t.count-1, t.count-2, ... began
 	var state uint8
 	var reps [4]uint32 // distances in bytes, less one
@@ -96,7 +101,7 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 			put(out[len(out)-1-int(reps[0])], w)
 		}
 	}
-	return out, nil
+	return out[len(p.Preset):], nil
 }
 
 func (l *lengthModel) decode(d *rangeDecoder, w place) int {

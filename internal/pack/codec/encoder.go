@@ -15,8 +15,9 @@ func Encode(stream []byte, p Params, effort int) ([]byte, error) {
 		return nil, err
 	}
 	if effort == 0 {
-		effort = 128
+		effort = 64
 	}
+	stream = append(p.Preset[:len(p.Preset):len(p.Preset)], stream...)
 	e := &encoder{p: &p, data: stream, rc: newRangeEncoder(p.Method == XLZ), m: newModel(&p)}
 	e.places = make([]place, len(stream))
 	if p.Method == XLZ {

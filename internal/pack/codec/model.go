@@ -43,6 +43,7 @@ type Params struct {
 	PB     uint8 // LZMA: bits of the position that are a match's context, 0..4
 	Small  bool  // XLZ: coarse opcode hash, for streams too short to fill the fine one
 	Layout Layout
+	Preset []byte // LZMA: bytes that both sides know, as if they came before the stream
 }
 
 // Check says whether a decoder can work with p on a stream of size bytes.

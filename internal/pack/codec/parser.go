@@ -15,16 +15,16 @@ import "math"
 // by itself and finds more.
 
 const (
-	arrivals   = 4
-	windowMax  = 4096
-	windowMore = 128 // parsed beyond what is coded
+	arrivals   = 6
+	windowMax  = 512
+	windowMore = 64  // parsed beyond what is coded
 	niceLength = 160 // a match this long is taken without looking inside
 	priceOne   = 64  // a bit, in price units
 	span       = windowMax + windowMore + maxMatch + 1
 
-	// literalPenalty makes XLZ's parses 7 % poorer in literals, the slowest
-	// symbols to decode, at no cost in size: .16 bit.
-	literalPenalty = 10
+	// literalPenalty makes XLZ's parses poorer in literals, the slowest
+	// symbols to decode, at next to no cost in size.
+	literalPenalty = 2
 )
 
 var bitPrice = buildBitPrice()
@@ -67,8 +67,10 @@ func (e *encoder) parse() {
 		ps.shift = 5
 	}
 	symbols := make([]symbol, 0, span)
-	for pos := 0; pos < len(e.data); {
-		window := min(256+pos/4, windowMax, len(e.data)-pos)
+	start := len(e.p.Preset)
+	ps.forget(start)
+	for pos := start; pos < len(e.data); {
+		window := min(64+(pos-start)/16, windowMax, len(e.data)-pos)
 		ps.updatePrices()
 		symbols = ps.window(pos, window, symbols[:0])
 		end := pos + window

@@ -264,6 +264,6 @@ func (m *x86Machine) opcode(b byte) {
 }
 
 // hashFactor mixes the opcode bytes into an 8-bit context.
-const hashFactor = 29
+const hashFactor = 5
 
 func (m *x86Machine) state() (kind, hash uint8) { return m.kind, m.hash }

@@ -5,6 +5,7 @@
 // Classes of opcodes, see x86.go.
 enum { NONE, IMM8, IMMZ, REL8, REL32, IMM16, IMMV, MOFFS, ENTER, PREFIX, MODRM, MODRM_IMM8, MODRM_IMMZ, GROUP3_IMM8, GROUP3_IMMZ, ESCAPE };
 
+#include "constants.h"
 #include "x86_tables.h"
 
 // instruction returns the end of the one at p and the offset of its field.
@@ -21,7 +22,7 @@ static inline u8 *instruction(u8 *p, u32 *field)
 			if (class == PREFIX) {
 				wide = (b & 0xf8) == 0x48;
 				size16 |= b == 0x66;
-				if (p - start > 8)
+				if (p - start > MAX_PREFIXES)
 					return p;
 				continue;
 			}

@@ -38,6 +38,8 @@ enum { WORKSPACE = PROBS * 2 };
 #define ALONE (1u << FIRST)
 #endif
 
+#include "constants.h"
+
 struct coder {
 	u64 range, code;
 	const u8 *in;
@@ -123,7 +125,7 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 		m->hash = m->length = m->map = m->vex = m->named = m->size16 = m->wide = 0;
 	}
 	m->length++;
-	m->hash = (m->hash * 29 + b) & 255;
+	m->hash = (m->hash * HASH_FACTOR + b) & 255;
 	m->kind = OPCODE;
 	if (m->vex) {
 		m->vex--;
@@ -139,7 +141,7 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 		if (class == PREFIX) {
 			m->wide = (b & 0xf8) == 0x48;
 			m->size16 |= b == 0x66;
-			if (m->length > 8)
+			if (m->length > MAX_PREFIXES)
 				m->kind = FIRST;
 			return;
 		}
@@ -189,7 +191,7 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 	if (kind == FIRST)
 		m->hash = b;
 	if (kind == OPCODE)
-		m->hash = (m->hash * 29 + (b >> 5)) & 255;
+		m->hash = (m->hash * HASH_FACTOR + (b >> 5)) & 255;
 	m->kind = kind == 4 ? FIRST : kind + 1;
 }
 #endif

@@ -1,0 +1,104 @@
+package pack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSweep packs every program of the system, unpacks it to the same bytes,
+// and compares what `--version` prints, plain and packed. MINSIZE_SWEEP=1
+// runs it, MINSIZE_SWEEP=3/8 the third of eight parts.
+func TestSweep(t *testing.T) {
+	part, parts := 1, 1
+	switch v := os.Getenv("MINSIZE_SWEEP"); v {
+	case "":
+		t.Skip("MINSIZE_SWEEP is not set")
+	case "1":
+	default:
+		if _, err := fmt.Sscanf(v, "%d/%d", &part, &parts); err != nil {
+			t.Fatalf("MINSIZE_SWEEP=%s: %v", v, err)
+		}
+	}
+	var files []string
+	for _, dir := range []string{"/usr/bin", "/usr/sbin", "/usr/lib/cargo/bin"} {
+		found, _ := filepath.Glob(dir + "/*")
+		files = append(files, found...)
+	}
+	dir := t.TempDir()
+	packed, refused, ran, unstable := 0, map[string]int{}, 0, 0
+	var before, after int
+	for i, name := range files {
+		if i%parts != part-1 {
+			continue
+		}
+		info, err := os.Lstat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > 40<<20 {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil || len(data) < 64 || string(data[:4]) != "\x7fELF" {
+			continue
+		}
+		out, _, err := Pack(data, Options{FastStart: i%4 == 0})
+		var refusal *Refusal
+		if errors.As(err, &refusal) || errors.Is(err, ErrNotSmaller) {
+			refused[err.Error()]++
+			t.Logf("%s: %v", name, err)
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		packed++
+		before += len(data)
+		after += len(out)
+		if back, err := Unpack(out); err != nil || !bytes.Equal(back, data) {
+			t.Errorf("%s: does not come back: %v", name, err)
+		}
+		// Both under one path, since many programs print their name.
+		path := filepath.Join(dir, filepath.Base(name))
+		want, stable := runVersion(path, data)
+		if again, _ := runVersion(path, data); !stable || again != want {
+			unstable++
+			continue
+		}
+		if got, _ := runVersion(path, out); got != want {
+			t.Errorf("%s: packed it prints\n%.300s\nexpected\n%.300s", name, got, want)
+		}
+		ran++
+		os.Remove(path)
+	}
+	t.Logf("%d packed (%d to %d bytes), %d ran the same, %d not stable, refused: %v", packed, before, after, ran, unstable, refused)
+}
+
+// runVersion writes the program to path and runs it with --version.
+func runVersion(path string, program []byte) (string, bool) {
+	os.Remove(path)
+	if err := os.WriteFile(path, program, 0o755); err != nil {
+		return err.Error(), false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "LC_ALL=C"}
+	cmd.Dir = filepath.Dir(path)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return "", false
+	}
+	text := string(out)
+	if err != nil {
+		text += "\n" + err.Error()
+	}
+	return text, !strings.Contains(text, "text file busy")
+}
