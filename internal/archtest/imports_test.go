@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"outline":   {"cargo", "rustsyntax", "attrib"},
 
 	"refgraph": {"objfile", "dwarf", "byteio", "demangle", "attrib", "machinecode"},
-	"attrib":   {"objfile", "dwarf", "byteio", "demangle", "rangemap", "machinecode"},
+	"attrib":   {"objfile", "dwarf", "pdb", "byteio", "demangle", "rangemap", "machinecode"},
 
 	"strip":      {"objfile", "byteio"},
 	"pack":       {"objfile", "byteio", "pack/codec", "pack/stub"},
@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"oci":        {"objfile", "byteio"},
 
 	"dwarf":       {"objfile", "byteio"},
+	"pdb":         {"byteio"},
 	"objfile":     {"byteio"},
 	"machinecode": {},
 	"byteio":      {},

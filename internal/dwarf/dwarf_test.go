@@ -6,12 +6,14 @@ import (
 	"debug/elf"
 	"errors"
 	"io"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minsize/minsize/internal/objfile"
 )
@@ -444,6 +446,59 @@ func TestContributions(t *testing.T) {
 	}
 }
 
+// touch asks everything of a file's DWARF.
+func touch(data []byte) {
+	file, err := objfile.Parse("sample", data)
+	if err != nil {
+		return
+	}
+	d, _ := Open(file, nil)
+	if d == nil {
+		return
+	}
+	for i := range d.Units {
+		u := &d.Units[i]
+		c, _ := d.Code(u)
+		for _, fn := range c.Functions {
+			d.Names(fn.Offset)
+			d.Names(fn.Origin)
+		}
+		_, _ = d.Lines(u)
+		d.Contributions(u)
+		d.References(u, func(string, uint64) {})
+	}
+	d.Aranges(func(*Unit, uint64, uint64) {})
+}
+
+// TestMutations changes bytes in the debug sections of small objects: no
+// panic, and nothing takes long.
+func TestMutations(t *testing.T) {
+	for _, flags := range []string{"-gdwarf-2", "-gdwarf-4", "-gdwarf-5"} {
+		path := build(t, sampleC, "gcc", "-O2", flags, "-c")
+		f, _ := open(t, path)
+		var at []uint64
+		for i := range f.Sections {
+			if _, _, ok := Kind(f.Sections[i].Name); ok {
+				for n := uint64(0); n < f.Sections[i].FileSize; n++ {
+					at = append(at, f.Sections[i].Offset+n)
+				}
+			}
+		}
+		random := rand.New(rand.NewSource(1))
+		for range 3000 {
+			data := slices.Clone(f.Data)
+			for range 1 + random.Intn(4) {
+				data[at[random.Intn(len(at))]] = []byte{0, 0xff, 0x7f, 0x80, 1, byte(random.Intn(256))}[random.Intn(6)]
+			}
+			start := time.Now()
+			touch(data)
+			if d := time.Since(start); d > time.Second {
+				t.Errorf("%s: a mutation took %v", flags, d)
+			}
+		}
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	for _, flags := range []string{"gcc -gdwarf-4 -O2 -c", "gcc -gdwarf-5 -O2 -c", "clang -gdwarf-5 -O2", "gcc -gdwarf-2 -O2"} {
 		dir := f.TempDir()
@@ -455,26 +510,5 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := objfile.Parse("fuzz", data)
-		if err != nil {
-			return
-		}
-		d, err := Open(file, nil)
-		if d == nil || err != nil && len(d.Units) == 0 {
-			return
-		}
-		for i := range d.Units {
-			u := &d.Units[i]
-			c, _ := d.Code(u)
-			for _, fn := range c.Functions {
-				d.Names(fn.Offset)
-				d.Names(fn.Origin)
-			}
-			_, _ = d.Lines(u)
-			d.Contributions(u)
-			d.References(u, func(string, uint64) {})
-		}
-		d.Aranges(func(*Unit, uint64, uint64) {})
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { touch(data) })
 }
