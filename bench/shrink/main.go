@@ -214,7 +214,8 @@ func source(name string) (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "Cargo.toml")); err == nil {
 		return dir, nil
 	}
-	// A project that depends on the crate makes cargo fetch its sources, though it has no library.
+	// A project that depends on the crate makes cargo fetch its sources, also
+	// where it has no library; cargo metadata does not list it then.
 	fetch := filepath.Join(*state, "sources", "fetch-"+name)
 	if err := os.MkdirAll(filepath.Join(fetch, "src"), 0o777); err != nil {
 		return "", err
@@ -226,21 +227,24 @@ func source(name string) (string, error) {
 	if err := os.WriteFile(filepath.Join(fetch, "src", "lib.rs"), nil, 0o666); err != nil {
 		return "", err
 	}
-	var meta struct {
-		Packages []struct {
-			Name         string
-			ManifestPath string `json:"manifest_path"`
+	cmd := exec.Command("cargo", "fetch")
+	cmd.Dir, cmd.Stderr = fetch, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("cargo fetch: %w", err)
+	}
+	home := os.Getenv("CARGO_HOME")
+	if home == "" {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
 		}
+		home = filepath.Join(user, ".cargo")
 	}
-	if err := output(fetch, &meta, "cargo", "metadata", "--format-version", "1"); err != nil {
-		return "", err
+	found, _ := filepath.Glob(filepath.Join(home, "registry", "src", "*", name+"-[0-9]*"))
+	if len(found) == 0 {
+		return "", fmt.Errorf("cargo fetched no package %s", name)
 	}
-	for _, p := range meta.Packages {
-		if p.Name == name {
-			return dir, os.CopyFS(dir, os.DirFS(filepath.Dir(p.ManifestPath)))
-		}
-	}
-	return "", fmt.Errorf("cargo fetched no package %s", name)
+	return dir, os.CopyFS(dir, os.DirFS(found[len(found)-1]))
 }
 
 // describe reads version, size of the graph and the release profile.

@@ -75,7 +75,7 @@ func newExecutor(ctx context.Context, p *cargo.Project, toolchains []*cargo.Tool
 	}
 	x.cache = ladder.Cache{Dir: filepath.Join(dir, "cache"), Inputs: inputs}
 	x.links = filepath.Join(dir, "links")
-	for _, folder := range []string{x.cache.Dir, x.links} {
+	for _, folder := range []string{x.cache.Dir, filepath.Join(x.links, "plain"), filepath.Join(x.links, "bitcode")} {
 		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return nil, err
 		}
@@ -102,18 +102,28 @@ func (x *executor) prune() error {
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(x.links)
+	paths, err := filepath.Glob(filepath.Join(x.links, "*", "*"))
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if path := filepath.Join(x.links, e.Name()); !slices.Contains(used, path) {
+	for _, path := range paths {
+		if !slices.Contains(used, path) {
 			if err := os.RemoveAll(path); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// linksOf is the folder for the recorded link of p's build. A build that keeps
+// its bitcode gives the same program as one that does not, by which recordings
+// are found, so the two are kept apart.
+func (x *executor) linksOf(p technique.Plan) string {
+	if x.saveTemps && hasFatLTO(p) {
+		return filepath.Join(x.links, "bitcode")
+	}
+	return filepath.Join(x.links, "plain")
 }
 
 // inputsDigest is a digest of all that a build depends on beside the plan.
@@ -253,7 +263,7 @@ func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	if x.saveTemps && hasFatLTO(p) {
 		key += "-bitcode"
 	}
-	if b := x.cache.Find(key); b != nil {
+	if b := x.cache.Find(key); b != nil && recorded(b) {
 		return b, nil
 	}
 	request, err := x.request(p)
@@ -266,7 +276,7 @@ func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	}
 	if x.replayable() {
 		driver, _ := x.project.Linker.Value.(string)
-		rec := relink.Recorder{Dir: x.links, Bin: x.project.Target.Name, Package: x.project.Package.Name, Linker: driver}
+		rec := relink.Recorder{Dir: x.linksOf(p), Bin: x.project.Target.Name, Package: x.project.Package.Name, Linker: driver}
 		request.Linker, request.Env = x.self, rec.Env()
 	}
 	result, err := cargo.Build(ctx, x.project, request)
@@ -275,7 +285,7 @@ func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	}
 	b := &ladder.Build{Key: key, Dir: dir, CPU: result.CPU, Wall: result.Wall}
 	if x.replayable() {
-		if err := x.findRecording(ctx, request, &result, b); err != nil {
+		if err := x.findRecording(ctx, request, x.linksOf(p), &result, b); err != nil {
 			return nil, err
 		}
 	} else {
@@ -293,11 +303,21 @@ func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	return b, x.cache.Store(b)
 }
 
+// recorded says whether a cached build's link can still be replayed, where it
+// could be.
+func recorded(b *ladder.Build) bool {
+	if b.Replay == "" {
+		return true
+	}
+	_, err := relink.Open(b.Replay)
+	return err == nil
+}
+
 // findRecording finds the recorded link of the built program. Where cargo
 // found the program fresh from a run whose recording is gone, the program is
 // removed and linked again.
-func (x *executor) findRecording(ctx context.Context, request cargo.Request, result *cargo.Result, b *ladder.Build) error {
-	recording, err := relink.Find(x.links, result.Executable)
+func (x *executor) findRecording(ctx context.Context, request cargo.Request, links string, result *cargo.Result, b *ladder.Build) error {
+	recording, err := relink.Find(links, result.Executable)
 	if errors.Is(err, relink.ErrNoRecording) && result.Compiled == 0 {
 		if err := removeLinked(result.Executable); err != nil {
 			return err
@@ -308,7 +328,7 @@ func (x *executor) findRecording(ctx context.Context, request cargo.Request, res
 		}
 		b.CPU, b.Wall = b.CPU+again.CPU, b.Wall+again.Wall
 		*result = again
-		recording, err = relink.Find(x.links, result.Executable)
+		recording, err = relink.Find(links, result.Executable)
 	}
 	if errors.Is(err, relink.ErrNoRecording) {
 		b.NoReplay = "the link was changed afterwards or done by another linker"

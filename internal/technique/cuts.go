@@ -18,6 +18,9 @@ var cutTable = func() []*Technique {
 			t.Risk, t.Level = Debuggability, Safe
 		case relink.RiskBehaviour:
 			t.Risk, t.Level = Behaviour, Max
+			if c.Name == "unwinder" { // a program that aborts has no use for it
+				t.Level = Abort
+			}
 		default:
 			t.Risk, t.Level, t.ByName = Behaviour, Asked, true
 		}
