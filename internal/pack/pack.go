@@ -20,6 +20,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,7 +98,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	var wait sync.WaitGroup
 	for i, m := range methods {
 		wait.Go(func() {
-			tries[i].out, tries[i].report, tries[i].err = p.pack(m, rest)
+			tries[i].out, tries[i].report, tries[i].err = p.packLeanest(m, rest)
 		})
 	}
 	wait.Wait()
@@ -140,7 +141,8 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 // smaller decoder can outweigh the larger payload.
 const bothBelow = 256 << 10
 
-// smallBelow is where XLZ's coarse contexts win.
+// smallBelow is where XLZ's coarse contexts win, and where the stub's bytes
+// weigh more than its speed.
 const smallBelow = 200 << 10
 
 // operation is a transform that was applied.
@@ -149,14 +151,44 @@ type operation struct {
 	arg []byte
 }
 
-func (p *program) pack(m codec.Method, rest []byte) ([]byte, *Report, error) {
+// packLeanest leaves out each transform whose operation costs more than it
+// saves. In larger programs every transform pays many times over, so that only
+// small ones are tried.
+func (p *program) packLeanest(m codec.Method, rest []byte) ([]byte, *Report, error) {
+	without := map[string]bool{}
+	best, report, err := p.pack(m, rest, without)
+	if err != nil || len(p.image) > leanBelow {
+		return best, report, err
+	}
+	for _, t := range transforms {
+		if t.apply == nil || !slices.Contains(report.Transforms, t.name) {
+			continue
+		}
+		without[t.name] = true
+		out, r, err := p.pack(m, rest, without)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(out) <= len(best) {
+			best, report = out, r
+		} else {
+			delete(without, t.name)
+		}
+	}
+	return best, report, nil
+}
+
+// leanBelow is the image size up to which transforms are tried one by one.
+const leanBelow = 96 << 10
+
+func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]byte, *Report, error) {
 	machine := machineNames[p.arch]
 	report := &Report{Machine: machine, Input: len(p.data)}
 	image := bytes.Clone(p.image)
 
 	var ops []operation
 	for _, t := range transforms {
-		if t.arch != codec.NoCode && t.arch != p.arch || t.apply == nil {
+		if t.arch != codec.NoCode && t.arch != p.arch || t.apply == nil || without[t.name] {
 			continue
 		}
 		if arg, ok := t.apply(p, image); ok {
@@ -185,6 +217,9 @@ func (p *program) pack(m codec.Method, rest []byte) ([]byte, *Report, error) {
 	params.Small = m == codec.XLZ && len(stream) < smallBelow
 	for _, r := range p.regions {
 		params.Layout.Regions = append(params.Layout.Regions, codec.Region{Start: r.Start + params.Layout.Base, End: r.End + params.Layout.Base})
+	}
+	if len(stream) < smallBelow {
+		first += "-small"
 	}
 	params.Layout.Filter(stream)
 	payload, err := codec.Encode(stream, params, 0)

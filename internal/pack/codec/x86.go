@@ -113,7 +113,7 @@ type x86Machine struct {
 	hash    uint8  // of the opcode bytes so far
 	length  uint8  // bytes of this instruction so far
 	field   uint8  // offset of its rel32 or RIP displacement, 0 without one
-	opMap   uint8  // 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A, others: modrm only
+	opMap   uint8  // 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A; EVEX maps 5 and 6 count as 1 and 2
 	vex     uint8  // payload bytes of a VEX or EVEX prefix still to come
 	vexMap  bool   // the next of them names the map
 	size16  bool   // 66 seen
@@ -189,10 +189,7 @@ func (m *x86Machine) opcode(b byte) {
 	m.kind = kindOpcode
 	if m.vex > 0 {
 		if m.vexMap {
-			m.opMap, m.vexMap = b&7, false
-			if m.opMap == 0 { // does not exist: no map 0 of one byte
-				m.opMap = 8
-			}
+			m.opMap, m.vexMap = b&3, false
 		}
 		m.vex--
 		return

@@ -7,6 +7,7 @@ src=$(dirname "$0")
 out=$1
 flags="-ffreestanding -fno-builtin -fPIE -fno-plt -fno-stack-protector -fno-asynchronous-unwind-tables
 	-fno-tree-loop-distribute-patterns -fno-ident -Wall -Wextra -Wno-unused-function -Wno-unused-parameter -Wno-maybe-uninitialized -Werror -std=gnu11"
+small="-Oz -fno-tree-vrp -fno-thread-jumps -fno-tree-dominator-opts"
 x86="gcc -m64 -fcf-protection=none -mno-red-zone"
 arm="aarch64-linux-gnu-gcc -mbranch-protection=none -mno-outline-atomics -mcmodel=tiny"
 build() { # machine part compiler flags...
@@ -26,6 +27,8 @@ build() { # machine part compiler flags...
 for machine in x86_64 aarch64; do
 	build $machine first-lzma first.c -O2
 	build $machine first-xlz first.c -Os -DXLZ
+	build $machine first-xlz-small first.c $small -DXLZ -DSMALL
+	build $machine first-lzma-small first.c $small -DSMALL
 	build $machine second second.c -Os
 	for op in rela ehframe gnuhash; do
 		build $machine op-$op op_$op.c -Os

@@ -4,16 +4,44 @@
 enum { LITERAL = 1846, PROBS = LITERAL + (0x300 << 4) };
 enum { WORKSPACE = PROBS * 2 };
 
-#define NORMALIZE if (range < 1u << 24) range <<= 8, code = code << 8 | *in++
+struct coder {
+	u32 range, code;
+	const u8 *in;
+};
+
+#define NORMALIZE if (c.range < 1u << 24) c.range <<= 8, c.code = c.code << 8 | *c.in++
 // BIT sets r to the next bit under the probability *q.
+#if defined(SMALL)
+static __attribute__((noinline)) u32 bit_of(struct coder *d, u16 *q)
+{
+	struct coder c = *d;
+	u32 p = *q, r = 0;
+	NORMALIZE;
+	u32 bound = (c.range >> 11) * p;
+	if (c.code < bound) {
+		c.range = bound;
+		p += (2048 - p) >> 5;
+	} else {
+		c.range -= bound;
+		c.code -= bound;
+		p -= p >> 5;
+		r = 1;
+	}
+	*q = p;
+	*d = c;
+	return r;
+}
+#define BIT(q, r) (r = bit_of(&c, q))
+#else
 #define BIT(q, r) do { \
 		u16 *q_ = (q); \
 		u32 p_ = *q_; \
 		NORMALIZE; \
-		u32 bound_ = (range >> 11) * p_; \
-		if (code < bound_) { range = bound_; *q_ = p_ + ((2048 - p_) >> 5); r = 0; } \
-		else { range -= bound_; code -= bound_; *q_ = p_ - (p_ >> 5); r = 1; } \
+		u32 bound_ = (c.range >> 11) * p_; \
+		if (c.code < bound_) { c.range = bound_; *q_ = p_ + ((2048 - p_) >> 5); r = 0; } \
+		else { c.range -= bound_; c.code -= bound_; *q_ = p_ - (p_ >> 5); r = 1; } \
 	} while (0)
+#endif
 
 // struct decoded is what unfilter needs: nothing, an operation does its work.
 struct decoded {
@@ -25,13 +53,12 @@ static inline void unfilter(struct decoded d, u8 *first, u32 base) {}
 static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8 *end, u8 *workspace)
 {
 	u16 *prob = (u16 *)workspace;
-	u32 range = -1u, code, state = 0, rep0 = 1, rep1 = 1, rep2 = 1, rep3 = 1;
+	struct coder c = { -1u, be32(in + 3), in + 7 };
+	u32 state = 0, rep0 = 1, rep1 = 1, rep2 = 1, rep3 = 1;
 	u8 *first = out;
 	u32 lc = in[0], lp = in[1], pb = in[2];
 	for (u32 i = 0; i < PROBS; i++)
 		prob[i] = 1024;
-	code = be32(in + 3);
-	in += 7;
 	while (out < end) {
 		u32 position = out - first, pos = position & ((1 << pb) - 1), bit, length;
 		BIT(prob + (state << 4) + pos, bit);
@@ -120,9 +147,9 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 					bits -= 4;
 					do {
 						NORMALIZE;
-						range >>= 1;
-						u32 under = (code - range) >> 31;
-						code -= range & (under - 1);
+						c.range >>= 1;
+						u32 under = (c.code - c.range) >> 31;
+						c.code -= c.range & (under - 1);
 						v = v * 2 + 1 - under;
 					} while (--bits);
 					dist += v << 4;

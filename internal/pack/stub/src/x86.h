@@ -31,11 +31,9 @@ static inline u8 *instruction(u8 *p, u32 *field)
 				if (b == 0xc5)
 					p++;
 				if (b == 0xc4)
-					map = *p & 7, p += 2;
+					map = *p & 3, p += 2;
 				if (b == 0x62)
-					map = *p & 7, p += 3;
-				if (!map) // an encoding that does not exist: as the machine does
-					map = 8;
+					map = *p & 3, p += 3;
 				continue;
 			}
 		} else if (map == 1) {

@@ -87,7 +87,8 @@ static const u8 immediate_kind[] = { 0, 10, 12, 11, 16, 24, 12, 12, 24, 0, 0, 10
 
 struct machine {
 	u64 queue, pending;
-	u8 kind, hash, length, map, vex, named, size16, wide, group3, mod;
+	u8 hash, length, map, vex, size16, wide, spare[2]; // of one instruction: reset together
+	u8 kind, group3, mod;
 };
 
 #if defined(__x86_64__)
@@ -122,17 +123,15 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 	}
 	if (kind == FIRST) {
 		m->queue = 0;
-		m->hash = m->length = m->map = m->vex = m->named = m->size16 = m->wide = 0;
+		*(any64 *)&m->hash = 0;
 	}
 	m->length++;
 	m->hash = (m->hash * HASH_FACTOR + b) & 255;
 	m->kind = OPCODE;
-	if (m->vex) {
-		m->vex--;
-		if (m->named) {
-			m->named = 0;
-			m->map = b & 7 ? b & 7 : 8;
-		}
+	if (m->vex) { // 0x80: this payload byte names the map
+		if (m->vex & 0x80)
+			m->map = b & 3;
+		m->vex = (m->vex & 3) - 1;
 		return;
 	}
 	u32 class = m->map == 3 ? MODRM_IMM8 : MODRM;
@@ -147,10 +146,8 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 		}
 		if (class == ESCAPE) {
 			m->map = 1;
-			if (b != 0x0f) {
-				m->vex = b == 0xc5 ? 1 : b == 0xc4 ? 2 : 3;
-				m->named = b != 0xc5;
-			}
+			if (b != 0x0f)
+				m->vex = b == 0xc5 ? 1 : b == 0xc4 ? 0x82 : 0x83;
 			return;
 		}
 	} else if (m->map == 1) {
@@ -236,6 +233,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 		if (out == end)
 			break;
 		if (length) {
+#if !defined(SMALL)
 			u32 edge = le32(edges);
 			if (!m.kind) {
 				u32 n = edge - position;
@@ -263,6 +261,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 				source = 0;
 				continue;
 			}
+#endif
 			length--;
 			b = *from++;
 			goto put;
