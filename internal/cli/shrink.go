@@ -261,7 +261,11 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		MaxSlow: plan.maxSlow,
 	}
 	if f.bench != "" && noRun == "" {
-		search.Bencher = &bencher{command: f.bench, dir: project.Dir, runner: runner, scratch: x.scratch}
+		b := &bencher{command: f.bench, dir: project.Dir, runner: runner, scratch: x.scratch}
+		search.Bencher = b
+		if !project.Foreign() {
+			search.Profiler = &profiler{x: x, bencher: b}
+		}
 	}
 	if f.suggest {
 		search.Suggest = &suggester{x}
