@@ -34,7 +34,7 @@ func (c *collector) carve() {
 		}
 	}
 	for _, g := range gaps {
-		kind := p.sectionKind(g.Label)
+		kind := p.kindAt(g.Start, g.Label)
 		switch kind {
 		case ReadOnly, Data, Zero, String, Vtable:
 		default:

@@ -43,6 +43,7 @@ func (c *collector) charge() {
 			c.chargeSymbols()
 		},
 		c.chargeGoTable,
+		c.chargeWasmNames,
 	} {
 		step()
 		b.Layer(c.charges)
@@ -59,10 +60,8 @@ func (p *Program) finishPieces(b *rangemap.Builder) *rangemap.Map {
 	var rest []rangemap.Range
 	for _, g := range b.Gaps() {
 		for i := p.sections.Find(g.Start); i >= 0 && i < p.sections.Len() && p.sections.Starts[i] < g.End; i++ {
-			rest = append(rest, rangemap.Range{
-				Start: max(g.Start, p.sections.Starts[i]), End: min(g.End, p.sections.End(i)),
-				Label: pieceLabel(-1, p.sectionKind(p.sections.Labels[i])),
-			})
+			start := max(g.Start, p.sections.Starts[i])
+			rest = append(rest, rangemap.Range{Start: start, End: min(g.End, p.sections.End(i)), Label: pieceLabel(-1, p.kindAt(start, p.sections.Labels[i]))})
 		}
 	}
 	b.Layer(rest)
@@ -79,8 +78,8 @@ func (c *collector) add(start, end uint64, atom int32, k Kind) {
 func (c *collector) chargeFrames() {
 	p := c.p
 	type pad struct {
-		place uint64
-		atom  int32
+		place, end uint64
+		atom       int32
 	}
 	var pads []pad
 	for i := range c.unwind {
@@ -88,14 +87,16 @@ func (c *collector) chargeFrames() {
 		atom := p.AtomAt(fr.start)
 		c.add(fr.entry, fr.entryEnd, atom, Unwind)
 		if fr.lsda != noPlace && atom >= 0 {
-			pads = append(pads, pad{fr.lsda, atom})
+			pads = append(pads, pad{fr.lsda, fr.lsdaEnd, atom})
 		}
 	}
 	slices.SortFunc(pads, func(a, b pad) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.atom, b.atom)) })
 	c.pads = make(map[uint64]int32, len(pads))
 	for i, x := range pads {
 		end, kind := p.limit(x.place)
-		if kind != Exception {
+		if x.end > 0 {
+			end = min(end, x.end)
+		} else if kind != Exception {
 			continue
 		}
 		for k := i + 1; k < len(pads); k++ {
@@ -104,7 +105,10 @@ func (c *collector) chargeFrames() {
 				break
 			}
 		}
-		c.add(x.place, end, x.atom, Exception)
+		if x.end > 0 {
+			kind = Unwind
+		}
+		c.add(x.place, end, x.atom, kind)
 		c.pads[x.place] = x.atom
 	}
 	c.chargeSearchTable()
@@ -248,29 +252,17 @@ func (c *collector) chargeSymbols() {
 			c.add(start, start+uint64(len(own[i].Name))+1, atom, SymbolTab)
 		}
 	}
-	if f.ELF == nil {
+	tables := formatTable[f.Format].symbols
+	if tables == nil {
 		return
 	}
-	entry := uint64(16)
-	if f.ELF.Is64() {
-		entry = 24
-	}
-	for i := range f.ELF.Shdrs {
-		h := &f.ELF.Shdrs[i]
-		dynamic := h.Type == objfile.SHT_DYNSYM
-		if h.Type != objfile.SHT_SYMTAB && !dynamic && h.Type != objfile.SHT_GNU_versym {
-			continue
-		}
-		size, ofDynamic := entry, dynamic
-		if h.Type == objfile.SHT_GNU_versym {
-			size, ofDynamic = 2, true
-		}
+	for _, t := range tables(f) {
 		for k := range own {
-			if own[k].Dynamic != ofDynamic {
+			if own[k].Dynamic != t.dynamic {
 				continue
 			}
-			if at := uint64(own[k].Index) * size; at+size <= h.Size {
-				c.add(h.Off+at, h.Off+at+size, c.symbolAtom[k], SymbolTab)
+			if at := t.off + uint64(own[k].Index)*t.size; at+t.size <= t.end {
+				c.add(at, at+t.size, c.symbolAtom[k], SymbolTab)
 			}
 		}
 	}

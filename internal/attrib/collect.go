@@ -61,6 +61,9 @@ func (c *collector) run() error {
 	p := c.p
 	c.readSymbols()
 	c.readFrames()
+	if functions := formatTable[p.File.Format].functions; functions != nil {
+		functions(c)
+	}
 	c.addFrames()
 	c.addRuntimeFunctions()
 	c.makeAtoms()
@@ -191,7 +194,7 @@ func (p *Program) limit(place uint64) (uint64, Kind) {
 	if i < 0 {
 		return place, Unmapped
 	}
-	return p.sections.End(i), p.sectionKind(p.sections.Labels[i])
+	return p.sections.End(i), p.kindAt(place, p.sections.Labels[i])
 }
 
 // isLabel: names that are no objects: ARM and RISC-V mapping symbols, local
@@ -242,7 +245,7 @@ var markers = map[string]bool{
 	"__TMC_LIST__": true, "_TLS_MODULE_BASE_": true, "completed.0": false,
 	"runtime.text": true, "runtime.etext": true, "runtime.rodata": true, "runtime.erodata": true, "runtime.data": true, "runtime.edata": true,
 	"runtime.bss": true, "runtime.ebss": true, "runtime.noptrdata": true, "runtime.enoptrdata": true, "runtime.noptrbss": true,
-	"runtime.enoptrbss": true, "runtime.end": true, "runtime.types": true, "runtime.etypes": true, "runtime.covctrs": true, "runtime.ecovctrs": true,
+	"runtime.enoptrbss": true, "runtime.end": true, "runtime.types": true, "runtime.pclntab": true, "runtime.epclntab": true, "runtime.esymtab": true, "runtime.symtab": true, "runtime.etypes": true, "runtime.covctrs": true, "runtime.ecovctrs": true,
 }
 
 // claimsUnsized says whether a symbol without a size may claim what follows.
@@ -355,7 +358,7 @@ func betterSymbol(a, b *objfile.Symbol) int {
 func (p *Program) placeAtom(a *Atom) {
 	label := p.sections.At(a.Start, ^int32(0))
 	a.Section = max(label, -1)
-	a.Kind = p.sectionKind(label)
+	a.Kind = p.kindAt(a.Start, label)
 	if addr, ok := p.Space.PlaceToAddr(a.Start); ok {
 		a.Addr = addr
 	} else if label >= 0 && p.Space.sections[label] != noPlace {

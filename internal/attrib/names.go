@@ -11,6 +11,7 @@ package attrib
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -374,6 +375,8 @@ func (p *Program) partOwner(atom int32) (owner int32, special string) {
 	}
 	return owner, ""
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // vtable is what carving found out about one.
 type vtable struct{ atom, drop, method int32 }

@@ -16,6 +16,8 @@ type extra struct {
 	start, end uint64
 	name       string
 	kind       Kind
+	hole       bool // counted elsewhere: the members of an archive
+	unshipped  bool // strip takes it away
 }
 
 // layout fills p.sections and p.extras. extras[0] is what nothing describes.
@@ -27,7 +29,9 @@ func (p *Program) layout() {
 		p.sectionKinds[i] = kindOfSection(f, &f.Sections[i])
 	}
 	b := rangemap.NewBuilder(p.Space.Total)
-	b.Layer(p.addExtras(headers(f)))
+	if headers := formatTable[f.Format].headers; headers != nil {
+		b.Layer(p.addExtras(headers(f)))
+	}
 
 	var ranges []rangemap.Range
 	for i := range f.Sections {
@@ -38,6 +42,11 @@ func (p *Program) layout() {
 				size = c.MemSize
 			}
 			ranges = append(ranges, rangemap.Range{Start: start, End: start + size, Label: int32(i)})
+		}
+		if c.FileSize > 0 && c.MemSize > c.FileSize && c.Segment >= 0 { // its end is zero-filled
+			if tail, ok := p.Space.AddrToPlace(c.Addr + c.FileSize); ok && tail >= p.Space.File {
+				ranges = append(ranges, rangemap.Range{Start: tail, End: tail + (c.MemSize - c.FileSize), Label: int32(i)})
+			}
 		}
 	}
 	b.Layer(ranges)
@@ -80,10 +89,10 @@ const maxPaddingLook = 1 << 20
 func (p *Program) explainGap(start, end, described uint64) []extra {
 	f := p.File
 	if start < p.Space.File && start >= described {
-		return []extra{{start, end, "[Payload behind the format's end]", Payload}}
+		return []extra{{start: start, end: end, name: "[Payload behind the format's end]", kind: Payload}}
 	}
 	if start < p.Space.File && end-start <= maxPaddingLook && allZero(f.Data[start:min(end, p.Space.File)]) {
-		return []extra{{start, end, "[Padding]", Padding}}
+		return []extra{{start: start, end: end, name: "[Padding]", kind: Padding}}
 	}
 	var out []extra
 	for i := range f.Segments {
@@ -93,11 +102,11 @@ func (p *Program) explainGap(start, end, described uint64) []extra {
 		}
 		name, kind := "["+g.Name+"]", segmentKind(g)
 		if from, to := max(start, g.Offset), min(end, g.Offset+g.FileSize, p.Space.File); from < to {
-			out = append(out, extra{from, to, name, kind})
+			out = append(out, extra{start: from, end: to, name: name, kind: kind})
 		}
 		if start >= p.Space.File && g.MemSize > 0 {
 			if addr, ok := p.Space.PlaceToAddr(start); ok && addr >= g.Addr && addr-g.Addr < g.MemSize {
-				out = append(out, extra{start, end, name, Zero})
+				out = append(out, extra{start: start, end: end, name: name, kind: Zero})
 			}
 		}
 	}
@@ -125,27 +134,6 @@ func allZero(b []byte) bool {
 	return true
 }
 
-// headers lists what a format has beside its sections: one line per format.
-func headers(f *objfile.File) []extra {
-	switch f.Format {
-	case objfile.ELF:
-		return elfHeaders(f)
-	}
-	return nil
-}
-
-func elfHeaders(f *objfile.File) []extra {
-	e := f.ELF
-	list := []extra{{0, e.EhdrSize(), "[ELF header]", Header}}
-	if n := uint64(len(e.Phdrs)) * e.PhdrSize(); n > 0 {
-		list = append(list, extra{e.Ehdr.Phoff, e.Ehdr.Phoff + n, "[ELF program headers]", Header})
-	}
-	if n := uint64(len(e.Shdrs)) * e.ShdrSize(); n > 0 {
-		list = append(list, extra{e.Ehdr.Shoff, e.Ehdr.Shoff + n, "[ELF section headers]", Header})
-	}
-	return list
-}
-
 func (p *Program) sectionLabelName(label int32) string {
 	if label < 0 {
 		return p.extras[^label].name
@@ -163,6 +151,14 @@ func (p *Program) sectionKind(label int32) Kind {
 		return p.extras[^label].kind
 	}
 	return p.sectionKinds[label]
+}
+
+// kindAt is sectionKind for one place of it: memory without bytes is zeros.
+func (p *Program) kindAt(place uint64, label int32) Kind {
+	if place >= p.Space.File && label >= 0 {
+		return Zero
+	}
+	return p.sectionKind(label)
 }
 
 // kindByName: names that mean a kind, by prefix; the longest match is the
@@ -187,16 +183,29 @@ var kindByName = []struct {
 	{"__auth_stubs", Linkage}, {"__auth_got", Linkage}, {".didat", Linkage},
 	{"__gopclntab", Runtime}, {".typelink", Runtime}, {"__typelink", Runtime}, {".itablink", Runtime}, {"__itablink", Runtime}, {".go.buildinfo", Note}, {"__go_buildinfo", Note},
 	{".data.rel.ro.gopclntab", Runtime}, {".data.rel.ro", ReadOnly}, {".note", Note}, {".comment", Note}, {".llvm", Note}, {".gnu.attributes", Note}, {".gnu.build.attributes", Note}, {".ARM.attributes", Note}, {".riscv.attributes", Note},
+	{"name", SymbolTab}, {"linking", SymbolTab}, {"reloc.", Reloc}, {"producers", Note}, {"target_features", Note}, {"sourceMappingURL", Note},
 	{".rsrc", Resource}, {".rodata.str", String}, {"__cstring", String}, {"__oslogstring", String}, {".rodata", ReadOnly}, {".lrodata", ReadOnly}, {".rdata", ReadOnly},
 	{"__const", ReadOnly}, {"__literal", ReadOnly}, {".modinfo", Note},
+}
+
+// wasmKinds: what Wasm's own sections are; custom ones go by their names.
+var wasmKinds = map[string]Kind{
+	"type": Header, "import": Linkage, "function": Header, "table": Linkage, "memory": Header, "global": Data, "export": Linkage,
+	"start": Header, "element": Linkage, "code": Code, "data": Data, "data count": Header, "tag": Header,
 }
 
 func kindOfSection(f *objfile.File, c *objfile.Section) Kind {
 	if c.FileSize == 0 && c.MemSize > 0 {
 		return Zero
 	}
+	if f.Wasm != nil {
+		if k, ok := wasmKinds[c.Type]; ok {
+			return k
+		}
+	}
+	name := shortSectionName(c.Name)
 	for _, k := range kindByName {
-		if strings.HasPrefix(c.Name, k.prefix) {
+		if strings.HasPrefix(name, k.prefix) {
 			return k.kind
 		}
 	}

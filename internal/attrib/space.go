@@ -162,7 +162,8 @@ func (s *Space) mapLoaded(f *objfile.File) {
 	if len(s.byPlace) == 0 {
 		for i := range f.Sections {
 			c := &f.Sections[i]
-			if c.Alloc && s.sections[i] != noPlace {
+			loaded := c.Alloc || f.Wasm != nil && (c.Type == "code" || c.Type == "data")
+			if loaded && s.sections[i] != noPlace {
 				ranges = append(ranges, rangemap.Range{Start: s.sections[i], End: s.sections[i] + max(c.MemSize, c.FileSize), Label: 1})
 			}
 		}

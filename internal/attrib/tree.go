@@ -65,7 +65,10 @@ const (
 
 // removed says whether strip takes the bytes of a section away.
 func (s Shipped) removed(p *Program, section int32) bool {
-	if s == ShippedAsIs || section < 0 || p.File.Sections[section].Alloc {
+	if section < 0 {
+		return s == ShippedStripped && p.extras[^section].unshipped
+	}
+	if p.File.Sections[section].Alloc && p.File.PE == nil {
 		return false
 	}
 	switch p.sectionKind(section) {
@@ -123,12 +126,23 @@ func Rollup(inputs []Input, o RollupOptions) (*Report, error) {
 		if err := t.add(in, views, &o); err != nil {
 			return nil, fmt.Errorf("%s: %w", in.Name, err)
 		}
-		report.File += in.Program.File.Size
+		report.File += in.Program.File.Size - in.Program.holes()
 		report.Memory += in.Program.Space.MemorySize()
 	}
 	report.Rows = t.rows()
 	report.LeftOut, report.LeftOutMemory = t.leftOut, t.leftOutMemory
 	return report, report.check()
+}
+
+// holes is the bytes of the file that other inputs count: archive members.
+func (p *Program) holes() uint64 {
+	n := uint64(0)
+	for i := range p.sections.Starts {
+		if label := p.sections.Labels[i]; label < 0 && p.extras[^label].hole {
+			n += p.Space.FileBytes(p.sections.Starts[i], p.sections.End(i))
+		}
+	}
+	return n
 }
 
 type tree struct {
@@ -176,7 +190,7 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 		if at[2] == 1 {
 			memory = end - start
 		}
-		if file == 0 && memory == 0 {
+		if file == 0 && memory == 0 || at[1] < 0 && p.extras[^at[1]].hole {
 			return
 		}
 		for i := range labellers {

@@ -18,6 +18,8 @@ type frame struct {
 	entry, entryEnd uint64 // places of the description
 	start, end      uint64 // places of the code
 	lsda            uint64 // place of its exception table, noPlace without
+	lsdaEnd         uint64 // where it ends, 0 when only the next one's start tells
+	part            bool   // of another function: no body of its own
 }
 
 // Pointer encodings (LSB 5, 10.5.1).
@@ -365,7 +367,7 @@ func (c *collector) readEhFrameOfSegments() {
 func (c *collector) addFrames() {
 	for i := range c.unwind {
 		fr := &c.unwind[i]
-		if _, kind := c.p.limit(fr.start); kind == Code && fr.end > fr.start {
+		if _, kind := c.p.limit(fr.start); kind == Code && !fr.part && fr.end > fr.start {
 			c.bodies = append(c.bodies, body{start: fr.start, end: fr.end, symbol: -1, text: -1, strength: table})
 		}
 	}
