@@ -28,6 +28,7 @@ import (
 	"fmt"
 
 	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/pdb"
 	"github.com/minsize/minsize/internal/rangemap"
 )
 
@@ -46,7 +47,10 @@ type Options struct {
 	// Forget is told which bytes of the file are not needed soon, so that a
 	// mapped file need not stay in memory whole; nil for nothing.
 	Forget func(part []byte)
-	// Symbols are those of a separate debug file, in the addresses of this one.
+	// Database is the program database (PDB) of a Windows program.
+	Database *pdb.File
+	// Companion is a separate debug file: its symbols and debug information
+	// count, in the addresses of this file.
 	Companion *objfile.File
 }
 

@@ -90,6 +90,9 @@ func (c *collector) run() error {
 	c.mapSymbols()
 	c.charge()
 	p.names.init(p)
+	if c.o.Debug {
+		c.readDebug()
+	}
 	if c.o.References {
 		c.resolveRefs()
 	}
@@ -124,6 +127,13 @@ func (c *collector) readSymbols() {
 		}
 		symbols = mergeSymbols(symbols, more)
 	}
+	if c.o.Database != nil {
+		more, err := databaseSymbols(f, c.o.Database)
+		if err != nil {
+			p.warn("symbols of the program database left out: %v", err)
+		}
+		symbols = mergeSymbols(symbols, more)
+	}
 	p.Symbols = symbols
 	c.bodies = make([]body, 0, len(symbols))
 	for i := range symbols {
@@ -137,7 +147,11 @@ func (c *collector) readSymbols() {
 		}
 		b := body{start: place, symbol: int32(i), text: -1, strength: sized}
 		limit, kind := p.limit(place)
-		if !holdsBodies(kind) || markers[s.Name] {
+		if !holdsBodies(kind) {
+			continue
+		}
+		if markers[p.plainName(s.Name)] {
+			c.bodies = append(c.bodies, body{start: place, end: place, symbol: int32(i), text: -1, strength: unsized})
 			continue
 		}
 		if s.Size == 0 {
@@ -234,7 +248,8 @@ func isPrivate(name string) bool {
 	return false
 }
 
-// markers are symbols that linkers define at borders; they own nothing.
+// markers are symbols that linkers define at borders; they own nothing, but
+// what has no size ends there.
 var markers = map[string]bool{
 	"_end": true, "end": true, "_edata": true, "edata": true, "_etext": true, "etext": true, "__bss_start": true, "__bss_start__": true,
 	"__bss_end__": true, "_bss_end__": true, "__end__": true, "__data_start": true, "data_start": true, "__dso_handle": false,
@@ -283,6 +298,12 @@ func (c *collector) makeAtoms() {
 	for i := range c.bodies {
 		b := &c.bodies[i]
 		start, end := b.start, b.end
+		if start == end { // a border
+			if n := len(atoms); n > 0 && prev == unsized && atoms[n-1].End > start && atoms[n-1].Start < start {
+				atoms[n-1].End = start
+			}
+			continue
+		}
 		if n := len(atoms); n > 0 {
 			last := &atoms[n-1]
 			switch {

@@ -50,6 +50,14 @@ func ParseCrateBy(s string) (CrateBy, error) {
 	return 0, fmt.Errorf("unknown answer %q to which crate (one of generic, instance, origin)", s)
 }
 
+// plainName is a name without the underscore that Mach-O puts before each.
+func (p *Program) plainName(name string) string {
+	if p.File.MachO != nil {
+		return strings.TrimPrefix(name, "_")
+	}
+	return name
+}
+
 // nameTable caches what names say. The caches fill once and are then read.
 type nameTable struct {
 	p    *Program
@@ -122,7 +130,7 @@ func (t *nameTable) demangleAll() {
 							continue
 						}
 						name := parser.Parse(raw)
-						t.display[i] = name.Display
+						t.display[i] = p.plainDisplay(&name)
 						t.parts[i] = t.split(&name, id)
 					}
 				}
@@ -156,10 +164,11 @@ func (t *nameTable) split(n *demangle.Name, id func(string) int32) nameParts {
 // foreign: crate and module of names that are not Rust's.
 func (t *nameTable) foreign(n *demangle.Name) (crate, module string) {
 	if t.p.goProgram {
-		if pkg := demangle.GoPackage(n.Mangled); pkg != "" {
+		name := t.p.plainName(n.Mangled)
+		if pkg := demangle.GoPackage(name); pkg != "" {
 			return pkg, pkg
 		}
-		if strings.HasPrefix(n.Mangled, "go:") || strings.HasPrefix(n.Mangled, "type:") {
+		if strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "type:") {
 			return "[Go runtime data]", "[Go runtime data]"
 		}
 		return "[C or assembly]", "[C or assembly]"
@@ -203,9 +212,18 @@ func (p *Program) Name(atom int32) string {
 		return p.names.display[atom] + p.importMark(atom)
 	}
 	if raw := p.mangled(atom); raw != "" {
-		return demangle.Display(raw) + p.importMark(atom)
+		name := demangle.Parse(raw)
+		return p.plainDisplay(&name) + p.importMark(atom)
 	}
 	return p.derivedName(atom, p.Name)
+}
+
+// plainDisplay is Display, with plain names as their source has them.
+func (p *Program) plainDisplay(n *demangle.Name) string {
+	if n.Scheme == demangle.Plain {
+		return p.plainName(n.Display)
+	}
+	return n.Display
 }
 
 func (p *Program) importMark(atom int32) string {
@@ -336,7 +354,7 @@ func (p *Program) Crate(atom int32, by CrateBy) string {
 	}
 	p.names.demangleAll()
 	parts := &p.names.parts[owner]
-	if !parts.rust && p.debug != nil {
+	if (!parts.rust || by == ByInstance) && p.debug != nil {
 		if crate := p.debug.crateOf(p, owner); crate != "" {
 			return crate
 		}

@@ -62,7 +62,9 @@ func newSpace(f *objfile.File) *Space {
 func (s *Space) mapSegments(f *objfile.File) {
 	memory := rangemap.NewBuilder(math.MaxUint64)
 	for i := len(f.Segments) - 1; i >= 0; i-- {
-		if g := &f.Segments[i]; g.Load && g.MemSize > 0 {
+		g := &f.Segments[i]
+		reserved := g.FileSize == 0 && !g.Read && !g.Write && !g.Exec // __PAGEZERO: addresses, no memory
+		if g.Load && g.MemSize > 0 && !reserved {
 			memory.Layer([]rangemap.Range{{Start: g.Addr, End: g.Addr + min(g.MemSize, math.MaxUint64-g.Addr), Label: int32(i)}})
 		}
 	}

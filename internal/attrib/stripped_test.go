@@ -112,7 +112,7 @@ func TestViewsOfBuiltPrograms(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			p := attribute(t, buildProgram(t, i))
 			for _, v := range views {
-				if v.need >= NeedDebug {
+				if v.need == NeedDebug {
 					continue
 				}
 				for _, nest := range [][]string{{v.name}, {v.name, "kind", "symbols"}, {"segments", v.name}} {

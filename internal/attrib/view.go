@@ -22,8 +22,8 @@ type Need uint8
 const (
 	NeedLayout  Need = iota // headers alone
 	NeedOwners              // symbols, unwind tables, references
-	NeedDebug               // debug information as well
-	NeedProject             // cargo's metadata
+	NeedCrates              // debug information where there is some: it knows the crate of C code, and whose its own bytes are
+	NeedDebug               // debug information: no answer without
 )
 
 // labeller labels the bytes of one program. own is a partition of the view's
@@ -53,9 +53,9 @@ var views = []view{
 	{"shortsymbols", "functions and data without generic and function arguments", NeedOwners, shortSymbolsView},
 	{"functions", "code alone by function, with what each costs in tables", NeedOwners, functionsView},
 	{"generics", "generic functions with all their instances", NeedOwners, genericsView},
-	{"crates", "crates; see --crate-by", NeedOwners, cratesView},
+	{"crates", "crates; see --crate-by", NeedCrates, cratesView},
 	{"modules", "module paths, namespaces, Go packages", NeedOwners, modulesView},
-	{"packages", "packages with their versions (cargo project), Go modules' packages", NeedProject, packagesView},
+	{"packages", "packages with their versions (cargo project), Go modules' packages", NeedCrates, packagesView},
 	{"compileunits", "compile units", NeedDebug, compileUnitsView},
 	{"sources", "source files", NeedDebug, sourcesView},
 	{"lines", "source files and lines", NeedDebug, linesView},

@@ -139,11 +139,13 @@ func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
 	if r.rollup.By, err = attrib.ParseCrateBy(f.crateBy); err != nil {
 		return nil, usageError("--crate-by generic|instance|origin", "%v", err)
 	}
-	if len(r.views) == 0 || f.explain != "" || f.disassemble != "" {
+	switch {
+	case r.rollup.By == attrib.ByOrigin:
+		r.need = attrib.NeedDebug
+	case len(r.views) == 0 || f.explain != "":
+		r.need = max(r.need, attrib.NeedCrates)
+	case f.disassemble != "":
 		r.need = max(r.need, attrib.NeedOwners)
-	}
-	if r.rollup.By != attrib.ByGeneric || f.explain != "" {
-		r.need = max(r.need, attrib.NeedDebug)
 	}
 	r.rollup.Rules = r.rules
 	return r, nil
@@ -202,7 +204,7 @@ func (l *loadedPrograms) close() {
 const largeInput = 32 << 20
 
 // open maps and attributes one file.
-func (l *loadedPrograms) open(path string, o attrib.Options) error {
+func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
 	m, err := byteio.Open(path)
 	if err != nil {
 		if errors.Is(err, byteio.ErrNotRegular) {
@@ -216,6 +218,9 @@ func (l *loadedPrograms) open(path string, o attrib.Options) error {
 		debug.SetGCPercent(40) // half the memory for a tenth more time
 	}
 	return byteio.Guard(func() error {
+		if err := l.findDebug(path, m.Data, debugFile, &o); err != nil {
+			return err
+		}
 		inputs, err := attrib.Load(path, m.Data, o)
 		if errors.Is(err, objfile.ErrFormat) {
 			return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
@@ -233,7 +238,7 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 	o := attrib.Options{
 		LayoutOnly: r.need == attrib.NeedLayout,
 		Bodies:     len(r.views) == 0,
-		Debug:      r.need >= attrib.NeedDebug,
+		Debug:      r.need >= attrib.NeedCrates,
 	}
 	if len(args) == 0 {
 		return e.sizeOfProject(ctx, f, r, o)
@@ -242,7 +247,7 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 		r.rollup.Shipped = attrib.ShippedStripped
 	}
 	for _, path := range args {
-		if err := l.open(path, o); err != nil {
+		if err := l.open(path, f.debugFile, o); err != nil {
 			l.close()
 			return nil, err
 		}

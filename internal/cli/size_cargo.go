@@ -32,7 +32,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 	if s, ok := project.Profile.Settings["strip"]; ok {
 		setting = fmt.Sprint(s.Value)
 	}
-	if r.need >= attrib.NeedDebug && r.need != attrib.NeedProject {
+	if r.need == attrib.NeedDebug {
 		request.Profile = append(request.Profile, cargo.KeyValue{Key: "debug", Value: "line-tables-only"})
 	}
 	if !e.global.quiet {
@@ -43,7 +43,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 		return nil, cargoError(err)
 	}
 	l := &loadedPrograms{}
-	if err := l.open(result.Executable, o); err != nil {
+	if err := l.open(result.Executable, f.debugFile, o); err != nil {
 		return nil, err
 	}
 	name := project.Target.Name

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/pdb"
+)
+
+// findDebug finds what a program's names and debug information are in when
+// they are not in itself: the file that was asked for, or by build-id, debug
+// link, UUID, or the record of a program database. A found file is proved to
+// be of this build, or it is not used.
+func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *attrib.Options) error {
+	if o.LayoutOnly {
+		return nil
+	}
+	f, err := objfile.Parse(path, data)
+	if err != nil {
+		return nil // attrib.Load says it
+	}
+	if f.PE != nil {
+		return l.findDatabase(f, path, asked, o)
+	}
+	if asked != "" {
+		c, err := objfile.OpenDebugFile(f, asked)
+		if err != nil {
+			return withStatus(exitFailed, "the debug file of this very build", err)
+		}
+		l.mappings = append(l.mappings, c.Mapping)
+		o.Companion = c.File
+		return nil
+	}
+	if f.SectionByName(".symtab") != nil || f.Kind == objfile.Relocatable || f.ELF == nil && f.MachO == nil {
+		return nil
+	}
+	if f.MachO != nil && !o.Debug {
+		return nil // its symbol table stays in the program
+	}
+	c, refused := objfile.FindDebugFile(f, path, objfile.DebugRoots)
+	for _, why := range refused {
+		l.notes = append(l.notes, fmt.Sprintf("not used: %v", why))
+	}
+	if c != nil {
+		l.mappings = append(l.mappings, c.Mapping)
+		o.Companion = c.File
+		l.notes = append(l.notes, fmt.Sprintf("names and debug information from %s, found by %s", c.Path, c.How))
+	}
+	return nil
+}
+
+// findDatabase opens a program's PDB.
+func (l *loadedPrograms) findDatabase(f *objfile.File, path, asked string, o *attrib.Options) error {
+	record, ok := f.PE.PDB()
+	if !ok && asked == "" {
+		return nil
+	}
+	name := asked
+	if name == "" {
+		if name = pdb.Find(path, record.Path); name == "" {
+			return nil
+		}
+	}
+	m, err := byteio.Open(name)
+	if err != nil {
+		return err
+	}
+	l.mappings = append(l.mappings, m)
+	db, err := pdb.Open(m.Data)
+	if err == nil && (!ok || db.GUID != record.GUID) {
+		err = fmt.Errorf("it is of another build")
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+		if asked != "" {
+			return withStatus(exitFailed, "the .pdb file of this very build", err)
+		}
+		l.notes = append(l.notes, fmt.Sprintf("not used: %v", err))
+		return nil
+	}
+	o.Database = db
+	if asked == "" {
+		l.notes = append(l.notes, fmt.Sprintf("names from %s", name))
+	}
+	return nil
+}
