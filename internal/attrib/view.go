@@ -20,10 +20,10 @@ import (
 type Need uint8
 
 const (
-	NeedLayout  Need = iota // headers alone
-	NeedOwners              // symbols, unwind tables, references
-	NeedCrates              // debug information where there is some: it knows the crate of C code, and whose its own bytes are
-	NeedDebug               // debug information: no answer without
+	NeedLayout Need = iota // headers alone
+	NeedOwners             // symbols, unwind tables, references
+	NeedCrates             // debug information where there is some: it knows the crate of C code, and whose its own bytes are
+	NeedDebug              // debug information: no answer without
 )
 
 // labeller labels the bytes of one program. own is a partition of the view's
