@@ -51,6 +51,7 @@ func parseArchive(f *File, v byteio.View) error {
 	a := &ArchiveFile{Thin: string(v.Data[:8]) == arThinMagic, file: f}
 	f.Format, f.Ar, f.Kind, f.Arch = Archive, a, OtherKind, OtherArch
 	var names []byte
+	scanned := uint64(0) // of names, which may overlap
 	for at := uint64(8); at < v.Len(); {
 		header, err := v.Slice(at, arHeader, "ar_hdr")
 		if err != nil {
@@ -101,9 +102,13 @@ func parseArchive(f *File, v byteio.View) error {
 				return byteio.Errorf(v.Base+at, "ar_name", "no name at %q of the name table of %d bytes", name[1:], len(names))
 			}
 			long := names[off:]
+			if scanned > 16*uint64(len(names))+1<<20 {
+				return byteio.Errorf(v.Base+at, "ar_name", "names overlap without end")
+			}
 			if end := bytes.IndexAny(long, "\n\x00"); end >= 0 { // GNU ends with "/\n", Microsoft with NUL
 				long = long[:end]
 			}
+			scanned += uint64(len(long))
 			m.Name = strings.TrimSuffix(view(long), "/")
 		default:
 			m.Name = strings.TrimSuffix(name, "/")

@@ -136,6 +136,10 @@ const (
 // where the kernel supplies zeros.
 const loaderPage = 4096
 
+// maxPhdrBytes is Linux's limit for the program header table of what it
+// loads (fs/binfmt_elf.c); core dumps have one per mapping.
+const maxPhdrBytes = 65536
+
 // ELFFile is what only ELF has. Phdrs and Shdrs are in file order, raw.
 type ELFFile struct {
 	Ehdr  Ehdr
@@ -345,6 +349,9 @@ func (e *ELFFile) readPhdrs(v byteio.View) error {
 	if uint64(h.Phentsize) != size {
 		return byteio.Errorf(v.Base+e.EhdrSize()-10, "e_phentsize", "expected %d, got %d", size, h.Phentsize)
 	}
+	if count*size > maxPhdrBytes && h.Type != ET_CORE {
+		return byteio.Errorf(v.Base+e.EhdrSize()-8, "e_phnum", "%d program headers, more than the %d bytes that a kernel reads", count, maxPhdrBytes)
+	}
 	table, err := v.Table(h.Phoff, count, size, "program header table")
 	if err != nil {
 		return err
@@ -487,6 +494,9 @@ func (e *ELFFile) shdrOffset(v byteio.View, i int) uint64 {
 // of its own and so lies in no loaded segment.
 func (e *ELFFile) placeSections() {
 	f := e.file
+	if e.Ehdr.Type == ET_CORE {
+		return
+	}
 	for i := range f.Sections {
 		s := &f.Sections[i]
 		if !s.Alloc || s.TLS && s.FileSize == 0 {

@@ -137,6 +137,10 @@ type Note struct {
 	Size   uint64 // header, name, descriptor and their padding
 }
 
+// maxNotes bounds the list: note segments may overlap. Core dumps have some
+// per thread.
+const maxNotes = 1 << 16
+
 // Notes returns the notes of all note segments, or, where there are no
 // segments or none of notes, of all note sections. What is malformed ends its
 // range: notes are advice.
@@ -165,7 +169,7 @@ func (e *ELFFile) notesIn(notes []Note, off, size, align uint64) []Note {
 	if err != nil {
 		return notes
 	}
-	for at := uint64(0); at+12 <= size; {
+	for at := uint64(0); at+12 <= size && len(notes) < maxNotes; {
 		nameSize, descSize := uint64(e.d.u32(b[at:])), uint64(e.d.u32(b[at+4:]))
 		descAt, _ := byteio.AlignUp(at+12+nameSize, align)
 		end := descAt + descSize

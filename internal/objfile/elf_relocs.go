@@ -14,12 +14,10 @@ import (
 )
 
 // relocTable is one table; section is the index of the section that it
-// relocates, -1 for a dynamic one. symtab is an index into symtabs(), -1
-// when there is none.
+// relocates, -1 for a dynamic one.
 type relocTable struct {
 	off, size uint64
 	section   int
-	symtab    int
 	addends   bool
 	encoding  relocEncoding
 }
@@ -94,9 +92,10 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 			return tables, err
 		}
 	}
+	dynamic, total := len(tables), uint64(0)
 	for i := range e.Shdrs {
 		h := &e.Shdrs[i]
-		t := relocTable{off: h.Off, size: h.Size, section: int(h.Info), symtab: 0}
+		t := relocTable{off: h.Off, size: h.Size, section: int(h.Info)}
 		switch h.Type {
 		case SHT_RELA:
 			t.addends = true
@@ -111,7 +110,7 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 		if h.Flags&SHF_ALLOC != 0 { // the loader's, or a static program's own start-up code's (.rela.plt)
 			t.section = -1
 		}
-		if h.Size == 0 || overlapsAny(tables, t.off, t.size) {
+		if h.Size == 0 || overlapsAny(tables[:dynamic], t.off, t.size) {
 			continue
 		}
 		if t.section >= len(e.Shdrs) {
@@ -119,6 +118,9 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 		}
 		if h.Entsize != 0 && t.encoding == plainRelocs && h.Entsize != e.relocSize(t.addends) {
 			return tables, byteio.Errorf(e.shdrOffset(byteio.View{}, i), "sh_entsize", "relocation section %d: expected %d, got %d", i, e.relocSize(t.addends), h.Entsize)
+		}
+		if total += t.size; t.size > e.file.Size || total > 2*e.file.Size {
+			return tables, byteio.Errorf(e.shdrOffset(byteio.View{}, i), "sh_size", "relocation sections of %d bytes in a file of %d", total, e.file.Size)
 		}
 		tables = append(tables, t)
 	}

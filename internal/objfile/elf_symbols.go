@@ -34,6 +34,9 @@ func (e *ELFFile) symtabs() ([]symtab, error) {
 		if e.file.Kind == DebugFile && h.Type == SHT_DYNSYM {
 			continue
 		}
+		if h.Type == SHT_SYMTAB && len(static) > 0 || h.Type == SHT_DYNSYM && len(dynamic) > 0 {
+			continue // the gABI allows one of each
+		}
 		t := symtab{off: h.Off, count: h.Size / e.symSize(), dynamic: h.Type == SHT_DYNSYM}
 		if uint64(h.Link) >= uint64(len(e.Shdrs)) {
 			return nil, byteio.Errorf(e.shdrOffset(v, i), "sh_link", "symbol table %d: section %d of %d", i, h.Link, len(e.Shdrs))

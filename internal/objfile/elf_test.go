@@ -133,3 +133,42 @@ func TestSweepELF(t *testing.T) {
 	}
 	t.Logf("%d files, %d relocations", n, relocs)
 }
+
+// TestELFMachines: objects of machines of both orders and classes against the
+// standard library; with MINSIZE_SWEEP also Go programs for all its targets.
+func TestELFMachines(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, data []byte) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		compareELF(t, path)
+		f, err := Parse(path, data)
+		if err != nil {
+			return
+		}
+		if f.Arch == OtherArch {
+			t.Errorf("%s: machine %d has no name", name, f.Machine)
+		}
+		for r, err := range f.EachReloc() {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if f.ELF.Ehdr.Type == ET_REL && r.Symbol > 0 && f.RelocSymbol(r) == nil {
+				t.Errorf("%s: relocation %+v has no symbol", name, r)
+			}
+		}
+	}
+	for _, target := range []string{"mips64", "mips64el", "mips", "mipsel", "powerpc", "powerpc64", "powerpc64le", "riscv64", "riscv32", "loongarch64", "s390x", "sparcv9", "arm", "aarch64", "i386", "x86_64"} {
+		if data := seed("clang", "-target", target+"-linux-gnu", "-c", "-g"); data != nil {
+			write(target+".o", data)
+		}
+	}
+	if !sweep() {
+		return
+	}
+	for _, arch := range []string{"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x"} {
+		write("go-"+arch, goBuild(t, "linux", arch))
+	}
+}

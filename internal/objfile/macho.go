@@ -122,6 +122,9 @@ var dysymtabTables = []struct {
 
 var dyldInfoTables = [...]string{"rebase opcodes", "bind opcodes", "weak bind opcodes", "lazy bind opcodes", "exports trie"}
 
+// maxMachOSegments: dyld's opcodes count segments in 4 bits; cores have more.
+const maxMachOSegments = 256
+
 // File types (mach_header.filetype).
 const (
 	MH_OBJECT  = 1
@@ -347,6 +350,9 @@ func (m *MachOFile) segment(v byteio.View, load MachOLoad, b []byte) error {
 	}
 	if _, ok := byteio.Add(s.Vmaddr, s.Vmsize); !ok {
 		return byteio.Errorf(at+24, "vmaddr", "segment %s: %#x + %#x bytes wraps", s.Segname, s.Vmaddr, s.Vmsize)
+	}
+	if len(m.Segments) >= maxMachOSegments && m.Filetype != MH_CORE {
+		return byteio.Errorf(at, "segment_command", "more than %d segments", maxMachOSegments)
 	}
 	m.Segments = append(m.Segments, s)
 	g := Segment{Name: s.Segname, Type: "LC_SEGMENT_64", Index: len(f.Segments), Offset: s.Fileoff, FileSize: min(s.Filesize, s.Vmsize), Addr: s.Vmaddr, MemSize: s.Vmsize,

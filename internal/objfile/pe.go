@@ -128,9 +128,11 @@ const (
 	IMAGE_SCN_MEM_READ               = 0x40000000
 	IMAGE_SCN_MEM_WRITE              = 0x80000000
 
-	imageFileExecutable = 0x0002
-	imageFileDLL        = 0x2000
-	dllDynamicBase      = 0x0040
+	// Windows loads images of up to 96 sections.
+	maxPESections = 512
+
+	imageFileDLL   = 0x2000
+	dllDynamicBase = 0x0040
 )
 
 var peArches = map[uint16]Arch{0x14c: I386, 0x8664: X86_64, 0xaa64: AArch64, 0xa641: AArch64, 0x1c0: ARM, 0x1c2: ARM, 0x1c4: ARM,
@@ -302,6 +304,9 @@ func (p *PEFile) readSections(v byteio.View, at uint64) error {
 	table, err := v.Table(at, uint64(p.FileHeader.NumberOfSections), 40, "section headers")
 	if err != nil {
 		return err
+	}
+	if p.OptionalHeader != nil && p.FileHeader.NumberOfSections > maxPESections {
+		return byteio.Errorf(v.Base+p.FileHeader.Offset+2, "NumberOfSections", "%d, expected %d at most", p.FileHeader.NumberOfSections, maxPESections)
 	}
 	p.headersOffset = at
 	names := p.stringTable()
