@@ -79,7 +79,7 @@ func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 		return Result{}, fmt.Errorf("no program chosen")
 	}
 	toolchain := r.toolchain(p)
-	args, env, err := r.commandLine(p)
+	args, env, err := r.commandLine(ctx, p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -152,7 +152,7 @@ func (r Request) triple(p *Project) string {
 }
 
 // commandLine puts cargo's arguments and environment together.
-func (r Request) commandLine(p *Project) (args, env []string, err error) {
+func (r Request) commandLine(ctx context.Context, p *Project) (args, env []string, err error) {
 	o := p.Options
 	args = append([]string{"build"}, o.sourceFlags()...)
 	args = append(args, "-p", specOf(p.Package))
@@ -183,7 +183,11 @@ func (r Request) commandLine(p *Project) (args, env []string, err error) {
 	}
 	if r.BuildStd != nil {
 		args = append(args, "-Z", "build-std="+strings.Join(r.BuildStd, ","), "-Z", "build-std-features="+strings.Join(r.BuildStdFeatures, ","))
-		args = append(args, stdVendorConfig(p, r.toolchain(p))...)
+		sources, err := stdSourceConfig(ctx, p, r.toolchain(p))
+		if err != nil {
+			return nil, nil, err
+		}
+		args = append(args, sources...)
 	}
 	for _, z := range r.Unstable {
 		args = append(args, "-Z", z)

@@ -1,22 +1,166 @@
 package cargo
 
-import "strconv"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
-// stdVendorConfig lets build-std find std's own dependencies without a
-// registry: crates-io is replaced by the folder that lies beside the std
-// sources. That folder has nothing of the project's own dependencies, so it
-// is used only where the project has none from a registry.
-func stdVendorConfig(p *Project, t *Toolchain) []string {
+	"github.com/minsize/minsize/internal/toml"
+)
+
+// build-std needs the crates that std itself depends on. cargo takes them from
+// crates-io, as it takes the project's. Distributions put them beside the std
+// sources, so that no registry is needed, but crates-io can be replaced by one
+// folder only. Three cases:
+//
+//   - the project has no crates of a registry: std's folder replaces it;
+//   - the project may not or cannot use the registry (--offline, --frozen, or
+//     its own crates lie in a vendor folder): a folder is made of links to both;
+//   - else cargo fetches what is missing, as always.
+
+// cratesIO is how package IDs and lockfiles name the default registry,
+// whichever protocol and replacement are used.
+const cratesIO = "registry+default"
+
+// stdSourceConfig gives the --config arguments for a build with BuildStd.
+func stdSourceConfig(ctx context.Context, p *Project, t *Toolchain) ([]string, error) {
 	if t.Std == nil || t.Std.Vendor == "" {
-		return nil
+		return nil, nil
 	}
+	remote := false
 	for _, pkg := range p.Metadata.Packages {
-		if pkg.Source != "" {
-			return nil
+		remote = remote || pkg.Source != ""
+	}
+	folder := t.Std.Vendor
+	if remote {
+		_, replaced := p.Config.Get("source", "crates-io", "replace-with")
+		if !p.Options.Offline && !p.Options.Frozen && !replaced {
+			return nil, nil
 		}
+		var err error
+		if folder, err = mergedSource(ctx, p, t); err != nil {
+			return nil, err
+		}
+		if folder == "" {
+			return nil, nil
+		}
+	}
+	path, err := toml.Format(folder)
+	if err != nil {
+		return nil, err
 	}
 	return []string{
 		"--config", `source.crates-io.replace-with="minsize-std-vendor"`,
-		"--config", "source.minsize-std-vendor.directory=" + strconv.Quote(t.Std.Vendor),
+		"--config", "source.minsize-std-vendor.directory=" + path,
+	}, nil
+}
+
+// mergedSource makes a directory source (doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources)
+// of std's crates and the project's, each a folder of links. "" where not all
+// crates of the lockfile are on this machine: then cargo says which.
+func mergedSource(ctx context.Context, p *Project, t *Toolchain) (string, error) {
+	// All platforms' crates, for cargo wants to see the whole lockfile.
+	args := append([]string{"metadata", "--format-version", "1"}, p.Options.sourceFlags()...)
+	data, err := output(ctx, p.Dir, p.Toolchain.Environ(p.Options.environ()), p.Toolchain.Cargo, args...)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
 	}
+	if err != nil {
+		return "", nil
+	}
+	all, err := parseMetadata(data)
+	if err != nil {
+		return "", err
+	}
+	sums, err := lockChecksums(p.Lockfile())
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(p.OutputDir(), "std-source")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	for _, pkg := range all.Packages {
+		if pkg.Source != cratesIO {
+			continue
+		}
+		sum := sums[pkg.Name+" "+pkg.Version]
+		if sum == "" {
+			return "", nil
+		}
+		if err := linkCrate(filepath.Dir(pkg.ManifestPath), filepath.Join(dir, pkg.Name+"-"+pkg.Version), sum); err != nil {
+			return "", err
+		}
+	}
+	crates, err := os.ReadDir(t.Std.Vendor)
+	if err != nil {
+		return "", err
+	}
+	for _, crate := range crates {
+		to := filepath.Join(dir, crate.Name())
+		if _, err := os.Lstat(to); err == nil {
+			continue // the project has the same version
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return "", err
+		}
+		if err := os.Symlink(filepath.Join(t.Std.Vendor, crate.Name()), to); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// linkCrate makes a crate's folder of links, with the checksum that a
+// directory source has to have.
+func linkCrate(from, to, sum string) error {
+	if err := os.MkdirAll(to, 0o777); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".cargo-") {
+			continue // .cargo-checksum.json, .cargo-ok
+		}
+		if err := os.Symlink(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())); err != nil {
+			return err
+		}
+	}
+	checksum, err := json.Marshal(struct {
+		Files   struct{} `json:"files"`
+		Package string   `json:"package"`
+	}{Package: sum})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(to, ".cargo-checksum.json"), checksum, 0o666)
+}
+
+// lockChecksums reads the checksums of a Cargo.lock by "name version".
+func lockChecksums(path string) (map[string]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	values, err := toml.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	sums := map[string]string{}
+	packages, _ := values["package"].([]any)
+	for _, p := range packages {
+		table, _ := p.(map[string]any)
+		name, _ := table["name"].(string)
+		version, _ := table["version"].(string)
+		if sum, ok := table["checksum"].(string); ok && table["source"] == cratesIO {
+			sums[name+" "+version] = sum
+		}
+	}
+	return sums, nil
 }

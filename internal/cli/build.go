@@ -125,6 +125,9 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	view := newShrinkView(e)
 	defer view.close()
 	x.progress = view.crate
+	if e.global.verbose > 0 {
+		x.log = e.stderr
+	}
 	plan := c.plan(toolchain.ID())
 	x.saveTemps = plan.Link.Pipeline != ""
 	view.Begin("build", true)
