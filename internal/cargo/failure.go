@@ -30,6 +30,7 @@ type BuildError struct {
 	Lines   []string // cargo's lines from its first error on, shortened
 	Status  int      // cargo's exit status
 	Command string
+	sign    string // the line that tells the failure
 }
 
 func (e *BuildError) Error() string {
@@ -38,7 +39,7 @@ func (e *BuildError) Error() string {
 		line = fmt.Sprintf("exit status %d", e.Status)
 	}
 	if e.Failure == FailedDisk {
-		return fmt.Sprintf("%s: no space left in %s: %s", e.Command, e.Where, line)
+		return fmt.Sprintf("%s: no space left in %s: %s", e.Command, e.Where, e.sign)
 	}
 	return fmt.Sprintf("%s: %s", e.Command, line)
 }
@@ -49,7 +50,7 @@ var failures = []struct {
 	failure Failure
 	words   []string
 }{
-	{FailedDisk, []string{"No space left on device", "os error 28", "not enough space on the disk", "Disk quota exceeded"}},
+	{FailedDisk, []string{"No space left on device", "no space left on device", "os error 28", "not enough space on the disk", "Disk quota exceeded"}},
 	{FailedStd, []string{"does not exist, unable to build with the standard library", "rustup component add rust-src"}},
 	{FailedTarget, []string{"target may not be installed", "can't find crate for `core`", "can't find crate for `std`"}},
 	{FailedLockfile, []string{"because --locked was passed", "because --frozen was passed to prevent", "lock file needs to be updated but"}},
@@ -76,6 +77,12 @@ search:
 		for _, words := range f.words {
 			if strings.Contains(text, words) {
 				e.Failure = f.failure
+				for _, line := range command.Lines {
+					if strings.Contains(line, words) {
+						e.sign = strings.TrimLeft(line, " |=")
+						break
+					}
+				}
 				break search
 			}
 		}

@@ -67,7 +67,7 @@ func TestLyingLinkers(t *testing.T) {
 		}
 	}
 	bin := write(t, map[string]string{
-		"ld.lld-98": "#!/bin/sh\n[ \"$1\" = --version ] && echo 'LLD 98.0.0 (compatible with GNU linkers)'\nexit 0\n",        // writes nothing
+		"ld.lld-98": "#!/bin/sh\n[ \"$1\" = --version ] && echo 'LLD 98.0.0 (compatible with GNU linkers)'\nexit 0\n",             // writes nothing
 		"ld.lld-99": "#!/bin/sh\n[ \"$1\" = --version ] && echo 'LLD 99.0.0 (compatible with GNU linkers)'\nexec ld.bfd \"$@\"\n", // is another one
 		"mold":      "#!/bin/sh\nexit 127\n",
 	})
