@@ -35,6 +35,16 @@ func (c *collector) carve() {
 	}
 	for _, g := range gaps {
 		kind := p.kindAt(g.Start, g.Label)
+		if t := c.goTable; t != nil && g.Start < t.place+t.size && g.End > t.place { // inside read-only data (PE): it is charged by its records
+			switch {
+			case g.Start < t.place:
+				g.End = t.place
+			case g.End > t.place+t.size:
+				g.Start = t.place + t.size
+			default:
+				continue
+			}
+		}
 		switch kind {
 		case ReadOnly, Data, Zero, String, Vtable:
 		default:

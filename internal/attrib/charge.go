@@ -52,6 +52,9 @@ func (c *collector) charge() {
 	c.charges = nil
 
 	b.Layer(c.padding(b))
+	if t := c.goTable; t != nil {
+		b.Layer([]rangemap.Range{{Start: t.place, End: t.place + t.size, Label: pieceLabel(-1, Runtime)}})
+	}
 	p.pieces = p.finishPieces(b)
 }
 

@@ -24,6 +24,7 @@ type goTable struct {
 	text               uint64 // address of the first function
 	names, pctab, pcln uint64
 	funcSize           uint64
+	size               uint64 // of the table, as far as its records say
 }
 
 const (
@@ -45,7 +46,7 @@ func (p *Program) findGoTable() *goTable {
 			continue
 		}
 		end := min(start+s.FileSize, p.Space.File)
-		switch s.Name {
+		switch shortSectionName(s.Name) {
 		case ".gopclntab", "__gopclntab", ".data.rel.ro.gopclntab":
 			if t := p.parseGoTable(start, end); t != nil {
 				return t
@@ -125,12 +126,12 @@ func (p *Program) parseGoTable(start, end uint64) *goTable {
 // goText is the address of runtime.text: the symbol, or the code section.
 func (p *Program) goText() uint64 {
 	for i := range p.Symbols {
-		if p.Symbols[i].Name == "runtime.text" {
+		if p.plainName(p.Symbols[i].Name) == "runtime.text" {
 			return p.Symbols[i].Addr
 		}
 	}
 	for i := range p.File.Sections {
-		if s := &p.File.Sections[i]; s.Name == ".text" || s.Name == "__text" {
+		if s := &p.File.Sections[i]; shortSectionName(s.Name) == ".text" || shortSectionName(s.Name) == "__text" {
 			return s.Addr
 		}
 	}
@@ -179,6 +180,10 @@ func (c *collector) addGoFunctions() {
 		return
 	}
 	c.goTable = t
+	t.each(func(_ int, _, _, record uint64, _ string) bool {
+		t.size = max(t.size, record+t.funcSize)
+		return true
+	})
 	p.goProgram = true
 	named := len(c.bodies) > int(t.count) // with symbols the names are there already
 	t.each(func(_ int, addr, size, _ uint64, name string) bool {

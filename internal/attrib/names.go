@@ -149,7 +149,12 @@ func (n *interner) name(mu *sync.Mutex, id int32) string {
 
 func (t *nameTable) split(n *demangle.Name, id func(string) int32) nameParts {
 	if n.Rust() && n.Crate != "" {
-		parts := nameParts{crate: id(n.Crate), module: id(n.Module), rust: true}
+		crate, module := n.Crate, n.Module
+		if strings.HasPrefix(crate, "<") { // an impl inside a method of an impl
+			crate = rootCrate(n.Mangled)
+			module = crate
+		}
+		parts := nameParts{crate: id(crate), module: id(module), rust: true}
 		parts.instance = parts.crate
 		if n.Instantiating != "" {
 			parts.instance = id(n.Instantiating)
@@ -161,9 +166,36 @@ func (t *nameTable) split(n *demangle.Name, id func(string) int32) nameParts {
 	return nameParts{crate: k, instance: k, module: id(module)}
 }
 
+// rootCrate is the first crate in a v0 name (RFC 2603: <crate-root> is "C",
+// an optional "s" <base-62> "_", then the length and the name).
+func rootCrate(mangled string) string {
+	for i := 0; i+1 < len(mangled); i++ {
+		if mangled[i] != 'C' {
+			continue
+		}
+		rest := mangled[i+1:]
+		if rest[0] == 's' {
+			_, after, ok := strings.Cut(rest, "_")
+			if !ok {
+				continue
+			}
+			rest = after
+		}
+		digits := 0
+		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+			digits++
+		}
+		n, err := strconv.Atoi(rest[:digits])
+		if err == nil && n > 0 && digits+n <= len(rest) {
+			return strings.TrimPrefix(rest[digits:digits+n], "_")
+		}
+	}
+	return "[unknown crate]"
+}
+
 // foreign: crate and module of names that are not Rust's.
 func (t *nameTable) foreign(n *demangle.Name) (crate, module string) {
-	if t.p.goProgram {
+	if t.p.goProgram || t.p.File.Wasm != nil && t.p.File.SectionByName("go:buildid") != nil {
 		name := t.p.plainName(n.Mangled)
 		if pkg := demangle.GoPackage(name); pkg != "" {
 			return pkg, pkg
