@@ -311,11 +311,10 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 		lead = []byte{params.LC, params.LP, params.PB}
 		payload = payload[1:] // LZMA's first byte is always 0
 	case codec.XLZ:
-		small := byte(0)
+		lead = []byte{0, 3} // shift of opcode hashes, mask of positions in data
 		if params.Small {
-			small = 2
+			lead = []byte{2, 0}
 		}
-		lead = append(lead, small)
 		for _, r := range params.Layout.Regions {
 			lead = binary.LittleEndian.AppendUint32(lead, r.Start)
 			lead = binary.LittleEndian.AppendUint32(lead, r.End)

@@ -33,11 +33,11 @@ func Unpack(data []byte) ([]byte, error) {
 		params.LC, params.LP, params.PB = lead[0], lead[1], lead[2]
 		lead = append([]byte{0}, lead[3:]...)
 	case codec.XLZ:
-		if len(lead) < 1 {
+		if len(lead) < 2 {
 			return nil, errDamaged("no coder parameters")
 		}
 		params.Small = lead[0] != 0
-		lead = lead[1:]
+		lead = lead[2:]
 		for {
 			if len(lead) < 4 {
 				return nil, errDamaged("the list of code regions does not end")

@@ -222,14 +222,15 @@ type tracker struct {
 	inCode  bool
 	end     uint32 // of the region
 	ended   bool   // a region ended at pos
-	shift   uint
+	shift   uint   // of opcode hashes
+	mask    uint8  // of positions in data
 	count   uint32 // instructions begun so far
 }
 
 func newTracker(p *Params) *tracker {
-	t := &tracker{p: p, machine: p.Layout.machine()}
+	t := &tracker{p: p, machine: p.Layout.machine(), mask: 3}
 	if p.Small {
-		t.shift = 2
+		t.shift, t.mask = 2, 0
 	}
 	t.enter()
 	return t
@@ -263,7 +264,7 @@ func (t *tracker) place() place {
 		return place{literal: uint16(lit), match: pb, length: pb}
 	}
 	if !t.inCode {
-		return place{literal: uint16(t.prev >> 5), match: kindData}
+		return place{literal: uint16(t.prev >> 5), match: kindPlace + uint8(t.pos)&t.mask}
 	}
 	kind, hash := t.machine.state()
 	w := place{match: kind, class: kindClass[kind], length: kindClass[kind], start: kind == kindFirst}

@@ -32,6 +32,7 @@ const (
 	kindRel32   = 16 // to 19, big-endian once filtered
 	kindRIP     = 20 // to 23, likewise
 	kindImm16   = 24 // to 25; 26 for the last byte of ENTER
+	kindPlace   = 28 // to 31: the match contexts of data, by position modulo 4
 	kindCount   = 32
 	maxPrefixes = 8 // bytes after which a prefix ends its instruction
 )

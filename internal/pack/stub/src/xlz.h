@@ -207,7 +207,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 	u32 *starts = (u32 *)(prob + PROBS), *start = starts, *source = 0;
 	struct coder c;
 	struct machine m;
-	u32 state = 0, rep[4] = { 1, 1, 1, 1 }, length = 0, shift = *in++;
+	u32 state = 0, rep[4] = { 1, 1, 1, 1 }, length = 0, shift = *in++, mask = *in++;
 	const u8 *edges = in, *from = 0, *bytes = in;
 	u8 *out = first;
 	while ((int)le32(bytes) != -1)
@@ -267,7 +267,8 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			goto put;
 		}
 		u32 kind = m.kind, class = (kind < 16 ? KIND_CLASSES_LOW : KIND_CLASSES_HIGH) >> (kind & 15) * 4 & 15;
-		if (!decide(&c, prob + IS_MATCH + kind * 16 + state)) {
+		u16 *q = prob + IS_MATCH + (kind ? kind : 28 + (position & mask)) * 16 + state;
+		if (!decide(&c, q)) {
 			u32 prev = position ? out[-1] : 0, context = kind * 8, sym = 1;
 			if (HASHED >> kind & 1)
 				context = 256 * kind - 256 + (m.hash >> shift);
@@ -302,7 +303,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			u16 *g = prob + IS_REP_G + state;
 			if (!decide(&c, g)) {
 				dist = rep[0];
-				if (!decide(&c, prob + REP0_LONG + kind * 16 + state)) {
+				if (!decide(&c, q + REP0_LONG - IS_MATCH)) {
 					after = state < 7 ? 9 : 11;
 					length = 1;
 				}
