@@ -134,6 +134,11 @@ func TestParts(t *testing.T) {
 			Display: "<fn() as core::ops::function::FnOnce<()>>::call_once::{shim:vtable#0}", Crate: "core", Module: "core::ops::function",
 			SelfType: "fn()", Trait: "core::ops::function::FnOnce<()>", Args: "fn(); ()", Instantiating: "a",
 		},
+		{ // an impl block inside a method of another one
+			Mangled: "_RNvXs0_NvMNtCsx_3std3sysNtB8_4Host3runNtB5_5Guest" + "NtNtCs1_4core3fmt7Display3fmt", Scheme: RustV0, Kind: TraitImpl,
+			Display: "<<std::sys::Host>::run::Guest as core::fmt::Display>::fmt", Crate: "std", CrateHash: "x", Module: "std::sys",
+			SelfType: "<std::sys::Host>::run::Guest", Trait: "core::fmt::Display", Impl: 2,
+		},
 		{ // an empty name followed by a digit
 			Mangled: "_RNvNvC1a023foo", Scheme: Plain, Display: "_RNvNvC1a023foo",
 		},

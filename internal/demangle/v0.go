@@ -429,24 +429,24 @@ func (p *v0) dropLastSegment() {
 // topImpl is the impl-path, self type and trait of M and X. The impl-path says
 // where the impl block stands; displays do not show it.
 func (p *v0) topImpl(kind Kind) {
-	p.kind = kind
-	p.impl = p.optBase62('s')
+	impl := p.optBase62('s')
 	from := len(p.out)
-	hold := p.skip
-	p.path(false)
-	p.ownHash = p.crateHash
-	if from < len(p.out) && !hold {
-		p.hidden = append(p.hidden[:0], p.out[from:]...)
-		end := len(p.hidden)
-		for i := 0; i+1 < len(p.hidden); i++ {
-			if p.hidden[i] == ':' && p.hidden[i+1] == ':' {
-				end = i
-				break
-			}
-		}
-		p.hiddenAt = span{0, end}
+	// The impl-path is noted like a symbol's own: an impl block may stand in
+	// a method of another one.
+	p.inModule = true
+	p.topPath(false)
+	if p.bad {
+		return
+	}
+	if len(p.hidden) == 0 && p.module.to > p.module.from {
+		p.hidden = append(p.hidden, p.out[p.module.from:p.module.to]...)
+		p.hiddenAt = span{p.crate.from - p.module.from, p.crate.to - p.module.from}
+	}
+	if from < len(p.out) {
 		p.out = p.out[:from]
 	}
+	p.args, p.selfType, p.trait = p.args[:0], span{}, span{}
+	p.kind, p.impl = kind, impl
 	p.inModule = false
 	p.printByte('<')
 	p.topSelf()

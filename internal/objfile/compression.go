@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -32,10 +33,13 @@ const (
 // it was compressed. Each call decompresses anew: keep the result.
 func (f *File) SectionData(s *Section) ([]byte, error) {
 	raw, err := f.RawData(s)
+	if f.Format == PE && s.MemSize < uint64(len(raw)) { // padding to FileAlignment
+		raw = raw[:s.MemSize]
+	}
 	if err != nil || !s.Compressed || len(raw) == 0 {
 		return raw, err
 	}
-	if len(s.Name) > 8 && s.Name[:8] == ".zdebug_" || f.MachO != nil {
+	if strings.HasPrefix(s.Name, ".zdebug_") || f.MachO != nil {
 		if len(raw) < 12 || string(raw[:4]) != "ZLIB" {
 			return nil, byteio.Errorf(s.Offset, "section "+s.Name, `expected "ZLIB" and a size`)
 		}

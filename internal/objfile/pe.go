@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
@@ -330,6 +331,7 @@ func (p *PEFile) readSections(v byteio.View, at uint64) error {
 		if h.PointerToRawData == 0 || !image && c&IMAGE_SCN_CNT_UNINITIALIZED_DATA != 0 {
 			s.Offset, s.FileSize = 0, 0
 		}
+		s.Compressed = strings.HasPrefix(s.Name, ".zdebug_")
 		if s.MemSize == 0 { // objects, and old linkers
 			s.MemSize = uint64(h.SizeOfRawData)
 		}

@@ -1,0 +1,66 @@
+package dwarf
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestGo: Go's DWARF 5 in three containers, compressed and not.
+func TestGo(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":  "module sample\n\ngo 1.26\n",
+		"main.go": "package main\n\nimport \"os\"\n\n//go:noinline\nfunc greet(b []byte) { os.Stdout.Write(b) }\n\nfunc main() { greet([]byte(\"hello\\n\")) }\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, target := range []string{"linux/amd64", "windows/amd64", "darwin/arm64"} {
+		goos, goarch := filepath.Dir(target), filepath.Base(target)
+		out := filepath.Join(dir, goos)
+		cmd := exec.Command("go", "build", "-trimpath", "-o", out, ".")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Skipf("%v\n%s", err, text)
+		}
+		_, d := open(t, out)
+		found := false
+		for i := range d.Units {
+			u := &d.Units[i]
+			c, err := d.Code(u)
+			if err != nil {
+				t.Fatalf("%s: %v", target, err)
+			}
+			for _, fn := range c.Functions {
+				if d.Names(fn.Offset).Name != "main.greet" {
+					continue
+				}
+				found = true
+				lines, err := d.Lines(u)
+				if err != nil {
+					t.Fatalf("%s: %v", target, err)
+				}
+				at := c.RangesOf(fn.First, fn.Count)[0]
+				hit := false
+				for _, row := range lines.Rows {
+					if row.Addr >= at.Low && row.Addr < at.High && filepath.Base(lines.File(row.File)) == "main.go" && row.Line == 6 {
+						hit = true
+					}
+				}
+				if !hit {
+					t.Errorf("%s: no row says that main.greet is in line 6 of main.go", target)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no function main.greet in %d units", target, len(d.Units))
+		}
+		if goos == "linux" {
+			compare(t, out)
+		}
+	}
+}
