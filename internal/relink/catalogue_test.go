@@ -233,7 +233,8 @@ func TestCutsLinkEverywhere(t *testing.T) {
 						t.Errorf("%s: %s: %+v", l.ID(), b, got)
 					}
 				}
-				framesAreClean(t, program)
+				base, _ := linkTo(t, r, Variant{Linker: l})
+				framesAreClean(t, base, program)
 			}
 		})
 	}
