@@ -59,13 +59,13 @@ func main() {
 			panic(err)
 		}
 		fmt.Println("suggest", time.Since(t), sug.Reachable)
-		for i, f := range sug.Functions {
-			if i < 45 {
+		for _, f := range sug.Functions {
+			if f.Retained > 600 {
 				fmt.Println(f)
 			}
 		}
-		for i, f := range sug.Crates {
-			if i < 15 {
+		for _, f := range sug.Crates {
+			if true {
 				fmt.Println(f)
 			}
 		}

@@ -74,7 +74,10 @@ func sites(stub Stub, patterns ...string) []Site {
 // Catalogue is the table, in the order in which the ladder tries it.
 var Catalogue = []CatalogueCut{
 	{
-		Cut:     Cut{"std-symbolizer", sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global")},
+		// Without it there is never a name to keep or to show, so the demangler goes too.
+		Cut: Cut{"std-symbolizer", append(sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global"),
+			append(sites(StubZero, "<std::backtrace_rs::symbolize::SymbolName as core::fmt::Display>::fmt"),
+				sites(StubReturn, "std::backtrace::helper::lazy_resolve::{closure}::{closure}", "std::backtrace::Capture::resolve::{closure}")...)...)},
 		Summary: "std's reader of debug information, by which backtraces get function names and line numbers",
 		Loses:   "names in the program's own backtraces, which a stripped program has none of: what goes is reading them from a separate debug file, and the exported names of shared libraries",
 		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
@@ -109,6 +112,48 @@ var Catalogue = []CatalogueCut{
 		Summary: "every function by which a panic begins",
 		Loses:   "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
+	},
+	{
+		Cut:     Cut{"error-backtraces", sites(StubZero, "<std::backtrace::Backtrace as core::fmt::Display>::fmt", "<std::backtrace::Backtrace as core::fmt::Debug>::fmt")},
+		Summary: "the printer of std::backtrace::Backtrace, which anyhow, eyre and others keep with errors",
+		Loses:   "the stack frames that errors carry under RUST_BACKTRACE=1, and those that the program prints itself",
+		Risk:    RiskBehaviour, Crate: "std",
+	},
+	{
+		Cut:     Cut{"clap-help", sites(StubReturn, "clap_builder::output::help_template::HelpTemplate::write_templated_help")},
+		Summary: "the writer of clap's help texts",
+		Loses:   "--help prints an empty text",
+		Risk:    RiskAsked, Crate: "clap_builder",
+	},
+	{
+		Cut:     Cut{"clap-usage", sites(StubZero, "clap_builder::output::usage::Usage::write_usage_no_title", "clap_builder::output::usage::Usage::create_usage_no_title")},
+		Summary: "the writer of clap's usage line",
+		Loses:   "help texts and errors have no line \"Usage: ...\"",
+		Risk:    RiskAsked, Crate: "clap_builder",
+	},
+	{
+		Cut:     Cut{"clap-suggestions", sites(StubZero, "strsim::jaro", "strsim::jaro_winkler")},
+		Summary: "the comparison of mistyped arguments with the known ones",
+		Loses:   "errors have no line \"tip: a similar argument exists\"",
+		Risk:    RiskBehaviour, Crate: "strsim",
+	},
+	{
+		Cut:     Cut{"terminal-styles", sites(StubZero, "anstyle::style::Style::fmt_to")},
+		Summary: "the escape sequences of crate anstyle, which clap and env_logger write with",
+		Loses:   "colours and bold text of help texts, errors and log lines on a terminal",
+		Risk:    RiskBehaviour, Crate: "anstyle",
+	},
+	{
+		Cut:     Cut{"log-timestamps", sites(StubZero, "<env_logger::fmt::humantime::Timestamp as core::fmt::Display>::fmt")},
+		Summary: "the calendar behind env_logger's timestamps",
+		Loses:   "log lines have an empty time",
+		Risk:    RiskAsked, Crate: "env_logger",
+	},
+	{
+		Cut:     Cut{"regex-properties", sites(StubTrap, "regex_syntax::hir::translate::TranslatorI::hir_unicode_class")},
+		Summary: "regex's tables of Unicode properties, for patterns with \\p{...}",
+		Loses:   "a pattern with \\p{...} or \\P{...} ends the program by an illegal instruction; \\w, \\d, \\s and (?i) work as before",
+		Risk:    RiskAsked, Crate: "regex_syntax",
 	},
 }
 

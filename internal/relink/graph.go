@@ -308,7 +308,7 @@ func (g *graph) without(gone map[int32]bool, all uint64) uint64 {
 }
 
 // suggestedGroups bounds how many names and crates get an exact count.
-const suggestedGroups = 200
+const suggestedGroups = 400
 
 func (g *graph) suggest(names *editCache) *Suggestions {
 	order := g.postorder()
