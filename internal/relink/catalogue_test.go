@@ -59,8 +59,8 @@ func TestPipelinesComplete(t *testing.T) {
 		if strings.Contains(p.Passes, "lower-invoke") && !slices.Contains(p.Needs, NeedAbort) {
 			t.Errorf("%s drops landing pads without needing panic=abort", p.Name)
 		}
-		if slices.Contains(p.LLC, "--enable-machine-outliner=always") && !p.Slower {
-			t.Errorf("%s outlines and is not marked slower", p.Name)
+		if (len(p.LLC) > 0 || p.MinSize) && !p.Slower {
+			t.Errorf("%s outlines, or compiles std for size, and is not marked slower", p.Name)
 		}
 		seen[p.Name] = true
 	}
@@ -150,6 +150,19 @@ var cutEffects = map[string]struct {
 			return ""
 		},
 		shows: "overflow-thread RUST_BACKTRACE=",
+	},
+	"error-backtraces": {
+		profiles: []profile{unwindLTO, abortLTO, unwindAr},
+		effect: func(b string, before, after ran) string {
+			switch {
+			case strings.HasPrefix(b, "backtrace-text"):
+				before.stdout = "\n"
+			case strings.HasPrefix(b, "backtrace"):
+				before.stdout = "frames: false\n"
+			}
+			return different(before, after)
+		},
+		shows: "backtrace-text RUST_BACKTRACE=",
 	},
 	"unwinder": {
 		profiles: []profile{abortLTO},

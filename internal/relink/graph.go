@@ -338,8 +338,8 @@ func (g *graph) suggest(names *editCache) *Suggestions {
 		}
 		nm := names.of(g.nodes[n].name)
 		add(functions, nm.normal, n)
-		if crate := crateOf(nm.normal); crate != "" {
-			add(crates, crate, n)
+		if nm.crate != "" {
+			add(crates, nm.crate, n)
 		}
 	}
 	finish := func(groups map[string]*group) []Retained {
@@ -381,18 +381,4 @@ func compareUint(a, b uint64) int {
 		return 1
 	}
 	return 0
-}
-
-// crateOf is the crate of a normal name: the first segment of its path, or of
-// the type that a trait is implemented for.
-func crateOf(name string) string {
-	name = strings.TrimLeft(name, "<&*([ ")
-	for _, prefix := range []string{"mut ", "dyn ", "const "} {
-		name = strings.TrimPrefix(name, prefix)
-	}
-	crate, _, isPath := strings.Cut(name, "::")
-	if !isPath || strings.ContainsAny(crate, " <>[](){}") {
-		return ""
-	}
-	return crate
 }

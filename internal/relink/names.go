@@ -11,29 +11,22 @@ package relink
 import (
 	"strings"
 
-	"github.com/ianlancetaylor/demangle"
+	"github.com/minsize/minsize/internal/demangle"
 )
 
-// names are what one symbol is matched by.
+// names are what one symbol is matched by and counted under.
 type names struct {
 	normal string
 	full   string // with its generic arguments, for patterns with a *
+	crate  string // "" for what is not Rust's
 }
 
 func namesOf(symbol string) names {
-	text, err := demangle.ToString(strings.TrimSuffix(symbol, ".llvm."+afterLLVM(symbol)), demangle.NoClones)
-	if err != nil {
-		return names{symbol, symbol}
+	n := demangle.Parse(symbol)
+	if !n.Rust() {
+		return names{normal: n.Display, full: n.Display}
 	}
-	return names{withoutGenerics(text), text}
-}
-
-// afterLLVM is the number that LLVM puts behind names of promoted functions.
-func afterLLVM(symbol string) string {
-	if i := strings.LastIndex(symbol, ".llvm."); i >= 0 {
-		return symbol[i+len(".llvm."):]
-	}
-	return ""
+	return names{normal: withoutGenerics(n.Display), full: n.Display, crate: n.Crate}
 }
 
 // withoutGenerics takes `<...>` argument lists out of a path; a leading `<T>`

@@ -20,37 +20,45 @@ const lto = "lto<Oz>"
 // landing pads: right where a panic aborts.
 const noCleanup = "function(lower-invoke,simplifycfg),"
 
-// Pipelines is the table, in the order of trying: each is a step beyond the
-// one before.
+// merged runs the pipeline twice, equal functions merged before and after.
+const merged = "mergefunc," + lto + "," + lto + ",mergefunc"
+
+var outliner = []string{"--enable-machine-outliner=always"}
+
+// Pipelines is the table, in the order of trying: first those that cost no
+// running time, each a step beyond the one before.
 var Pipelines = []Pipeline{
 	{
 		Name: "lto", Summary: "LLVM's LTO pipeline for size again, with the cuts made before it",
 		Passes: lto,
 	},
 	{
-		Name: "size", Summary: "every function compiled for size, std's too",
-		Passes: lto, MinSize: true,
+		Name: "twice", Summary: "the pipeline twice, with equal functions merged before and after",
+		Passes: merged,
 	},
 	{
-		Name: "twice", Summary: "every function for size, and the pipeline twice, with equal functions merged before and after",
-		Passes: "mergefunc," + lto + "," + lto + ",mergefunc", MinSize: true,
+		Name: "no-cleanup", Summary: "no landing pads, which only unwinding would reach",
+		Passes: noCleanup + lto, Needs: []Need{NeedAbort},
 	},
 	{
-		Name: "no-cleanup", Summary: "every function for size; no landing pads",
-		Passes: noCleanup + lto, MinSize: true, Needs: []Need{NeedAbort},
+		Name: "no-cleanup-twice", Summary: "no landing pads, the pipeline twice, equal functions merged",
+		Passes: noCleanup + merged, Needs: []Need{NeedAbort},
 	},
 	{
-		Name: "no-cleanup-twice", Summary: "every function for size, no landing pads, the pipeline twice, equal functions merged",
-		Passes: noCleanup + "mergefunc," + lto + "," + lto + ",mergefunc", MinSize: true, Needs: []Need{NeedAbort},
+		Name: "size", Summary: "as twice, and every function compiled for size, std's too",
+		Passes: merged, MinSize: true, Slower: true,
 	},
 	{
-		Name: "outline", Summary: "every function for size, the pipeline twice, and equal runs of instructions moved into functions of their own",
-		Passes: "mergefunc," + lto + "," + lto + ",mergefunc", MinSize: true, LLC: []string{"--enable-machine-outliner=always"}, Slower: true,
+		Name: "no-cleanup-size", Summary: "as no-cleanup-twice, and every function compiled for size, std's too",
+		Passes: noCleanup + merged, MinSize: true, Needs: []Need{NeedAbort}, Slower: true,
 	},
 	{
-		Name: "no-cleanup-outline", Summary: "as outline, without landing pads",
-		Passes: noCleanup + "mergefunc," + lto + "," + lto + ",mergefunc", MinSize: true, LLC: []string{"--enable-machine-outliner=always"},
-		Needs: []Need{NeedAbort}, Slower: true,
+		Name: "outline", Summary: "as size, and equal runs of instructions moved into functions of their own",
+		Passes: merged, MinSize: true, LLC: outliner, Slower: true,
+	},
+	{
+		Name: "no-cleanup-outline", Summary: "as no-cleanup-size, and equal runs of instructions moved into functions of their own",
+		Passes: noCleanup + merged, MinSize: true, LLC: outliner, Needs: []Need{NeedAbort}, Slower: true,
 	},
 }
 
