@@ -270,10 +270,10 @@ func (f *machoFile) readSegment(i int, v byteio.View) error {
 	if uint64(s.nsects)*uint64(sectionSize)+uint64(headerSize) > uint64(len(b)) {
 		return byteio.Errorf(c.at+4, "nsects", "%d sections do not fit the command of %d bytes", s.nsects, len(b))
 	}
-	if s.filesize > 0 {
-		if _, err := v.Slice(s.fileoff, s.filesize, "segment "+s.name); err != nil {
-			return err
-		}
+	if s.filesize == 0 {
+		s.fileoff = 0 // it has none, whatever it says
+	} else if _, err := v.Slice(s.fileoff, s.filesize, "segment "+s.name); err != nil {
+		return err
 	}
 	if s.filesize > s.vmsize && s.name != "__DWARF" {
 		return byteio.Errorf(c.at, "vmsize", "segment %s has %d bytes in the file but %d in memory", s.name, s.filesize, s.vmsize)

@@ -1,0 +1,394 @@
+// Command strip measures minsize strip against the strippers that are
+// installed, on the same files in one run, and prints Markdown.
+//
+//	go run ./bench/strip            everything
+//	go run ./bench/strip -every 10  every tenth file of the system
+//
+// "sstrip -z" is what ELFkickers' sstrip leaves: the file up to the last byte
+// that a program header covers, less trailing zeros. It is computed here where
+// the program itself is not installed.
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/minsize/minsize/internal/strip"
+)
+
+var every = flag.Int("every", 1, "take every n-th file of the system")
+
+// tool is one stripper.
+type tool struct {
+	name string
+	// run strips the file at in to out; an error is a refusal or failure.
+	run func(in, out string) error
+}
+
+func command(args ...string) func(in, out string) error {
+	return func(in, out string) error {
+		expanded := make([]string, len(args))
+		for i, a := range args {
+			expanded[i] = strings.NewReplacer("IN", in, "OUT", out).Replace(a)
+		}
+		msg, err := exec.Command(expanded[0], expanded[1:]...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, firstLine(msg))
+		}
+		return nil
+	}
+}
+
+func firstLine(b []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	return line
+}
+
+func ours(level strip.Level) func(in, out string) error {
+	return func(in, out string) error {
+		data, err := os.ReadFile(in)
+		if err != nil {
+			return err
+		}
+		result, _, err := strip.Rewrite(data, strip.Options{Level: level})
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(out, result, 0o755)
+	}
+}
+
+// sstripZ is the stand-in: end of the last program header's bytes, zeros off.
+func sstripZ(in, out string) error {
+	data, err := os.ReadFile(in)
+	if err != nil {
+		return err
+	}
+	if len(data) < 64 || data[4] != 2 || data[5] != 1 {
+		return fmt.Errorf("not a 64-bit little-endian file")
+	}
+	le := binary.LittleEndian
+	phoff, phnum := le.Uint64(data[32:]), uint64(le.Uint16(data[56:]))
+	end := max(64, phoff+56*phnum)
+	for i := range phnum {
+		p := data[phoff+56*i:]
+		if le.Uint32(p) != 0 {
+			end = max(end, le.Uint64(p[8:])+le.Uint64(p[32:]))
+		}
+	}
+	if phnum == 0 || end > uint64(len(data)) {
+		return fmt.Errorf("no program")
+	}
+	return os.WriteFile(out, bytes.TrimRight(data[:end], "\x00"), 0o755)
+}
+
+func tools() []tool {
+	list := []tool{
+		{"minsize", ours(strip.All)},
+		{"minsize --sections", ours(strip.Sections)},
+		{"minsize --max", ours(strip.Max)},
+	}
+	add := func(name, program string, args ...string) {
+		if _, err := exec.LookPath(program); err == nil {
+			list = append(list, tool{name, command(append([]string{program}, args...)...)})
+		}
+	}
+	add("GNU strip", "strip", "-o", "OUT", "IN")
+	llvm := "llvm-strip-22"
+	if _, err := exec.LookPath(llvm); err != nil {
+		llvm = "llvm-strip"
+	}
+	add("llvm-strip", llvm, "-o", "OUT", "IN")
+	objcopy := strings.Replace(llvm, "strip", "objcopy", 1)
+	add("llvm-objcopy --strip-sections", objcopy, "--strip-sections", "IN", "OUT")
+	add("eu-strip", "eu-strip", "-o", "OUT", "IN")
+	if _, err := exec.LookPath("sstrip"); err == nil {
+		list = append(list, tool{"sstrip -z", func(in, out string) error {
+			data, err := os.ReadFile(in)
+			if err == nil {
+				err = os.WriteFile(out, data, 0o755)
+			}
+			if err == nil {
+				err = command("sstrip", "-z", out)(in, out)
+			}
+			return err
+		}})
+	} else {
+		list = append(list, tool{"sstrip -z (computed)", sstripZ})
+	}
+	return list
+}
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/strip:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	folder, err := os.MkdirTemp("", "bench-strip")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	fmt.Printf("%s/%s, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version())
+	for _, v := range [][]string{{"strip", "--version"}, {"llvm-strip-22", "--version"}, {"eu-strip", "--version"}} {
+		if out, err := exec.Command(v[0], v[1:]...).Output(); err == nil {
+			for line := range strings.SplitSeq(string(out), "\n") {
+				if strings.ContainsAny(line, "0123456789") {
+					fmt.Printf("- %s\n", strings.TrimSpace(line))
+					break
+				}
+			}
+		}
+	}
+	system := elfFiles("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec")
+	var sampled []string
+	for i, path := range system {
+		if i%*every == 0 {
+			sampled = append(sampled, path)
+		}
+	}
+	compare(fmt.Sprintf("ELF files of /usr/bin, /usr/sbin, /usr/lib, /usr/libexec (every %d)", *every), sampled, folder)
+	home, _ := os.UserHomeDir()
+	if rust := elfFiles(filepath.Join(home, ".rustup", "toolchains")); len(rust) > 0 {
+		compare("The Rust toolchain", rust, folder)
+	}
+	if err := samples(folder); err != nil {
+		return err
+	}
+	return speed(folder)
+}
+
+// elfFiles lists the executables and shared objects below the folders.
+func elfFiles(folders ...string) (paths []string) {
+	for _, folder := range folders {
+		filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				return nil
+			}
+			defer f.Close()
+			var head [20]byte
+			if n, _ := f.Read(head[:]); n == len(head) && bytes.HasPrefix(head[:], []byte("\x7fELF")) && (head[16] == 2 || head[16] == 3) {
+				paths = append(paths, path)
+			}
+			return nil
+		})
+	}
+	return paths
+}
+
+// compare strips every file with every tool.
+func compare(title string, paths []string, folder string) {
+	list := tools()
+	sizes := make([][]int64, len(list)) // by tool, by file; the input's size where it failed
+	failed := make([]int, len(list))
+	var before int64
+	var inputs []int64
+	out := filepath.Join(folder, "out")
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		before += info.Size()
+		inputs = append(inputs, info.Size())
+		for i, t := range list {
+			os.Remove(out)
+			size := info.Size()
+			if err := t.run(path, out); err != nil {
+				failed[i]++
+			} else if got, err := os.Stat(out); err == nil {
+				size = got.Size()
+			}
+			sizes[i] = append(sizes[i], size)
+		}
+	}
+	fmt.Printf("\n### %s: %d files, %s bytes\n\n", title, len(inputs), group(before))
+	fmt.Println("| tool | bytes after | saved | refused or failed | files larger than before | minsize not larger | minsize --max not larger |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
+	for i, t := range list {
+		var after int64
+		var grew, level, maximum int
+		for j, n := range sizes[i] {
+			after += n
+			if n > inputs[j] {
+				grew++
+			}
+			if sizes[0][j] <= n {
+				level++
+			}
+			if sizes[2][j] <= n {
+				maximum++
+			}
+		}
+		share := func(n int) string { return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(max(len(inputs), 1))) }
+		fmt.Printf("| %s | %s | %.2f %% | %d | %d | %s | %s |\n", t.name, group(after), 100*float64(before-after)/float64(max(before, 1)), failed[i], grew, share(level), share(maximum))
+	}
+}
+
+func group(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+const goSource = `package main
+import ("encoding/json"; "fmt"; "os")
+func main() { b, _ := json.Marshal(map[string]int{"arguments": len(os.Args)}); fmt.Println(string(b)) }
+`
+
+const cSource = `#include <stdio.h>
+int main(void) { puts("fine"); return 0; }
+`
+
+// samples are programs that are made here: large pages, Go for several systems.
+func samples(folder string) error {
+	for name, text := range map[string]string{"main.go": goSource, "go.mod": "module example.com/sample\n\ngo 1.26\n", "main.c": cSource} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	fmt.Print("\n### Single programs (bytes)\n\n| program | before | GNU strip | llvm-strip | minsize | minsize --max | the compiler's own |\n|---|--:|--:|--:|--:|--:|--:|\n")
+	build := func(env []string, args ...string) error {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir = folder
+		cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false"), env...)
+		if msg, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %w: %s", args, err, firstLine(msg))
+		}
+		return nil
+	}
+	size := func(run func(in, out string) error, in string) string {
+		out := filepath.Join(folder, "sample-out")
+		os.Remove(out)
+		if err := run(in, out); err != nil {
+			return "refused"
+		}
+		info, err := os.Stat(out)
+		if err != nil {
+			return "failed"
+		}
+		return group(info.Size())
+	}
+	row := func(name, in, own string) {
+		info, err := os.Stat(in)
+		if err != nil {
+			return
+		}
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", name, group(info.Size()), size(command("strip", "-o", "OUT", "IN"), in),
+			size(command("llvm-strip-22", "-o", "OUT", "IN"), in), size(ours(strip.All), in), size(ours(strip.Max), in), own)
+	}
+	in := filepath.Join(folder, "sample")
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"C, pages of 2 MB", []string{"gcc", "-Wl,-z,max-page-size=0x200000", "-o", in, "main.c"}},
+		{"C, static", []string{"gcc", "-static", "-o", in, "main.c"}},
+		{"C, aarch64", []string{"aarch64-linux-gnu-gcc", "-o", in, "main.c"}},
+		{"C, mingw", []string{"x86_64-w64-mingw32-gcc", "-o", in, "main.c"}},
+	} {
+		if build(nil, c.args...) == nil {
+			row(c.name, in, "")
+		}
+	}
+	for _, target := range []string{"linux/amd64", "linux/arm64", "linux/s390x", "windows/amd64", "darwin/arm64", "wasip1/wasm"} {
+		system, arch, _ := strings.Cut(target, "/")
+		env := []string{"GOOS=" + system, "GOARCH=" + arch}
+		own := filepath.Join(folder, "own")
+		if build(env, "go", "build", "-o", in, ".") != nil || build(env, "go", "build", "-ldflags=-s -w", "-o", own, ".") != nil {
+			continue
+		}
+		info, err := os.Stat(own)
+		if err != nil {
+			return err
+		}
+		row("Go, "+target, in, group(info.Size())+" (-s -w)")
+	}
+	return nil
+}
+
+// speed runs the real programs on one large file and on a tiny one.
+func speed(folder string) error {
+	minsize := filepath.Join(folder, "minsize")
+	if msg, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", minsize, "./cmd/minsize").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, msg)
+	}
+	var large string
+	var size int64
+	for _, path := range elfFiles("/usr/lib") {
+		if info, err := os.Stat(path); err == nil && info.Size() > size {
+			large, size = path, info.Size()
+		}
+	}
+	out := filepath.Join(folder, "out")
+	fmt.Printf("\n### Speed and memory: %s, %s bytes; least of 5 runs\n\n| tool | CPU s | MB/s | peak memory / input | start on a file of 16 kB, CPU ms |\n|---|--:|--:|--:|--:|\n", filepath.Base(large), group(size))
+	for _, t := range []struct {
+		name string
+		args []string
+	}{
+		{"minsize", []string{minsize, "strip", "-q", "-o", "OUT", "IN"}},
+		{"minsize --max", []string{minsize, "strip", "-q", "--max", "-o", "OUT", "IN"}},
+		{"GNU strip", []string{"strip", "-o", "OUT", "IN"}},
+		{"llvm-strip", []string{"llvm-strip-22", "-o", "OUT", "IN"}},
+		{"eu-strip", []string{"eu-strip", "-o", "OUT", "IN"}},
+	} {
+		cpu, memory, err := measure(t.args, large, out, 5)
+		if err != nil {
+			continue
+		}
+		start, _, err := measure(t.args, "/usr/bin/true", out, 20)
+		if err != nil {
+			continue
+		}
+		fmt.Printf("| %s | %.2f | %.0f | %.2f (%s kB) | %.1f |\n", t.name, cpu.Seconds(), float64(size)/1e6/cpu.Seconds(), float64(memory)*1024/float64(size), group(memory), float64(start.Microseconds())/1000)
+	}
+	return nil
+}
+
+// measure runs the command n times: least CPU time, most resident memory (kB).
+func measure(args []string, in, out string, n int) (cpu time.Duration, memory int64, err error) {
+	var times []time.Duration
+	for range n {
+		os.Remove(out)
+		expanded := make([]string, len(args))
+		for i, a := range args {
+			switch a {
+			case "IN":
+				a = in
+			case "OUT":
+				a = out
+			}
+			expanded[i] = a
+		}
+		cmd := exec.Command(expanded[0], expanded[1:]...)
+		if err := cmd.Run(); err != nil {
+			return 0, 0, err
+		}
+		times = append(times, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			memory = max(memory, usage.Maxrss)
+		}
+	}
+	return slices.Min(times), memory, nil
+}
