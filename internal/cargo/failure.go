@@ -87,8 +87,20 @@ search:
 			}
 		}
 	}
-	e.Lines = fromFirstError(command.Lines)
+	for _, line := range fromFirstError(command.Lines) {
+		e.Lines = append(e.Lines, shortened(line))
+	}
 	return e
+}
+
+// maxLine is how much of one line is shown; a linker's command line has pages.
+const maxLine = 240
+
+func shortened(line string) string {
+	if len(line) <= maxLine {
+		return line
+	}
+	return strings.ToValidUTF8(line[:maxLine], "") + " ..."
 }
 
 // fromFirstError keeps the lines that explain: from the first error on, or
