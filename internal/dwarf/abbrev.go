@@ -146,6 +146,9 @@ func (t *abbrevTable) find(code uint64) *abbrev {
 	return t.other[code]
 }
 
+// maxAttrs: compilers use about thirty.
+const maxAttrs = 256
+
 type abbrevKey struct {
 	off                  uint64
 	version              uint16
@@ -179,6 +182,9 @@ func (d *Data) abbreviations(u *Unit) (*abbrevTable, error) {
 			if spec.name == 0 && spec.form == 0 {
 				break
 			}
+			if len(a.attrs) == maxAttrs {
+				return nil, byteio.Errorf(u.AbbrevOffset, ".debug_abbrev", "abbreviation %d has more than %d attributes", code, maxAttrs)
+			}
 			a.attrs = append(a.attrs, spec)
 		}
 		if !a.compile(key) {
@@ -196,6 +202,9 @@ func (d *Data) abbreviations(u *Unit) (*abbrevTable, error) {
 		return nil, byteio.Errorf(u.AbbrevOffset, ".debug_abbrev", "the table runs past the section's end")
 	}
 	t.end = r.at
+	if !d.spend(16 * (t.end - u.AbbrevOffset)) {
+		return nil, byteio.Errorf(u.AbbrevOffset, ".debug_abbrev", "tables overlap without end")
+	}
 	d.abbrevs[key] = t
 	return t, nil
 }

@@ -21,6 +21,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
@@ -39,6 +40,8 @@ type Data struct {
 	alt                                          *Data // dwz's shared file (DW_FORM_GNU_strp_alt, DW_FORM_strp_sup)
 
 	packaged map[uint64]contributions // of a .dwp, by the unit's offset
+
+	budget atomic.Int64 // bytes of shared tables that may still be read
 
 	mu      sync.Mutex
 	abbrevs map[abbrevKey]*abbrevTable
@@ -138,6 +141,7 @@ func Open(f *objfile.File, alt *Data) (*Data, error) {
 	if len(d.info) == 0 {
 		return nil, ErrNone
 	}
+	d.budget.Store(sharing * int64(len(d.info)+len(d.abbrev)+len(d.line)+len(d.ranges)+len(d.rnglists)+1<<20))
 	if s := f.SectionByName(".debug_cu_index"); s != nil {
 		index, err := f.SectionData(s)
 		if err == nil {
@@ -152,6 +156,15 @@ func Open(f *objfile.File, alt *Data) (*Data, error) {
 	}
 	return d, nil
 }
+
+// sharing bounds the reading of tables that several units may refer to
+// (abbreviations, lines, ranges): honest units have their own, and are walked
+// a few times, but a hostile file could refer to one long table from each of a
+// hundred thousand units.
+const sharing = 32
+
+// spend takes n bytes off the budget; it answers false when it is used up.
+func (d *Data) spend(n uint64) bool { return d.budget.Add(-int64(min(n, 1<<62))) > 0 }
 
 // readUnits reads every unit's header and root entry. An error leaves the
 // units before it.

@@ -58,6 +58,9 @@ func (d *Data) Lines(u *Unit) (*LineTable, error) {
 	if t == nil || err != nil {
 		return t, err
 	}
+	if !d.spend(h.end - h.program) {
+		return t, byteio.Errorf(u.LineOffset, ".debug_line", "units share tables without end")
+	}
 	r := d.reader(d.line, h.program, ".debug_line")
 	r.end = h.end
 	var addr uint64

@@ -186,7 +186,7 @@ func (d *Data) appendRanges4(list []Range, u *Unit, off uint64) []Range {
 	highest := uint64(1)<<(8*uint(u.AddrSize)-1)*2 - 1
 	for n := 0; n < maxRanges; n++ {
 		low, high := r.offset(u.AddrSize), r.offset(u.AddrSize)
-		if r.bad || low == 0 && high == 0 {
+		if r.bad || low == 0 && high == 0 || !d.spend(2*uint64(u.AddrSize)) {
 			break
 		}
 		if low == highest {
@@ -208,7 +208,7 @@ func (d *Data) appendRanges5(list []Range, u *Unit, off uint64) []Range {
 		n, _ := d.indexed(u.addr, u.addrBase, r.uleb(), u.AddrSize)
 		return n
 	}
-	for n := 0; n < maxRanges && !r.bad; n++ {
+	for n := 0; n < maxRanges && !r.bad && d.spend(2); n++ {
 		var low, high uint64
 		switch r.u8() {
 		case 0: // DW_RLE_end_of_list

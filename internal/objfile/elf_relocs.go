@@ -1,7 +1,8 @@
 package objfile
 
-// ELF relocations (gABI 4, "Relocation"), in their four encodings: REL, RELA,
-// RELR (gABI, "Relative Relocation Table") and Android's packed APS2.
+// ELF relocations (gABI 4, "Relocation"), in their five encodings: REL, RELA,
+// RELR (gABI, "Relative Relocation Table"), LLVM's CREL and Android's packed
+// APS2 (both in elf_packed.go).
 //
 // Dynamic ones are found by DT_ entries, as the loader does, and so in files
 // without sections too; static ones by their sections. Where both describe a
@@ -28,12 +29,14 @@ const (
 	plainRelocs relocEncoding = iota
 	relrRelocs
 	androidRelocs
+	compactRelocs
 )
 
 const (
 	shtAndroidRel  = 0x60000001
 	shtAndroidRela = 0x60000002
 	shtAndroidRelr = 0x6fffff00
+	shtCrel        = 0x40000014 // SHT_CREL, LLVM's number until the gABI has one
 
 	dtAndroidRel    = 0x6000000f
 	dtAndroidRelsz  = 0x60000010
@@ -104,6 +107,8 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 			t.encoding = relrRelocs
 		case shtAndroidRel, shtAndroidRela:
 			t.encoding, t.addends = androidRelocs, h.Type == shtAndroidRela
+		case shtCrel:
+			t.encoding = compactRelocs
 		default:
 			continue
 		}
@@ -192,8 +197,12 @@ func (e *ELFFile) eachReloc(yield func(*Reloc) bool) error {
 			if !e.eachRelr(t, raw, types, places, yield) {
 				return nil
 			}
-		case androidRelocs:
-			ok, err := e.eachAndroid(t, raw, types, places, yield)
+		case androidRelocs, compactRelocs:
+			each := e.eachAndroid
+			if t.encoding == compactRelocs {
+				each = e.eachCompact
+			}
+			ok, err := each(t, raw, types, places, yield)
 			if err != nil {
 				return err
 			}
@@ -294,73 +303,6 @@ func (e *ELFFile) eachRelr(t relocTable, raw []byte, types *relocTypeTable, plac
 		next += (word*8 - 1) * word
 	}
 	return true
-}
-
-// eachAndroid decodes Android's packed relocations ("APS2"; bionic's
-// linker_reloc_iterators.h): groups of entries that share fields, as SLEB128.
-func (e *ELFFile) eachAndroid(t relocTable, raw []byte, types *relocTypeTable, places *places, yield func(*Reloc) bool) (bool, error) {
-	v := byteio.View{Data: raw, Base: t.off, Order: e.file.Order}
-	if len(raw) < 4 || string(raw[:4]) != "APS2" {
-		return false, byteio.Errorf(t.off, "packed relocations", "expected the magic APS2")
-	}
-	at := uint64(4)
-	var failed error
-	number := func() int64 {
-		n, next, err := v.Sleb128(at, "packed relocation")
-		if err != nil && failed == nil {
-			failed = err
-		}
-		at = next
-		return n
-	}
-	const byInfo, byOffset, byAddend, hasAddend = 1, 2, 4, 8
-	left, offset := number(), uint64(number())
-	var addend int64
-	for left > 0 && failed == nil {
-		size, flags := number(), number()
-		var step, info int64
-		if flags&byOffset != 0 {
-			step = number()
-		}
-		if flags&byInfo != 0 {
-			info = number()
-		}
-		switch {
-		case flags&hasAddend == 0:
-			addend = 0
-		case flags&byAddend != 0:
-			addend += number()
-		}
-		if size <= 0 || size > left || size > int64(len(raw))*64+1<<20 {
-			return false, byteio.Errorf(t.off+at, "packed relocations", "group of %d where %d are left", size, left)
-		}
-		for i := int64(0); i < size && failed == nil; i++ {
-			entry := at
-			if flags&byOffset != 0 {
-				offset += uint64(step)
-			} else {
-				offset += uint64(number())
-			}
-			if flags&byInfo == 0 {
-				info = number()
-			}
-			if flags&hasAddend != 0 && flags&byAddend == 0 {
-				addend += number()
-			}
-			r := Reloc{Addr: offset, Section: -1, HasAddend: t.addends, Addend: addend, Entry: t.off + entry, EntrySize: uint8(min(at-entry, 255))}
-			if e.d.wide {
-				r.Symbol, r.Type = int(uint64(info)>>32), uint32(info)
-			} else {
-				r.Symbol, r.Type = int(uint32(info)>>8), uint32(info)&0xff
-			}
-			e.finish(&r, types, places)
-			if !yield(&r) {
-				return false, nil
-			}
-		}
-		left -= size
-	}
-	return failed == nil, failed
 }
 
 // places reads the words that REL and RELR relocations stand on. Tables are

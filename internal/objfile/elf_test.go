@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -170,5 +171,62 @@ func TestELFMachines(t *testing.T) {
 	}
 	for _, arch := range []string{"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x"} {
 		write("go-"+arch, goBuild(t, "linux", arch))
+	}
+}
+
+// TestCREL: compact relocations say the same as plain ones.
+func TestCREL(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "s.s")
+	if os.WriteFile(source, seed("clang", "-target", "x86_64-linux-gnu", "-S", "-g"), 0o666) != nil {
+		t.Fatal("the assembly was not written")
+	}
+	var plain, compact []byte
+	for _, assembler := range []string{"llvm-mc", "llvm-mc-22", "llvm-mc-21", "llvm-mc-20"} {
+		assemble := func(flags ...string) []byte {
+			out := filepath.Join(t.TempDir(), "s.o")
+			if exec.Command(assembler, append(flags, "-filetype=obj", "-triple", "x86_64-linux-gnu", "-o", out, source)...).Run() != nil {
+				return nil
+			}
+			data, _ := os.ReadFile(out)
+			return data
+		}
+		if compact = assemble("-crel"); compact != nil {
+			plain = assemble()
+			break
+		}
+	}
+	if plain == nil || compact == nil {
+		t.Skip("no llvm-mc that writes CREL is installed")
+	}
+	read := func(data []byte) map[string]int {
+		f, err := Parse("sample.o", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := map[string]int{}
+		for r, err := range f.EachReloc() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := f.RelocSymbol(r)
+			if s == nil {
+				t.Fatalf("%+v has no symbol", r)
+			}
+			name := s.Name
+			if s.Kind == SymSection {
+				name = f.Sections[s.Section].Name
+			}
+			set[fmt.Sprintf("%s+%#x type %d %s%+d", f.Sections[r.Section].Name, r.Addr, r.Type, name, r.Addend)]++
+		}
+		return set
+	}
+	want, got := read(plain), read(compact)
+	if len(want) == 0 || len(want) != len(got) {
+		t.Errorf("%d relocations, %d in CREL", len(want), len(got))
+	}
+	for r := range want {
+		if got[r] != want[r] {
+			t.Errorf("CREL lacks %s", r)
+		}
 	}
 }
