@@ -7,6 +7,7 @@ type File struct {
 	Source    []byte
 	Tokens    []Token
 	Functions []*Function // in the order of the source; those in bodies and macros are not looked for
+	Modules   []Module    // declared here, with their bodies in other files
 	code      []int32     // the tokens that are neither space nor comment
 	partner   []int32     // for each of code that is a delimiter, where in code its counterpart is
 }
@@ -53,6 +54,13 @@ type Generic struct {
 	Span   Span
 	Name   int
 	Bounds Span
+}
+
+// Module is one "mod name;".
+type Module struct {
+	Name string
+	In   []string // inline modules around it
+	Path string   // of #[path = "..."], "" without
 }
 
 // Param is one parameter of a function.
@@ -356,6 +364,9 @@ func (p *parser) item(i, end int, owner *Owner, modules []string) int {
 				p.items(i+3, behind-1, nil, inner)
 				return behind
 			}
+			if p.is(i+2, end, ";") {
+				p.Modules = append(p.Modules, Module{Name: p.Word(int(p.code[i+1])), In: modules, Path: p.pathAttribute(attributes)})
+			}
 			return p.behindSemicolon(i, end)
 		case p.is(i, end, "impl"):
 			return p.impl(i, end, modules)
@@ -366,6 +377,21 @@ func (p *parser) item(i, end int, owner *Owner, modules []string) int {
 		}
 	}
 	return end
+}
+
+// pathAttribute is the file that #[path = "file"] names.
+func (p *parser) pathAttribute(attributes []Attribute) string {
+	for _, a := range attributes {
+		if a.Path != "path" {
+			continue
+		}
+		for _, t := range p.CodeIn(a.Span) {
+			if p.Tokens[t].Kind == Str {
+				return strings.Trim(p.Word(int(t)), "\"")
+			}
+		}
+	}
+	return ""
 }
 
 // qualifies says whether the word at i qualifies a function, an impl or a
