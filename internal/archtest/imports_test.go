@@ -22,7 +22,7 @@ const module = "github.com/minsize/minsize/internal/"
 // the packages of internal/ that it may import. Leaves have none.
 var mayImport = map[string][]string{
 	"cli":    nil, // everything but the leaves that notForCLI names
-	"report": {"attrib", "refgraph", "ladder", "budget", "history", "demangle", "oci"},
+	"report": {"attrib", "refgraph", "ladder", "budget", "history", "demangle", "oci", "llvmlines", "outline"},
 
 	"budget":  {"attrib", "toml"},
 	"history": {"attrib"},
@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"demangle":    {},
 	"toml":        {},
 	"rustsyntax":  {},
+	"llvmlines":   {"demangle"},
 	"testbin":     {"byteio"},
 	"archtest":    {},
 	"deps":        {},

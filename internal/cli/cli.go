@@ -107,6 +107,8 @@ var verbs = []verb{
 	{groupExplain, newMonosCommand},
 	{groupExplain, newGarbageCommand},
 	{groupExplain, newDiffCommand},
+	{groupExplain, newGenericsCommand},
+	{groupRewrite, newOutlineCommand},
 	{groupOther, newVersionCommand},
 }
 

@@ -21,19 +21,24 @@ type conversion struct {
 	fixed    string // the inner parameter's type when the trait has no argument
 	pure     bool   // calling it early, never or twice cannot be seen: by the trait's contract it only gives a reference
 	fallible bool   // gives a Result; only with ? or unwrap at the head
+
+	// stays is what an outer function keeps of the code that all instances have
+	// in common, in bytes: the conversion, the end of the argument, the call and
+	// its unwind entry. Measured by bench/outline on x86-64 at opt-level z.
+	stays uint64
 }
 
 // conversions is the table of what is understood; a new trait is one line.
 var conversions = []conversion{
-	{trait: "AsRef", method: "as_ref", target: "&", pure: true},
-	{trait: "AsMut", method: "as_mut", target: "&mut ", pure: true},
-	{trait: "Borrow", method: "borrow", target: "&", pure: true},
-	{trait: "BorrowMut", method: "borrow_mut", target: "&mut ", pure: true},
-	{trait: "Into", method: "into"},
-	{trait: "TryInto", method: "try_into", fallible: true},
-	{trait: "ToString", method: "to_string", fixed: "String"},
-	{trait: "ToOwned", method: "to_owned"}, // its type is the trait's associated one: only with an annotation
-	{trait: "IntoIterator", method: "into_iter"},
+	{trait: "AsRef", method: "as_ref", target: "&", pure: true, stays: 92},
+	{trait: "AsMut", method: "as_mut", target: "&mut ", pure: true, stays: 92},
+	{trait: "Borrow", method: "borrow", target: "&", pure: true, stays: 92},
+	{trait: "BorrowMut", method: "borrow_mut", target: "&mut ", pure: true, stays: 92},
+	{trait: "Into", method: "into", stays: 85},
+	{trait: "TryInto", method: "try_into", fallible: true, stays: 92},
+	{trait: "ToString", method: "to_string", fixed: "String", stays: 127},
+	{trait: "ToOwned", method: "to_owned", stays: 92}, // its type is the trait's associated one: only with an annotation
+	{trait: "IntoIterator", method: "into_iter", stays: 127},
 }
 
 func conversionOf(trait string) *conversion {

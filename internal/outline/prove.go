@@ -59,7 +59,7 @@ func Propose(sources []*Source, all []Copies) (proposals, refused []*Proposal) {
 			p.Copies = Match(s, p.Function, all)
 			for _, c := range p.Copies {
 				p.Instances += len(c.Sizes)
-				p.Predicted += Prediction(c)
+				p.Predicted += p.Function.Prediction(c)
 			}
 			if p.Function.Refusal != "" {
 				p.Why = string(p.Function.Refusal)
@@ -117,10 +117,9 @@ func NewScratch(root, targetDir, dir string) (*Scratch, error) {
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(filepath.Join(dir, rel), data, info.Mode().Perm()|0o200); err != nil {
-				return err
-			}
-			return os.Chtimes(filepath.Join(dir, rel), info.ModTime(), info.ModTime())
+			// New times, not the old ones: an earlier proof may have built other
+			// text at this path since.
+			return os.WriteFile(filepath.Join(dir, rel), data, info.Mode().Perm()|0o200)
 		}
 		return nil
 	})

@@ -176,18 +176,26 @@ func lastIdent(kind string) string {
 }
 
 // Prediction of what one shared body gives back, in bytes. Each instance
-// differs from the smallest by what stays outside (the conversion and the end
-// of the argument); what they have in common is kept once, and each keeps a
-// call of it.
-func Prediction(c Copies) int64 {
+// differs from the smallest by what depends on its type, which stays outside;
+// what they have in common is kept once, and each keeps its conversions and a
+// call (conversion.stays, for every converted argument but the first without
+// the call).
+func (f *Function) Prediction(c Copies) int64 {
 	if len(c.Sizes) < 2 {
 		return 0
 	}
+	var stays uint64
+	for i, a := range f.Args {
+		bytes := a.conv.stays
+		if i > 0 {
+			bytes -= min(bytes, callCost)
+		}
+		stays += bytes
+	}
 	common := slices.Min(c.Sizes)
 	n := uint64(len(c.Sizes))
-	return int64((n-1)*common) - int64(n*callCost)
+	return int64((n-1)*common) - int64(n*stays)
 }
 
-// callCost is what an outer function keeps: passing the arguments, the call,
-// and its unwind entry; measured on x86-64 at opt-level z (bench/outline).
-const callCost = 40
+// callCost is the part of conversion.stays that a function has once.
+const callCost = 60

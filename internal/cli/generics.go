@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/llvmlines"
+	"github.com/minsize/minsize/internal/refgraph"
+	"github.com/minsize/minsize/internal/report"
+)
+
+// genericsFlags are what was typed.
+type genericsFlags struct {
+	output    analysisFlags
+	cargo     cargoFlags
+	order     string
+	filter    string
+	limit     int
+	copies    int
+	llvmLines bool
+	workspace bool
+}
+
+func newGenericsCommand(e *env) *cobra.Command {
+	f := &genericsFlags{}
+	cmd := &cobra.Command{
+		Use:   "generics [FILE]",
+		Short: "what each generic function costs, in bytes and copies",
+		Long: `Lists generic functions, closures and impls with the bytes of all their copies,
+the types that they were compiled for, the crates that asked for them, and what
+one shared body would give back at most. FILE is any program with symbols;
+without one, the cargo project here is built, its names in the scheme that
+tells the types (v0).
+
+--llvm-lines counts lines of LLVM IR before optimisation instead, as
+cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
+		Example: "  minsize generics\n  minsize generics target/release/app --sort copies -n 10\n  minsize generics --llvm-lines --workspace",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError("minsize generics FILE", "expected one file but got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.output.resolve(cmd.Flags()); err != nil {
+				return err
+			}
+			return e.generics(cmd.Context(), f, args)
+		},
+	}
+	flags := cmd.Flags()
+	f.output.register(flags)
+	f.cargo.register(flags)
+	flags.StringVar(&f.order, "sort", "saves", "by `"+strings.Join(report.GenericOrders(), ", ")+"`")
+	flags.StringVar(&f.filter, "filter", "", "only generics whose name matches this `regexp`")
+	flags.IntVarP(&f.limit, "max-items", "n", 30, "generics to list, 0 for all")
+	flags.IntVar(&f.copies, "copies", 3, "copies to show of each in tables, 0 for none")
+	flags.BoolVar(&f.llvmLines, "llvm-lines", false, "lines of LLVM IR instead of bytes")
+	flags.BoolVar(&f.workspace, "workspace", false, "with --llvm-lines: every crate of the workspace")
+	return cmd
+}
+
+func (e *env) generics(ctx context.Context, f *genericsFlags, args []string) error {
+	keep, err := regexp.Compile(f.filter)
+	if err != nil {
+		return usageError("--filter 'core::fmt'", "--filter: %v", err)
+	}
+	if !slices.Contains(report.GenericOrders(), f.order) {
+		return usageError("--sort saves", "--sort %q: expected one of %s", f.order, strings.Join(report.GenericOrders(), ", "))
+	}
+	if f.limit < 0 || f.copies < 0 {
+		return usageError("-n 30", "a number of rows is below zero")
+	}
+	if f.output.machine() {
+		f.limit = 0
+	}
+	if f.llvmLines {
+		if len(args) > 0 {
+			return usageError("minsize generics --llvm-lines, in the project", "--llvm-lines builds a project; it reads no FILE")
+		}
+		return e.llvmLines(ctx, f, keep.MatchString)
+	}
+	if f.workspace {
+		return usageError("minsize generics --llvm-lines --workspace", "--workspace goes with --llvm-lines")
+	}
+	var path, name string
+	if len(args) == 1 {
+		path, name = args[0], args[0]
+	} else {
+		project, err := cargo.Load(ctx, e.cargoOptions(&f.cargo))
+		if err != nil {
+			return cargoError(err)
+		}
+		name = project.Target.Name
+		if path, err = e.buildForGenerics(ctx, project, project.BuildDir()); err != nil {
+			return err
+		}
+	}
+	monos, err := e.monosOf(path)
+	if err != nil {
+		return err
+	}
+	if len(monos.Generics) == 0 && len(args) == 1 {
+		e.note(path + ": no copies of a generic are named here; is it stripped?")
+	}
+	d := report.NewGenerics(name, monos, keep.MatchString, f.order, f.limit).Document(f.copies)
+	return e.printDocument(ctx, d, &f.output)
+}
+
+// buildForGenerics builds the program as the project's profile says, but with
+// symbols in the v0 scheme: legacy names do not tell the types.
+func (e *env) buildForGenerics(ctx context.Context, p *cargo.Project, dir string) (string, error) {
+	request := cargo.Request{
+		Profile:   []cargo.KeyValue{{Key: "strip", Value: "none"}},
+		Rustflags: []string{"-Csymbol-mangling-version=v0"},
+		Target:    p.Triple, TargetDir: dir,
+	}
+	if !e.global.quiet {
+		request.Log = e.stderr
+	}
+	result, err := cargo.Build(ctx, p, request)
+	if err != nil {
+		return "", cargoError(err)
+	}
+	return result.Executable, nil
+}
+
+// monosOf groups a program's functions by the generic that they are copies of.
+func (e *env) monosOf(path string) (*refgraph.Monos, error) {
+	var monos *refgraph.Monos
+	err := e.withGraph(path, "twiggy", func(c *report.GraphContext) error {
+		var err error
+		monos, err = c.Graph.Monos(refgraph.MonosOptions{})
+		return err
+	})
+	return monos, err
+}
+
+// llvmLines builds with --emit=llvm-ir in a folder of its own and counts.
+func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string) bool) error {
+	project, err := cargo.Load(ctx, e.cargoOptions(&f.cargo))
+	if err != nil {
+		return cargoError(err)
+	}
+	crates := map[string]bool{strings.ReplaceAll(project.Target.Name, "-", "_"): true}
+	if f.workspace {
+		for _, member := range project.Metadata.Members() {
+			for _, t := range member.Targets {
+				if t.IsBin() || slices.Contains(t.Kind, "lib") || slices.Contains(t.Kind, "rlib") {
+					crates[strings.ReplaceAll(t.Name, "-", "_")] = true
+				}
+			}
+		}
+	}
+	dir := filepath.Join(project.OutputDir(), "llvm-lines")
+	// Fresh crates write no IR again, and another lockfile leaves the old there.
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	request := cargo.Request{
+		Profile:   []cargo.KeyValue{{Key: "lto", Value: "off"}, {Key: "codegen-units", Value: 1}},
+		Rustflags: []string{"--emit=llvm-ir", "-Cno-prepopulate-passes", "-Csymbol-mangling-version=v0"},
+		Target:    project.Triple, TargetDir: dir,
+	}
+	if !e.global.quiet {
+		request.Log = e.stderr
+	}
+	if _, err := cargo.Build(ctx, project, request); err != nil {
+		return cargoError(err)
+	}
+	result, err := countLines(dir, crates, keep, f.limit)
+	if err != nil {
+		return err
+	}
+	return e.printDocument(ctx, result.Document(), &f.output)
+}
+
+// countLines reads the IR of crates below dir.
+func countLines(dir string, crates map[string]bool, keep func(string) bool, limit int) (*report.LLVMLines, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "deps", "*.ll"))
+	if err != nil {
+		return nil, err
+	}
+	count := llvmlines.NewCount()
+	result := &report.LLVMLines{Crates: []string{}, Items: []llvmlines.Function{}}
+	for _, file := range files {
+		base := strings.TrimSuffix(filepath.Base(file), ".ll")
+		crate := base
+		if i := strings.LastIndexByte(base, '-'); i > 0 {
+			crate = base[:i]
+		}
+		if !crates[crate] {
+			continue
+		}
+		if err := readIR(count, file); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		result.Crates = append(result.Crates, crate)
+	}
+	if len(result.Crates) == 0 {
+		return nil, errors.New("the compiler wrote no LLVM IR for these crates")
+	}
+	sort.Strings(result.Crates)
+	result.Lines, result.Copies = count.Lines, count.Copies
+	for _, function := range count.Functions() {
+		if !keep(function.Name) || limit > 0 && len(result.Items) == limit {
+			result.Omitted++
+			continue
+		}
+		result.Items = append(result.Items, function)
+	}
+	return result, nil
+}
+
+func readIR(count *llvmlines.Count, file string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return count.Read(in)
+}

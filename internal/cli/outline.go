@@ -1,0 +1,403 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/apply"
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/outline"
+	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/strip"
+	"github.com/minsize/minsize/internal/verify"
+)
+
+// outlineFlags are what was typed.
+type outlineFlags struct {
+	output      analysisFlags
+	cargo       cargoFlags
+	prove       bool
+	write       bool
+	undo        bool
+	refused     bool
+	noTests     bool
+	patch       string
+	only        string
+	checks      []string
+	checkIgnore []string
+}
+
+func newOutlineCommand(e *env) *cobra.Command {
+	f := &outlineFlags{}
+	cmd := &cobra.Command{
+		Use:   "outline",
+		Short: "move what does not depend on the types out of generic functions, proved by a rebuild",
+		Long: `Finds functions of your own workspace that are generic for one conversion's sake
+(Into, AsRef, ToString and so on) and moves the rest of the body into a function
+that is compiled once. Each is tried in a scratch copy: built, measured, and
+kept only if the program got smaller and the tests and checks pass.
+
+The answer is a table; --patch writes the change as a patch for git apply,
+--write makes it in your source, --undo takes that back. Nothing outside of the
+workspace is ever written to.`,
+		Example: "  minsize outline\n  minsize outline --patch - | git apply\n  minsize outline --write --check '{} --version'\n  minsize outline --undo",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("minsize outline --only "+args[0], "unexpected %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.output.resolve(cmd.Flags()); err != nil {
+				return err
+			}
+			return e.outline(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	f.output.register(flags)
+	f.cargo.register(flags)
+	flags.BoolVar(&f.prove, "prove", true, "build and measure each; --prove=false patches every function that can be, unmeasured")
+	flags.BoolVar(&f.write, "write", false, "change the source")
+	flags.BoolVar(&f.undo, "undo", false, "take the last --write back")
+	flags.BoolVar(&f.refused, "refused", false, "list the functions that cannot be outlined, and why")
+	flags.BoolVar(&f.noTests, "no-tests", false, "do not run the project's tests")
+	flags.StringVar(&f.patch, "patch", "", "write the patch to `FILE`; - prints it instead of the table")
+	flags.StringVar(&f.only, "only", "", "only functions whose path matches this `regexp`")
+	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same before and after, {} is the program; repeatable")
+	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "what this `regexp` matches may differ")
+	return cmd
+}
+
+func (e *env) outline(ctx context.Context, f *outlineFlags) error {
+	only, err := regexp.Compile(f.only)
+	if err != nil {
+		return usageError("--only 'app::open'", "--only: %v", err)
+	}
+	if f.undo && (f.write || f.patch != "") {
+		return usageError("minsize outline --undo", "--undo stands alone")
+	}
+	options := e.cargoOptions(&f.cargo)
+	project, err := cargo.Load(ctx, options)
+	if err != nil {
+		return cargoError(err)
+	}
+	undo := apply.OpenUndo(project.Root+"#outline", project.OutputDir())
+	if f.undo {
+		return e.undoOutline(ctx, undo)
+	}
+	sources, notes, err := outline.ReadWorkspace(project)
+	if err != nil {
+		return err
+	}
+	result := &report.Outline{Program: project.Target.Name, Proved: f.prove, Notes: append([]string{}, notes...),
+		Functions: []report.OutlineFunction{}, Refused: []report.OutlineFunction{}}
+	unlock, err := project.Lock("outline")
+	if err != nil {
+		return cargoError(err)
+	}
+	defer unlock()
+
+	copies, err := e.copiesOf(ctx, project)
+	if err != nil {
+		return err
+	}
+	proposals, refused := outline.Propose(sources, copies)
+	proposals = selected(proposals, only)
+	if err := e.decide(ctx, f, project, options, sources, proposals, result); err != nil {
+		return err
+	}
+	var chosen []*outline.Proposal
+	for _, p := range proposals {
+		result.Functions = append(result.Functions, report.NewOutlineFunction(p))
+		if p.Kept {
+			chosen = append(chosen, p)
+		}
+	}
+	for _, p := range selected(refused, only) {
+		result.Refused = append(result.Refused, report.NewOutlineFunction(p))
+	}
+	edits, patch, err := outlineEdits(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	result.Patch = patch
+	if f.write && len(edits) > 0 {
+		if err := undo.Write(ctx, project.Root, edits); err != nil {
+			return err
+		}
+		e.note(fmt.Sprintf("%d files changed; minsize outline --undo takes it back", len(edits)))
+	}
+	switch f.patch {
+	case "":
+	case "-":
+		_, err := fmt.Fprint(e.stdout, patch)
+		return err
+	default:
+		if _, err := byteio.WriteFile(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil {
+			return err
+		}
+	}
+	return e.printDocument(ctx, result.Document(f.refused), &f.output)
+}
+
+func selected(list []*outline.Proposal, only *regexp.Regexp) []*outline.Proposal {
+	var out []*outline.Proposal
+	for _, p := range list {
+		if only.MatchString(p.ID()) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// copiesOf builds the program and lists the copies of its generics.
+func (e *env) copiesOf(ctx context.Context, p *cargo.Project) ([]outline.Copies, error) {
+	program, err := e.buildForGenerics(ctx, p, p.BuildDir())
+	if err != nil {
+		return nil, err
+	}
+	monos, err := e.monosOf(program)
+	if err != nil {
+		return nil, err
+	}
+	var out []outline.Copies
+	for _, g := range monos.Generics {
+		c := outline.Copies{Name: g.Name}
+		for _, instance := range g.Instances {
+			c.Sizes = append(c.Sizes, instance.Size)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// decide proves the proposals, or without a proof keeps all that the compiler
+// accepts.
+func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, options cargo.Options, sources []*outline.Source, proposals []*outline.Proposal, result *report.Outline) error {
+	if len(proposals) == 0 {
+		return nil
+	}
+	for _, pkg := range p.Metadata.Packages {
+		rel, err := filepath.Rel(p.Root, pkg.ManifestPath)
+		if pkg.Source == "" && (err != nil || !filepath.IsLocal(rel)) {
+			return withStatus(exitRefused, "one workspace for both", fmt.Errorf("%s is outside of the workspace: a scratch copy would not find it", pkg.ManifestPath))
+		}
+	}
+	scratch, err := outline.NewScratch(p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), "outline"))
+	if err != nil {
+		return err
+	}
+	defer scratch.Close()
+	steps, err := e.newOutlineSteps(ctx, f, p, options, scratch)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	if !f.prove {
+		return steps.acceptAll(ctx, scratch, sources, proposals)
+	}
+	tell := func(what string) {
+		if !e.global.quiet {
+			fmt.Fprintln(e.stderr, "building: "+what)
+		}
+	}
+	result.Before, result.After, err = outline.Prove(ctx, scratch, steps, sources, proposals, tell)
+	return err
+}
+
+// outlineSteps is outline.Steps by cargo, strip and the checks.
+type outlineSteps struct {
+	env     *env
+	project *cargo.Project // of the copy
+	dir     string         // its target folder
+	suite   *verify.Suite
+	based   bool // the suite has its baseline
+	tests   bool
+}
+
+func (e *env) newOutlineSteps(ctx context.Context, f *outlineFlags, p *cargo.Project, options cargo.Options, scratch *outline.Scratch) (*outlineSteps, error) {
+	rel, err := filepath.Rel(p.Root, p.Package.ManifestPath)
+	if err != nil {
+		return nil, err
+	}
+	options.ManifestPath = filepath.Join(scratch.Root, rel)
+	options.Package, options.Bin = p.Package.Name, p.Target.Name
+	if p.Target.IsExample() {
+		options.Bin, options.Example = "", p.Target.Name
+	}
+	s := &outlineSteps{env: e, tests: !f.noTests, dir: filepath.Join(p.OutputDir(), "outline-target")}
+	if s.project, err = cargo.Load(ctx, options); err != nil {
+		return nil, cargoError(err)
+	}
+	o := verify.Options{Dir: p.Dir}
+	for _, check := range f.checks {
+		o.Checks = append(o.Checks, verify.Check{Command: check})
+	}
+	for _, text := range f.checkIgnore {
+		re, err := regexp.Compile(text)
+		if err != nil {
+			return nil, usageError("--check-ignore 'took [0-9.]+ ms'", "--check-ignore: %v", err)
+		}
+		o.Ignore = append(o.Ignore, re)
+	}
+	if s.suite, err = verify.New(o); err != nil {
+		return nil, usageError("--check '{} --version'", "%v", err)
+	}
+	return s, nil
+}
+
+func (s *outlineSteps) close() { s.suite.Close() }
+
+// Size builds and measures what would be shipped: the program without symbols.
+// The first program is the baseline of the checks.
+func (s *outlineSteps) Size(ctx context.Context) (int64, string, error) {
+	result, err := cargo.Build(ctx, s.project, cargo.Request{
+		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple, TargetDir: s.dir,
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	data, err := os.ReadFile(result.Executable)
+	if err != nil {
+		return 0, "", err
+	}
+	_, done, err := strip.Plan(data, strip.Options{Level: strip.All})
+	if err != nil {
+		return 0, "", err
+	}
+	if !s.based {
+		s.based = true
+		if err := s.suite.Baseline(ctx, result.Executable); err != nil {
+			return 0, "", err
+		}
+	}
+	return int64(done.After), result.Executable, nil
+}
+
+// Verify compares a program with the baseline.
+func (s *outlineSteps) Verify(ctx context.Context, program string) error {
+	verdict, err := s.suite.Verify(ctx, program)
+	if err != nil {
+		return err
+	}
+	if !verdict.Same {
+		return errors.New(verdict.Why)
+	}
+	return nil
+}
+
+// Test runs the workspace's tests in the copy.
+func (s *outlineSteps) Test(ctx context.Context) error {
+	if !s.tests {
+		return nil
+	}
+	args := []string{"test", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir}
+	if out, err := s.cargo(ctx, args...); err != nil {
+		return fmt.Errorf("cargo test: %w: %s", err, lastLines(string(out), 3))
+	}
+	return nil
+}
+
+// cargo runs the project's own cargo, with its own compiler, on the copy.
+func (s *outlineSteps) cargo(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.project.Toolchain.Cargo, args...)
+	cmd.Dir = s.project.Dir
+	cmd.Env = append(os.Environ(), "RUSTC="+s.project.Toolchain.Rustc)
+	cmd.WaitDelay = time.Second
+	return cmd.CombinedOutput()
+}
+
+// acceptAll keeps every function whose patch the compiler accepts, unmeasured.
+func (s *outlineSteps) acceptAll(ctx context.Context, scratch *outline.Scratch, sources []*outline.Source, proposals []*outline.Proposal) error {
+	check := func(chosen []*outline.Proposal) error {
+		if err := scratch.Put(ctx, sources, chosen); err != nil {
+			return err
+		}
+		if out, err := s.cargo(ctx, "check", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir); err != nil {
+			return fmt.Errorf("cargo check: %s", lastLines(string(out), 3))
+		}
+		return nil
+	}
+	if check(proposals) == nil {
+		for _, p := range proposals {
+			p.Kept, p.Why = true, "compiles; not measured"
+		}
+		return nil
+	}
+	var kept []*outline.Proposal
+	for _, p := range proposals {
+		if err := check(append(append([]*outline.Proposal{}, kept...), p)); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			p.Why = "does not compile: " + err.Error()
+			continue
+		}
+		p.Kept, p.Why = true, "compiles; not measured"
+		kept = append(kept, p)
+	}
+	return nil
+}
+
+// lastLines are the last n lines that say something.
+func lastLines(text string, n int) string {
+	var lines []string
+	for _, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], " | ")
+}
+
+// outlineEdits are the files' changes, and the same as one patch.
+func outlineEdits(ctx context.Context, chosen []*outline.Proposal) ([]apply.FileEdit, string, error) {
+	after, err := outline.Patched(ctx, chosen)
+	if err != nil {
+		return nil, "", err
+	}
+	var edits []apply.FileEdit
+	names := map[string]string{}
+	for source, data := range after {
+		names[source.Path] = source.Name
+		edits = append(edits, apply.FileEdit{Path: source.Path, Before: source.File.Source, After: data})
+	}
+	sort.Slice(edits, func(i, j int) bool { return edits[i].Path < edits[j].Path })
+	var patch strings.Builder
+	for _, edit := range edits {
+		for _, line := range apply.Diff(names[edit.Path], edit.Before, edit.After) {
+			patch.WriteString(line + "\n")
+		}
+	}
+	return edits, patch.String(), nil
+}
+
+// undoOutline takes the last --write back.
+func (e *env) undoOutline(ctx context.Context, undo apply.Undo) error {
+	files, err := undo.Revert(ctx)
+	var changed *apply.ChangedError
+	switch {
+	case errors.Is(err, apply.ErrNothingToUndo):
+		return withStatus(exitFailed, "git checkout, where the change was committed", errors.New("no minsize outline --write is on record for this workspace"))
+	case errors.As(err, &changed):
+		return withStatus(exitRefused, "git diff", err)
+	case err != nil:
+		return err
+	}
+	for _, file := range files {
+		fmt.Fprintf(e.stdout, "%s: as it was\n", file.Path)
+	}
+	return nil
+}
