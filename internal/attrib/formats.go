@@ -230,7 +230,7 @@ func archiveHeaders(f *objfile.File) []extra {
 		case !f.Ar.Thin:
 			list = append(list, extra{start: m.Offset, end: m.Offset + m.Size, name: "[member]", hole: true})
 		}
-		list = append(list, extra{start: m.Header, end: m.Header + m.Stored, name: "[archive member headers]", kind: Header})
+		list = append(list, extra{start: m.Header, end: min(m.Offset, m.Header+m.Stored), name: "[archive member headers]", kind: Header})
 	}
 	return list
 }

@@ -408,6 +408,9 @@ func (p *Program) partOwner(atom int32) (owner int32, special string) {
 			return m, ""
 		}
 	}
+	if p.File.Wasm != nil && a.Kind == Data {
+		return -1, "[data segments]"
+	}
 	owner = p.owner(atom)
 	if owner < 0 {
 		return -1, p.unowned(p.sections.At(a.Start, -1))
