@@ -2,6 +2,10 @@ package objedit
 
 // The machine code of stubs: a machine is one entry of this table.
 //
+// A stub that returns writes the one register that the result is in and no
+// other: GCC's -fipa-ra lets callers of the same file keep values in registers
+// that the function, as it was, did not touch.
+//
 // Every stub is position-independent, needs no relocation, and moves no stack
 // pointer while it may be interrupted by an unwinder that looks at its call
 // frame entry (default-signal restores it before it returns; a signal inside
@@ -21,6 +25,7 @@ type Kind string
 const (
 	Return        Kind = "return"
 	Zero          Kind = "zero"
+	ZeroFloat     Kind = "zero-float"
 	Trap          Kind = "trap"
 	Report        Kind = "report"
 	DefaultSignal Kind = "default-signal"
@@ -45,11 +50,10 @@ var machines = []machine{
 		name: "x86_64", number: 62, // EM_X86_64
 		trap: []byte{0xcc}, // int3, to fill with: ud2 has two bytes
 		stubs: map[Kind][]byte{
-			Return: {0xc3}, // ret
-			// Integers and pointers, a pair of them, and floats: xor eax, eax;
-			// xor edx, edx; xorps xmm0, xmm0; ret.
-			Zero: {0x31, 0xc0, 0x31, 0xd2, 0x0f, 0x57, 0xc0, 0xc3},
-			Trap: {0x0f, 0x0b}, // ud2
+			Return:    {0xc3},                   // ret
+			Zero:      {0x31, 0xc0, 0xc3},       // xor eax, eax; ret
+			ZeroFloat: {0x0f, 0x57, 0xc0, 0xc3}, // xorps xmm0, xmm0; ret
+			Trap:      {0x0f, 0x0b},             // ud2
 			DefaultSignal: {
 				0x6a, 0x00, 0x6a, 0x00, 0x6a, 0x00, 0x6a, 0x00, // push 0, four times: struct sigaction {SIG_DFL, 0, 0, 0}
 				0x48, 0x89, 0xe6, // mov rsi, rsp
@@ -89,9 +93,10 @@ var machines = []machine{
 		name: "aarch64", number: 183, // EM_AARCH64
 		trap: words(0xd4200020), // brk #1
 		stubs: map[Kind][]byte{
-			Return: words(0xd65f03c0),                                     // ret
-			Zero:   words(0xd2800000, 0xd2800001, 0x2f00e400, 0xd65f03c0), // mov x0, #0; mov x1, #0; movi d0, #0; ret
-			Trap:   words(0xd4200020),                                     // brk #1
+			Return:    words(0xd65f03c0),             // ret
+			Zero:      words(0xd2800000, 0xd65f03c0), // mov x0, #0; ret
+			ZeroFloat: words(0x2f00e400, 0xd65f03c0), // movi d0, #0; ret
+			Trap:      words(0xd4200020),             // brk #1
 			DefaultSignal: words(
 				0xa9be7fff, // stp xzr, xzr, [sp, #-32]!: struct sigaction {SIG_DFL, 0,
 				0xa9017fff, // stp xzr, xzr, [sp, #16]: 0, 0}

@@ -132,7 +132,7 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskAsked, Crate: "clap_builder",
 	},
 	{
-		Cut:     Cut{"clap-suggestions", sites(StubZero, "strsim::jaro", "strsim::jaro_winkler")},
+		Cut:     Cut{"clap-suggestions", sites(StubZeroFloat, "strsim::jaro", "strsim::jaro_winkler")},
 		Summary: "the comparison of mistyped arguments with the known ones",
 		Loses:   "errors have no line \"tip: a similar argument exists\"",
 		Risk:    RiskBehaviour, Crate: "strsim",

@@ -27,13 +27,14 @@ type Stub string
 const (
 	StubReturn        Stub = "return"         // returns at once: functions that return nothing
 	StubZero          Stub = "zero"           // returns 0: Ok(()), None, false, a null pointer, by the function's type
+	StubZeroFloat     Stub = "zero-float"     // returns 0.0
 	StubTrap          Stub = "trap"           // an illegal instruction: fits every signature
 	StubReport        Stub = "report"         // writes "minsize: cut function NAME was reached" to stderr, then SIGABRT
 	StubDefaultSignal Stub = "default-signal" // a signal handler that gives the signal its default action and returns
 )
 
 // Stubs lists every stub; each must have code for every machine and for LLVM.
-var Stubs = []Stub{StubReturn, StubZero, StubTrap, StubReport, StubDefaultSignal}
+var Stubs = []Stub{StubReturn, StubZero, StubZeroFloat, StubTrap, StubReport, StubDefaultSignal}
 
 // Site is a set of functions by name, and their stub.
 type Site struct {
@@ -66,7 +67,7 @@ type CutOutcome struct {
 // ErrCut is wrapped by errors in a cut that was typed.
 var ErrCut = errors.New("cut")
 
-// ParseCut reads what a user types: PATTERN[=trap|report|return|zero]. Without a
+// ParseCut reads what a user types: PATTERN[=trap|report|return|zero|zero-float]. Without a
 // stub it is a trap, which fits every signature.
 func ParseCut(text string) (Cut, error) {
 	pattern, stub := text, string(StubTrap)
@@ -74,9 +75,9 @@ func ParseCut(text string) (Cut, error) {
 		pattern, stub = text[:i], text[i+1:]
 	}
 	switch Stub(stub) {
-	case StubTrap, StubReport, StubReturn, StubZero:
+	case StubTrap, StubReport, StubReturn, StubZero, StubZeroFloat:
 	default:
-		return Cut{}, fmt.Errorf("%w %q: stub %q is not one of trap, report, return, zero", ErrCut, text, stub)
+		return Cut{}, fmt.Errorf("%w %q: stub %q is not one of trap, report, return, zero, zero-float", ErrCut, text, stub)
 	}
 	if strings.Trim(pattern, "*:") == "" {
 		return Cut{}, fmt.Errorf("%w %q: the pattern names nothing", ErrCut, text)
@@ -90,7 +91,7 @@ func ParseCut(text string) (Cut, error) {
 // NeedsConfirmation says whether a typed cut is only right for functions that
 // return what the stub returns, which nothing here can know.
 func (c Cut) NeedsConfirmation() bool {
-	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Stub == StubReturn || s.Stub == StubZero })
+	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Stub == StubReturn || s.Stub == StubZero || s.Stub == StubZeroFloat })
 }
 
 const maxStars = 16

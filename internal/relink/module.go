@@ -67,7 +67,7 @@ func (e *moduleEditor) function(line string) error {
 	stub := e.matcher.cuts[site.cut].Sites[site.site].Stub
 	var body string
 	switch stub {
-	case StubReturn, StubZero:
+	case StubReturn, StubZero, StubZeroFloat:
 		body = "  ret void\n"
 		if returns != "void" {
 			body = "  ret " + returns + " zeroinitializer\n"
