@@ -19,6 +19,7 @@ func TestSchemas(t *testing.T) {
 		"doctor-1.json": doctorDocument(&cargo.Survey{}),
 		"apply-1.json":  editDocument("", &apply.Edit{}),
 		"build-1.json":  builtDocument(&built{}),
+		"strip-1.json":  report.StripResult{}.Document(),
 	} {
 		path := filepath.Join("..", "..", "docs", "schema", name)
 		got := report.SchemaOf(d.Schema, d.Data)

@@ -60,7 +60,13 @@ func payloadKind(file, payload []byte) string {
 // packedBy names the packer whose mark data carries, "" without one. UPX puts
 // its l_info with "UPX!" behind the program headers and its pack header with
 // the same mark at the end; Windows programs have sections UPX0 and UPX1.
+// minsize's own packer puts its header behind two program headers
+// (docs/pack-format.md).
 func packedBy(data []byte) string {
+	const ours = 64 + 2*56
+	if isELF(data) && len(data) > ours+4 && string(data[ours:ours+4]) == "MSZP" {
+		return "minsize"
+	}
 	head, tail := data[:min(len(data), 1024)], data[max(0, len(data)-64):]
 	if bytes.Contains(head, []byte("UPX!")) && (bytes.Contains(tail, []byte("UPX!")) || isELF(data)) {
 		return "UPX"
