@@ -17,6 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/testbin"
 )
 
 func needSweep(t *testing.T) {
@@ -191,4 +194,56 @@ func compareVersions(t *testing.T, path string) (stable bool, failed []Level) {
 		}
 	}
 	return true, failed
+}
+
+// TestSweepBeyondFourGigabytes: a program whose symbols and debug info lie past
+// 4 GiB of a sparse file.
+func TestSweepBeyondFourGigabytes(t *testing.T) {
+	needSweep(t)
+	small := testbin.ELF{}.Bytes()
+	f, err := parseELF(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const far = 5 << 30
+	path := filepath.Join(t.TempDir(), "sparse")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	// Everything that no segment holds moves by far.
+	tail := f.sections[3].Offset // .bss: where the segments end
+	head := f.head
+	head.Shoff += far
+	first := append(f.encodeHeader(head), small[f.ehsize():tail]...)
+	rest := bytes.Clone(small[tail:])
+	for i, s := range f.sections {
+		if i > 0 && s.Offset >= tail && s.Type != shtNobits {
+			s.Offset += far
+		}
+		f.encodeSection(rest[f.head.Shoff-tail+uint64(i)*64:], s)
+	}
+	if _, err := file.Write(first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt(rest, int64(tail)+far); err != nil {
+		t.Skip(err)
+	}
+	m, err := byteio.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, level := range allLevels {
+		out, r, err := Rewrite(m.Data, Options{Level: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, _ := mustRewrite(t, small, Options{Level: level})
+		if !bytes.Equal(out, plain) {
+			t.Errorf("level %v: %d bytes, the same program without the hole gives %d", level, len(out), len(plain))
+		}
+		t.Logf("level %v: %d -> %d", level, r.Before, r.After)
+	}
 }
