@@ -112,6 +112,9 @@ func Plan(ctx context.Context, r Request) (*Edit, error) {
 	}{{r.Project.Manifest, w.manifest}, {w.path, w.config}} {
 		after := file.now.Bytes()
 		if before := w.before[file.path]; string(before) != string(after) {
+			if rel, err := filepath.Rel(r.Project.Root, r.Project.Dir); file.path == w.path && (err != nil || strings.HasPrefix(rel, "..")) {
+				w.edit.Notes = append(w.edit.Notes, "cargo reads the config file only where it is called in "+r.Project.Root+" or below")
+			}
 			w.edit.Files = append(w.edit.Files, FileEdit{file.path, before, after})
 		}
 	}

@@ -301,6 +301,28 @@ func TestUndoRefusesWhatWasChanged(t *testing.T) {
 	}
 }
 
+// TestUndoWithoutHome: where no record can be kept outside, the target dir
+// has to do.
+func TestUndoWithoutHome(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a")
+	if err := os.WriteFile(file, []byte("old\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_STATE_HOME", file) // no folder can be made in a file
+	undo := OpenUndo(dir, filepath.Join(dir, "target"))
+	if err := undo.Write(ctx, dir, []FileEdit{{file, []byte("old\n"), []byte("new\n")}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenUndo(dir, filepath.Join(dir, "target")).Revert(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := os.ReadFile(file); string(data) != "old\n" {
+		t.Errorf("got %q", data)
+	}
+}
+
 // TestWriteTakesAllOrNothing: the second file cannot be written, so the first
 // is as it was, and nothing is on record.
 func TestWriteTakesAllOrNothing(t *testing.T) {

@@ -17,7 +17,10 @@ import (
 // Undo keeps what files were before apply, for one workspace. Records lie
 // outside the project: target/ goes with `cargo clean`, and anything else in
 // the project would be committed by somebody.
-type Undo struct{ dir string }
+type Undo struct {
+	dir      string
+	fallback string // where dir cannot be made, as in containers without a home
+}
 
 // record is one apply; the newest is taken back first.
 type record struct {
@@ -65,15 +68,19 @@ func OpenUndo(root, fallback string) Undo {
 			state = filepath.Join(home, ".local", "state")
 		}
 	}
+	fallback = filepath.Join(fallback, "undo")
 	if state == "" {
-		return Undo{filepath.Join(fallback, "undo")}
+		return Undo{fallback, fallback}
 	}
-	return Undo{filepath.Join(state, "minsize", "undo", name)}
+	return Undo{filepath.Join(state, "minsize", "undo", name), fallback}
 }
 
 // records are the files of this workspace's applies, oldest first.
 func (u Undo) records() ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(u.dir, "*.json")) // sorted by name
+	if err == nil && len(paths) == 0 {
+		paths, err = filepath.Glob(filepath.Join(u.fallback, "*.json"))
+	}
 	return paths, err
 }
 
@@ -91,8 +98,11 @@ func (u Undo) Write(ctx context.Context, root string, files []FileEdit) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(u.dir, 0o700); err != nil {
-		return err
+	if os.MkdirAll(u.dir, 0o700) != nil {
+		u.dir = u.fallback
+		if err := os.MkdirAll(u.dir, 0o700); err != nil {
+			return err
+		}
 	}
 	path, err := u.next()
 	if err != nil {

@@ -53,6 +53,9 @@ func TestProfileOrigins(t *testing.T) {
 	if diff := cmp.Diff([]string{"m"}, p.Profile.Packages); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff([]string{in("m/Cargo.toml")}, p.IgnoredProfiles()); diff != "" {
+		t.Errorf("ignored profiles: %s", diff)
+	}
 	if o := p.Overrules("release", "opt-level"); len(o) != 1 || o[0].By != "CARGO_PROFILE_RELEASE_OPT_LEVEL" {
 		t.Errorf("overrules %v", o)
 	}

@@ -156,6 +156,21 @@ func (p *Project) Overrules(profile string, key ...string) []Overrule {
 	return found
 }
 
+// IgnoredProfiles are the manifests of members that define profiles, which
+// have no effect: the workspace root's alone count.
+func (p *Project) IgnoredProfiles() []string {
+	var paths []string
+	for _, member := range p.Metadata.Members() {
+		if member.ManifestPath == p.Manifest {
+			continue
+		}
+		if values, err := readManifest(member.ManifestPath); err == nil && values["profile"] != nil {
+			paths = append(paths, member.ManifestPath)
+		}
+	}
+	return paths
+}
+
 // readManifest decodes a manifest for the parts that cargo metadata leaves out.
 func readManifest(path string) (map[string]any, error) {
 	data, err := os.ReadFile(path)

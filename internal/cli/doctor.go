@@ -222,6 +222,9 @@ func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
 			}
 		}
 	}
+	for _, path := range p.IgnoredProfiles() {
+		b.Notes = append(b.Notes, fmt.Sprintf("the profiles in %s have no effect: those of the workspace root count", path))
+	}
 	if len(p.Rustflags.Flags) > 0 {
 		row("rustflags", strings.Join(p.Rustflags.Flags, " "), strings.Join(p.Rustflags.Origins, ", "))
 	}
