@@ -194,6 +194,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 		}
 		file.Status = "packed"
 		if f.dryRun {
+			file.Notes = append(file.Notes, "dry run: nothing was written")
 			return nil
 		}
 		links := f.breakLinks || builtByCargo(path, in.Info)

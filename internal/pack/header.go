@@ -67,6 +67,24 @@ func foreignPacker(data []byte) string {
 }
 
 func readHeader(data []byte) (*header, error) {
+	h, err := readHeaderUnchecked(data)
+	if err != nil {
+		return nil, err
+	}
+	if sum := checksum(data[headerOffset+16 : headerOffset+uint64(h.packed)]); sum != h.check {
+		return nil, byteio.Errorf(headerOffset+8, "check", "expected %#x, got %#x: the file is damaged", h.check, sum)
+	}
+	return h, nil
+}
+
+// putChecksum makes the header's sum right.
+func putChecksum(data []byte, h *header) {
+	binary.LittleEndian.PutUint64(data[headerOffset+8:], checksum(data[headerOffset+16:headerOffset+uint64(h.packed)]))
+}
+
+// readHeaderUnchecked reads the header, whose fields lie within the file, and
+// leaves the sum to the caller.
+func readHeaderUnchecked(data []byte) (*header, error) {
 	if !IsPacked(data) {
 		return nil, ErrNotPacked
 	}
@@ -82,9 +100,6 @@ func readHeader(data []byte) (*header, error) {
 	}
 	if h.prefix > h.stream {
 		return nil, byteio.Errorf(headerOffset+44, "prefix", "%d is more than the stream's %d", h.prefix, h.stream)
-	}
-	if sum := checksum(b[16:h.packed]); sum != h.check {
-		return nil, byteio.Errorf(headerOffset+8, "check", "expected %#x, got %#x: the file is damaged", h.check, sum)
 	}
 	return h, nil
 }

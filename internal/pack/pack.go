@@ -370,6 +370,6 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 	out = append(out, code...)
 	out = append(out, lead...)
 	out = append(out, payload...)
-	le.PutUint64(out[headerOffset+8:], checksum(out[headerOffset+16:]))
+	putChecksum(out, &h)
 	return out, nil
 }

@@ -1,0 +1,215 @@
+package pack
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// packedSample builds the sample of a kind and packs it beside itself.
+func packedSample(t *testing.T, kind string, o Options) (plain, packed string) {
+	t.Helper()
+	for _, k := range kinds {
+		if k.name == kind {
+			plain = sample(t, k.argv)
+		}
+	}
+	data, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed = plain + "-packed"
+	packTo(t, data, packed, o)
+	return plain, packed
+}
+
+// TestDenyWriteExecute: where memory that was written may not become
+// executable, packed programs run all the same.
+func TestDenyWriteExecute(t *testing.T) {
+	runner(t, "")
+	guard := filepath.Join(t.TempDir(), "mdwe")
+	if out, err := exec.Command("gcc", "testdata/mdwe.c", "-o", guard).CombinedOutput(); err != nil {
+		t.Skipf("gcc: %v\n%s", err, out)
+	}
+	for _, kind := range []string{"dynamic-pie", "static", "static-pie"} {
+		for _, fast := range []bool{false, true} {
+			_, packed := packedSample(t, kind, Options{FastStart: fast})
+			got := run(t, []string{guard, packed}, nil)
+			if got.status == 77 {
+				t.Skip("this kernel has no PR_SET_MDWE")
+			}
+			if got.status != 3 {
+				t.Errorf("%s: %+v", kind, got)
+			}
+		}
+	}
+}
+
+// TestPageSizes: one packed file for 4, 16 and 64 KiB pages.
+func TestPageSizes(t *testing.T) {
+	emulator := runner(t, "-aarch64")
+	if emulator == nil {
+		t.Skip("page sizes are set in the emulator")
+	}
+	for _, kind := range []string{"static-aarch64", "static-pie-aarch64", "dynamic-aarch64"} {
+		_, packed := packedSample(t, kind, Options{})
+		for _, page := range []string{"4096", "16384", "65536"} {
+			argv := append(emulator[:len(emulator):len(emulator)], "-p", page, packed)
+			if got := run(t, argv, nil); got.status != 3 {
+				t.Errorf("%s, pages of %s: %+v", kind, page, got)
+			}
+		}
+	}
+}
+
+// TestWithoutProc runs static programs in an empty root folder.
+func TestWithoutProc(t *testing.T) {
+	runner(t, "")
+	if os.Getuid() != 0 {
+		t.Skip("chroot needs root")
+	}
+	for _, kind := range []string{"static", "static-pie"} {
+		_, packed := packedSample(t, kind, Options{})
+		cmd := exec.Command("/" + filepath.Base(packed))
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: filepath.Dir(packed)}
+		cmd.Dir = "/"
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 3 {
+			t.Errorf("%s: %v\n%s", kind, err, out)
+		}
+	}
+}
+
+// TestSmallStackAndPreload: LD_PRELOAD acts, and 150 KB of stack are enough.
+func TestSmallStackAndPreload(t *testing.T) {
+	runner(t, "")
+	_, packed := packedSample(t, "dynamic-pie", Options{})
+	got := run(t, []string{"sh", "-c", "ulimit -s 150; exec " + packed}, []string{"PATH=/usr/bin:/bin"})
+	if got.status != 3 {
+		t.Errorf("small stack: %+v", got)
+	}
+	got = run(t, []string{packed, "maps"}, []string{"LD_PRELOAD=libm.so.6"})
+	if got.status != 3 || !strings.Contains(got.stderr, "/libm.so.6") {
+		t.Errorf("LD_PRELOAD: %+v", got)
+	}
+}
+
+// TestMemory: a packed program needs no more memory than the plain one plus
+// the image itself and 3 MB for the unpacker's tables.
+func TestMemory(t *testing.T) {
+	runner(t, "")
+	plain, packed := packedSample(t, "static", Options{})
+	peak := func(path string) int64 {
+		cmd := exec.Command(path)
+		_ = cmd.Run()
+		return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss * 1024
+	}
+	info, err := os.Stat(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := peak(plain), peak(packed)
+	if limit := before + info.Size() + 3<<20; after > limit {
+		t.Errorf("%d bytes at the peak, %d plain: expected at most %d", after, before, limit)
+	}
+}
+
+// TestRefusals: what would break is named.
+func TestRefusals(t *testing.T) {
+	runner(t, "")
+	plain := sample(t, kinds[0].argv)
+	data, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := func(at int, b ...byte) []byte {
+		out := bytes.Clone(data)
+		copy(out[at:], b)
+		return out
+	}
+	phdr := func(typ byte) int {
+		for at := 64; ; at += 56 {
+			if data[at] == typ && data[at+1] == 0 {
+				return at
+			}
+		}
+	}
+	for _, c := range []struct {
+		name, want string
+		data       []byte
+	}{
+		{"text", "not an ELF program", []byte(strings.Repeat("#!/bin/sh\n", 20))},
+		{"another machine", "machine 243", edit(18, 243)},
+		{"32 bits", "32-bit", edit(4, 1)},
+		{"object", "ELF type 1", edit(16, 1)},
+		{"another system", "OS ABI 9", edit(7, 9)},
+		{"writable code", "writable and executable", edit(phdr(1)+4, 7)},
+		{"payload", "appended", append(bytes.Clone(data), "PK\x03\x04 some archive behind it"...)},
+	} {
+		_, _, err := Pack(c.data, Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, expected %q", c.name, err, c.want)
+		}
+	}
+	packed, _, err := Pack(data, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Pack(packed, Options{}); err == nil || !strings.Contains(err.Error(), "already packed") {
+		t.Errorf("packed twice: %v", err)
+	}
+	again, _, err := Pack(data, Options{})
+	if err != nil || !bytes.Equal(again, packed) {
+		t.Errorf("packing is not deterministic (%v)", err)
+	}
+}
+
+// FuzzUnpack: hostile packed files give errors within bounds.
+func FuzzUnpack(f *testing.F) {
+	for _, name := range []string{"/usr/bin/true", "/usr/bin/xz"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		for _, fast := range []bool{false, true} {
+			if out, _, err := Pack(data, Options{FastStart: fast}); err == nil {
+				f.Add(out)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// Sums would keep nearly all inputs from what lies behind them.
+		if h, err := readHeaderUnchecked(data); err == nil {
+			if out, err := unpack(data, h, false); err != nil && out != nil {
+				t.Fatal("bytes beside an error")
+			}
+		}
+		if out, err := Unpack(data); err != nil && out != nil {
+			t.Fatal("bytes beside an error")
+		}
+	})
+}
+
+// FuzzPack: hostile programs are refused, or packed and given back.
+func FuzzPack(f *testing.F) {
+	if data, err := os.ReadFile("/usr/bin/true"); err == nil {
+		f.Add(data)
+		f.Add(data[:5000])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<17 {
+			return
+		}
+		out, _, err := Pack(data, Options{FastStart: true})
+		if err != nil {
+			return
+		}
+		if back, err := Unpack(out); err != nil || !bytes.Equal(back, data) {
+			t.Fatalf("does not come back: %v", err)
+		}
+	})
+}
