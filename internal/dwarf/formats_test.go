@@ -64,3 +64,37 @@ func TestGo(t *testing.T) {
 		}
 	}
 }
+
+// TestContainers: the same C in PE and Wasm.
+func TestContainers(t *testing.T) {
+	for name, words := range map[string][]string{
+		"mingw":  {"x86_64-w64-mingw32-gcc", "-O2", "-g", "-gdwarf-4"},
+		"wasm":   {"clang", "-target", "wasm32", "-O1", "-g", "-nostdlib", "-Wl,--no-entry,--export-all"},
+		"mach-o": {"clang", "-target", "x86_64-apple-macos12", "-O1", "-g", "-c"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := "int shared = 3;\n__attribute__((noinline)) int twice(int x) { return x * shared * 2; }\nint main(void) { return twice(shared); }\n"
+			path := build(t, source, words[0], words[1:]...)
+			if _, err := os.Stat(path); err != nil {
+				path += ".exe"
+			}
+			_, d := open(t, path)
+			for i := range d.Units {
+				c, err := d.Code(&d.Units[i])
+				if err != nil {
+					t.Error(err)
+				}
+				for _, fn := range c.Functions {
+					if d.Names(fn.Offset).Name == "twice" {
+						lines, err := d.Lines(&d.Units[i])
+						if err != nil || len(lines.Rows) < 2 {
+							t.Errorf("lines %+v, %v", lines, err)
+						}
+						return
+					}
+				}
+			}
+			t.Errorf("no function twice in %d units", len(d.Units))
+		})
+	}
+}

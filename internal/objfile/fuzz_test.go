@@ -65,7 +65,13 @@ func touch(f *File) {
 	}
 }
 
-func fuzz(f *testing.F, seeds ...[]byte) {
+// fuzz adds the seeds and the samples of the openers that a target is for.
+func fuzz(f *testing.F, formats []string, seeds ...[]byte) {
+	for _, format := range formats {
+		for _, sample := range samples[format] {
+			f.Add(sample)
+		}
+	}
 	for _, seed := range seeds {
 		if len(seed) > 0 {
 			f.Add(seed)
@@ -100,17 +106,17 @@ func seed(compiler string, flags ...string) []byte {
 }
 
 func FuzzELF(f *testing.F) {
-	fuzz(f, seed("gcc", "-c", "-g"), seed("gcc", "-shared", "-fPIC", "-Wl,-z,pack-relative-relocs"), seed("gcc", "-shared", "-fPIC", "-Wl,-z,max-page-size=64", "-Wl,--emit-relocs", "-Wl,--hash-style=sysv"),
+	fuzz(f, []string{"ELF"}, seed("gcc", "-c", "-g"), seed("gcc", "-shared", "-fPIC", "-Wl,-z,pack-relative-relocs"), seed("gcc", "-shared", "-fPIC", "-Wl,-z,max-page-size=64", "-Wl,--emit-relocs", "-Wl,--hash-style=sysv"),
 		seed("gcc", "-c", "-g", "-gz=zlib"), seed("gcc", "-c", "-m32"), seed("aarch64-linux-gnu-gcc", "-c", "-g"), seed("clang", "-target", "mips64-linux-gnu", "-c"), seed("clang", "-target", "powerpc-linux-gnu", "-c"))
 }
 
 func FuzzPE(f *testing.F) {
-	fuzz(f, seed("x86_64-w64-mingw32-gcc", "-c"), seed("x86_64-w64-mingw32-gcc", "-shared", "-nostdlib", "-Wl,--unresolved-symbols=ignore-all", "-Wl,--export-all-symbols"), seed("clang", "-target", "aarch64-windows-msvc", "-c"))
+	fuzz(f, []string{"PE", "COFF"}, seed("x86_64-w64-mingw32-gcc", "-c"), seed("x86_64-w64-mingw32-gcc", "-shared", "-nostdlib", "-Wl,--unresolved-symbols=ignore-all", "-Wl,--export-all-symbols"), seed("clang", "-target", "aarch64-windows-msvc", "-c"))
 }
 
 func FuzzMachO(f *testing.F) {
 	object := seed("clang", "-target", "arm64-apple-macos12", "-c")
-	fuzz(f, object, seed("clang", "-target", "x86_64-apple-macos12", "-c", "-g"), linkMachO(object, "-fixup_chains"), linkMachO(object, "-no_fixup_chains"))
+	fuzz(f, []string{"Mach-O", "Mach-O fat"}, object, seed("clang", "-target", "x86_64-apple-macos12", "-c", "-g"), linkMachO(object, "-fixup_chains"), linkMachO(object, "-no_fixup_chains"))
 }
 
 func linkMachO(object []byte, flag string) []byte {
@@ -133,10 +139,10 @@ func linkMachO(object []byte, flag string) []byte {
 }
 
 func FuzzWasm(f *testing.F) {
-	fuzz(f, seed("clang", "-target", "wasm32", "-c"), []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x0a\x04\x01\x02\x00\x0b"),
+	fuzz(f, []string{"Wasm"}, seed("clang", "-target", "wasm32", "-c"), []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x0a\x04\x01\x02\x00\x0b"),
 		[]byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x04\x04\x01\x70\x00\x01\x09\x07\x01\x00\x41\x00\x0b\x01\x00\x0a\x04\x01\x02\x00\x0b\x00\x0b\x04name\x01\x04\x01\x00\x01f"))
 }
 
 func FuzzArchive(f *testing.F) {
-	fuzz(f, []byte(arMagic+"a.o/            0           0     0     100644  4         `\nabcd"), []byte(arMagic+"#1/4            0           0     0     100644  8         `\nnameabcd"), []byte(arThinMagic))
+	fuzz(f, []string{"archive"}, []byte(arMagic+"a.o/            0           0     0     100644  4         `\nabcd"), []byte(arMagic+"#1/4            0           0     0     100644  8         `\nnameabcd"), []byte(arThinMagic))
 }
