@@ -1,33 +1,34 @@
-// Command graph measures the reference graph against truth and rivals.
+// Command graph measures the reference graph: its edges against those that
+// the linker kept, its retained sizes against rebuilt programs, what it calls
+// unreachable, and its time against rivals.
+//
+//	go run ./bench/graph edges cuts reach wasm time
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
-
-	"github.com/minsize/minsize/internal/attrib"
+	"path/filepath"
 )
 
 func main() {
-	relocs := flag.String("relocs", "", "")
+	work := flag.String("work", "", "folder for builds (default: a temporary one)")
+	programs := flag.String("programs", filepath.Join("bench", "graph", "programs"), "folder of the programs to build")
 	flag.Parse()
-	a, err := load(*relocs, attrib.Options{References: true}, true)
-	check(err)
-	b, err := load(*relocs, attrib.Options{NoDecode: true}, false)
-	check(err)
-	want, err := truth(a, b)
-	check(err)
-	r := compareEdges(a, want)
-	fmt.Printf("truth %d found %d missed %d (recall %.3f%%) extra %d (precision %.3f%%)\n", r.truth, r.found, r.missed, 100-100*float64(r.missed)/float64(r.truth), r.extra, 100-100*float64(r.extra)/float64(r.found))
-	for i, e := range r.missedList {
-		if i%max(1, len(r.missedList)/25) == 0 {
-			fmt.Printf("missed %s %#x -> %s %#x (%d)\n", a.p.Name(e.from), a.p.Atoms[e.from].Addr, a.p.Name(e.to), a.p.Atoms[e.to].Addr, a.p.Atoms[e.to].Size())
-		}
+	if *work == "" {
+		dir, err := os.MkdirTemp("", "bench-graph")
+		check(err)
+		defer os.RemoveAll(dir)
+		*work = dir
 	}
-	for i, e := range r.extraList {
-		if i%max(1, len(r.extraList)/25) == 0 {
-			fmt.Printf("extra %s %#x -> %s %#x (%d)\n", a.p.Name(e.from), a.p.Atoms[e.from].Addr, a.p.Name(e.to), a.p.Atoms[e.to].Addr, a.p.Atoms[e.to].Size())
+	check(os.MkdirAll(*work, 0o755))
+	for _, what := range flag.Args() {
+		switch what {
+		case "cuts":
+			check(cutTable(*programs, *work))
+		default:
+			check(fmt.Errorf("unknown measurement %q (one of cuts)", what))
 		}
 	}
 }

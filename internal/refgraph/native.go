@@ -91,6 +91,7 @@ func kindOf(a *attrib.Atom) Kind {
 // shippedSizes sums what each atom owns of the stripped file.
 func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped uint64) {
 	sizes = make([]uint64, len(p.Atoms))
+	keepsLandingPads := linkedByLLD(p.File)
 	p.Pieces(func(x attrib.Piece) {
 		n := p.Space.FileBytes(x.Start, x.End)
 		loaded := x.Section >= 0 && p.File.Sections[x.Section].Alloc
@@ -98,7 +99,7 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 		case x.Kind == attrib.Debug, x.Kind == attrib.SymbolTab && !loaded && p.File.Kind != objfile.Relocatable:
 			stripped += n
 			return
-		case x.Atom >= 0:
+		case x.Atom >= 0 && !(keepsLandingPads && x.Kind == attrib.Exception):
 			sizes[x.Atom] += n
 		default:
 			unowned += n
@@ -106,6 +107,25 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 		total += n
 	})
 	return sizes, total, unowned, stripped
+}
+
+// linkedByLLD tells lld by the section .relro_padding, which no other linker
+// makes, or by its line in .comment. What --gc-sections removes then differs:
+// lld keeps the exception table of a function that went (MarkLive.cpp scans
+// unwind tables for whatever has no section group), so its bytes stay.
+func linkedByLLD(f *objfile.File) bool {
+	if f.ELF == nil {
+		return false
+	}
+	if f.SectionByName(".relro_padding") != nil {
+		return true
+	}
+	s := f.SectionByName(".comment")
+	if s == nil {
+		return false
+	}
+	text, err := f.RawData(s)
+	return err == nil && bytes.Contains(text, []byte("Linker: LLD"))
 }
 
 // addRoots adds an edge from the root to everything that is used from outside.
