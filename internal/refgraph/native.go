@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/demangle"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -14,8 +15,8 @@ import (
 // left is who uses an atom from outside, and what an atom weighs.
 //
 // An atom weighs what goes from the shipped file when it goes: its body and
-// the padding behind it, its entries in unwind and exception tables, its
-// relocations, slots and stubs, its dynamic symbols. Symbol tables and debug
+// the padding behind it, its entries in unwind and exception tables (but see
+// landingpads.go), its relocations, slots and stubs, its dynamic symbols. Symbol tables and debug
 // information that strip removes are not counted, so that retained sizes
 // predict what a rebuilt, stripped file loses.
 
@@ -70,6 +71,9 @@ func FromProgram(p *attrib.Program) *Graph {
 	if p.Unknown > 0 {
 		g.Notes = append(g.Notes, fmt.Sprintf("%d of %d bytes of code are no instructions that are known here (data in code, or new ones): functions that hold them are marked", p.Unknown, p.Decoded))
 	}
+	if stray, used := strayTables(p); stray > used/10 && stray > 1024 {
+		g.Notes = append(g.Notes, fmt.Sprintf("%d bytes of exception tables belong to functions that the linker has removed (lld keeps them)", stray))
+	}
 	if stripped > 0 {
 		g.Notes = append(g.Notes, fmt.Sprintf("sizes are those of the stripped file: %d bytes of symbols and debug information are left out", stripped))
 	}
@@ -91,7 +95,9 @@ func kindOf(a *attrib.Atom) Kind {
 // shippedSizes sums what each atom owns of the stripped file.
 func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped uint64) {
 	sizes = make([]uint64, len(p.Atoms))
-	keepsLandingPads := linkedByLLD(p.File)
+	stray, used := strayTables(p)
+	kept := stray > used/10
+	var parser demangle.Parser
 	p.Pieces(func(x attrib.Piece) {
 		n := p.Space.FileBytes(x.Start, x.End)
 		loaded := x.Section >= 0 && p.File.Sections[x.Section].Alloc
@@ -99,7 +105,19 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 		case x.Kind == attrib.Debug, x.Kind == attrib.SymbolTab && !loaded && p.File.Kind != objfile.Relocatable:
 			stripped += n
 			return
-		case x.Atom >= 0 && !(keepsLandingPads && x.Kind == attrib.Exception):
+		case x.Atom >= 0 && x.Kind == attrib.Exception && x.End <= p.Space.File:
+			own := n
+			if length := tableLength(p.File.Data[x.Start:x.End]); length > 0 {
+				own = min(n, length)
+			}
+			if kept && !p.Atoms[x.Atom].Anonymous() {
+				if name := parser.Parse(p.RawName(x.Atom)); isPrebuilt(&name) {
+					own = 0
+				}
+			}
+			sizes[x.Atom] += own
+			unowned += n - own
+		case x.Atom >= 0:
 			sizes[x.Atom] += n
 		default:
 			unowned += n
@@ -107,25 +125,6 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 		total += n
 	})
 	return sizes, total, unowned, stripped
-}
-
-// linkedByLLD tells lld by the section .relro_padding, which no other linker
-// makes, or by its line in .comment. What --gc-sections removes then differs:
-// lld keeps the exception table of a function that went (MarkLive.cpp scans
-// unwind tables for whatever has no section group), so its bytes stay.
-func linkedByLLD(f *objfile.File) bool {
-	if f.ELF == nil {
-		return false
-	}
-	if f.SectionByName(".relro_padding") != nil {
-		return true
-	}
-	s := f.SectionByName(".comment")
-	if s == nil {
-		return false
-	}
-	text, err := f.RawData(s)
-	return err == nil && bytes.Contains(text, []byte("Linker: LLD"))
 }
 
 // addRoots adds an edge from the root to everything that is used from outside.
