@@ -25,17 +25,34 @@ import (
 var prebuilt = map[string]bool{"std": true, "core": true, "alloc": true, "panic_unwind": true, "panic_abort": true,
 	"std_detect": true, "rustc_demangle": true, "addr2line": true, "gimli": true, "object": true, "miniz_oxide": true, "unwind": true}
 
-// isPrebuilt says whether a function was compiled with the standard library:
-// v0 names tell who instantiated it; a legacy name counts when std itself
-// defines it, since its generic functions are compiled by their users.
-func isPrebuilt(n *demangle.Name) bool {
+// standardLibrary knows how the standard library of a program is mangled.
+type standardLibrary struct{ v0 bool }
+
+// newStandardLibrary looks whether std has v0 names, as in recent Rust, while
+// crates that users compile may have legacy ones.
+func newStandardLibrary(p *attrib.Program) standardLibrary {
+	var parser demangle.Parser
+	for i := range p.Atoms {
+		if a := &p.Atoms[i]; a.Kind == attrib.Code && !a.Anonymous() {
+			if name := parser.Parse(p.RawName(int32(i))); name.Scheme == demangle.RustV0 && name.Crate == "std" {
+				return standardLibrary{v0: true}
+			}
+		}
+	}
+	return standardLibrary{}
+}
+
+// has says whether a function was compiled with the standard library: v0 names
+// tell who instantiated it. Legacy names do not; where the library has them
+// too, a function counts as the library's when std itself defines it.
+func (s standardLibrary) has(n *demangle.Name) bool {
 	switch {
 	case n.Instantiating != "":
 		return prebuilt[n.Instantiating]
 	case n.Scheme == demangle.RustV0:
 		return prebuilt[n.Crate]
 	}
-	return n.Scheme == demangle.RustLegacy && n.Crate == "std"
+	return !s.v0 && n.Scheme == demangle.RustLegacy && n.Crate == "std"
 }
 
 // tableLength is the number of bytes of the LSDA at the start of b (Itanium

@@ -97,6 +97,10 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 	sizes = make([]uint64, len(p.Atoms))
 	stray, used := strayTables(p)
 	kept := stray > used/10
+	var std standardLibrary
+	if kept {
+		std = newStandardLibrary(p)
+	}
 	var parser demangle.Parser
 	p.Pieces(func(x attrib.Piece) {
 		n := p.Space.FileBytes(x.Start, x.End)
@@ -111,7 +115,7 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 				own = min(n, length)
 			}
 			if kept && !p.Atoms[x.Atom].Anonymous() {
-				if name := parser.Parse(p.RawName(x.Atom)); isPrebuilt(&name) {
+				if name := parser.Parse(p.RawName(x.Atom)); std.has(&name) {
 					own = 0
 				}
 			}
