@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -135,6 +136,10 @@ func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error
 		return err
 	}
 	defer m.Close()
+	if len(m.Data) < smallProgram {
+		// A short run ends before garbage is worth collecting often.
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
+	}
 	return byteio.Guard(func() error {
 		g, err := openGraph(path, m.Data, choice)
 		if err != nil {
@@ -143,6 +148,9 @@ func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error
 		return use(&report.GraphContext{File: path, Graph: g})
 	})
 }
+
+// smallProgram is up to which size memory does not matter and time does.
+const smallProgram = 32 << 20
 
 // openGraph makes the graph of a program of any format.
 func openGraph(path string, data []byte, edges refgraph.WasmEdges) (*refgraph.Graph, error) {

@@ -105,7 +105,8 @@ func (g *Graph) Garbage(t *Tree, limit int, segments bool) *Garbage {
 	for n := int32(1); n < int32(g.Len()); n++ {
 		switch node := &g.nodes[n]; {
 		case t.Reachable(n):
-		case g.Wasm && !segments && (node.Kind == KindData || node.Kind == KindGlobal && isWasmGlobal(node.Name)):
+		// Memories are of KindGlobal too, but have no label.
+		case g.Wasm && !segments && (node.Kind == KindData || node.Kind == KindGlobal && node.Label >= 0):
 			out.Data.Count++
 			out.Data.Size += node.Size
 		default:
@@ -125,6 +126,3 @@ func (g *Graph) Garbage(t *Tree, limit int, segments bool) *Garbage {
 	}
 	return out
 }
-
-// isWasmGlobal tells globals from memories, which Twiggy counts as other things.
-func isWasmGlobal(name string) bool { return len(name) > 6 && name[:6] == "global" }

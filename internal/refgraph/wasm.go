@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -63,8 +64,7 @@ type wasmModule struct {
 	b     *Builder
 	edges WasmEdges
 
-	functionNames wasmNames
-	dataNames     map[uint32]string
+	names wasmNames
 
 	// Index spaces, as nodes; imports first.
 	types, functions, tables, memories, globals, elements, datas []int32
@@ -75,16 +75,52 @@ type wasmModule struct {
 	notes                                                        []string
 }
 
-// wasmNames are the names of functions by index.
-type wasmNames map[uint32]string
+// wasmNames makes names of items by label: functions have names in the name
+// section, other items are numbered in their section.
+type wasmNames struct {
+	functions []string // by index, imports first
+	data      []string
+}
+
+// Labels have what is numbered in their upper bits.
+const (
+	labelFunction = iota << 28 // a function with a name
+	labelCode
+	labelData
+	labelElement
+	labelGlobal
+	labelIndex = 1<<28 - 1
+)
+
+// wasmLabel numbers an item. Modules have fewer than 2^28 of anything.
+func wasmLabel(what int, index uint64) int32 { return int32(what | int(index&labelIndex)) }
 
 // Mangled implements Namer.
-func (n wasmNames) Mangled(label int32) string { return n[uint32(label)] }
+func (n *wasmNames) Mangled(label int32) string {
+	if label&^labelIndex == labelFunction {
+		return n.functions[label]
+	}
+	return ""
+}
 
 // Display implements Namer: as Twiggy, with the hash of legacy Rust names,
 // which tells instances apart.
-func (n wasmNames) Display(label int32) string {
-	name := demangle.Parse(n[uint32(label)])
+func (n *wasmNames) Display(label int32) string {
+	index := int(label & labelIndex)
+	switch label &^ labelIndex {
+	case labelCode:
+		return "code[" + strconv.Itoa(index) + "]"
+	case labelData:
+		if index < len(n.data) && n.data[index] != "" {
+			return "data segment \"" + n.data[index] + "\""
+		}
+		return "data[" + strconv.Itoa(index) + "]"
+	case labelElement:
+		return "elem[" + strconv.Itoa(index) + "]"
+	case labelGlobal:
+		return "global[" + strconv.Itoa(index) + "]"
+	}
+	name := demangle.Parse(n.functions[index])
 	if name.Hash != "" {
 		return name.Display + "::h" + name.Hash
 	}
@@ -116,13 +152,14 @@ type wasmPending struct {
 // is counted in the notes.
 func FromWasm(data []byte, edges WasmEdges) (*Graph, error) {
 	m := &wasmModule{v: byteio.View{Data: data}, b: NewBuilder(1024), edges: edges}
+	m.b.Grow(len(data) / 8)
 	if err := m.read(); err != nil {
 		return nil, err
 	}
 	if err := m.connect(); err != nil {
 		return nil, err
 	}
-	g := m.b.Freeze(m.functionNames)
+	g := m.b.Freeze(&m.names)
 	g.Wasm = true
 	g.Total = uint64(len(data))
 	g.Notes = m.notes
@@ -286,7 +323,7 @@ func (m *wasmModule) readSection(s, function *wasmSection) (uint64, error) {
 			r.valueType()
 			r.u8("global mutability")
 			from, to = r.expression()
-			return Node{Name: fmt.Sprintf("global[%d]", i), Kind: KindGlobal}
+			return Node{Kind: KindGlobal, Label: wasmLabel(labelGlobal, i)}
 		}
 		after = func(_ uint64, node int32) { m.constantExpression(node, from, to) }
 	case wasmExports:
@@ -319,7 +356,10 @@ func (m *wasmModule) readSection(s, function *wasmSection) (uint64, error) {
 	for i := uint64(0); i < uint64(count) && r.err == nil; i++ {
 		start := r.at
 		n := one(i)
-		n.Label, n.Size = -1, r.at-start
+		n.Size = r.at - start
+		if n.Name != "" {
+			n.Label = -1
+		}
 		if i+1 == uint64(count) {
 			n.Size = s.end - start // as Twiggy: the last entry ends with the section
 		}
@@ -388,18 +428,25 @@ func (m *wasmModule) readNames(s *wasmSection) error {
 		if id == 1 || id == 9 {
 			r := &wasmReader{m: m, at: body, end: body + size}
 			count := r.u32("number of names")
-			names := make(map[uint32]string, min(uint64(count), size/2))
+			names := make([]string, 0, min(uint64(count), size/2))
 			for i := uint32(0); i < count && r.err == nil; i++ {
 				index := r.u32("index of the name")
-				names[index] = r.name("name")
+				name := r.name("name")
+				if uint64(index) > m.v.Len() {
+					continue // no module has more functions than bytes
+				}
+				for uint64(len(names)) <= uint64(index) {
+					names = append(names, "")
+				}
+				names[index] = name
 			}
 			if r.err != nil {
 				return r.err
 			}
 			if id == 1 {
-				m.functionNames = wasmNames(names)
+				m.names.functions = names
 			} else {
-				m.dataNames = names
+				m.names.data = names
 			}
 		}
 		at = body + size
@@ -435,12 +482,11 @@ func (m *wasmModule) codeSection(r *wasmReader, function *wasmSection) (uint64, 
 		}
 		size += end - start
 
-		name := fmt.Sprintf("code[%d]", i)
-		label := int32(-1)
-		if _, named := m.functionNames[uint32(m.imported)+i]; named {
-			name, label = "", int32(uint32(m.imported)+i)
+		label := wasmLabel(labelCode, uint64(i))
+		if index := m.imported + int(i); index < len(m.names.functions) && m.names.functions[index] != "" {
+			label = wasmLabel(labelFunction, uint64(index))
 		}
-		node := m.b.Add(Node{Name: name, Size: size, Kind: KindCode, Label: label})
+		node := m.b.Add(Node{Size: size, Kind: KindCode, Label: label})
 		m.functions = append(m.functions, node)
 		added += size
 
@@ -478,15 +524,11 @@ func (m *wasmModule) dataSection(r *wasmReader) (uint64, error) {
 		}
 		size := uint64(r.u32("size of the data segment"))
 		r.skip(size, "data segment")
-		name := fmt.Sprintf("data[%d]", i)
-		if given, named := m.dataNames[i]; named {
-			name = fmt.Sprintf("data segment \"%s\"", given)
-		}
 		whole := r.at - start
 		if i+1 == count {
 			whole = r.end - start
 		}
-		node := m.b.Add(Node{Name: name, Size: whole, Kind: KindData, Label: -1})
+		node := m.b.Add(Node{Size: whole, Kind: KindData, Label: wasmLabel(labelData, uint64(i))})
 		m.datas = append(m.datas, node)
 		added += whole
 		if flags == 1 || r.err != nil {
@@ -510,7 +552,7 @@ func (m *wasmModule) elementSection(r *wasmReader) (uint64, error) {
 	added := uint64(0)
 	for i := uint32(0); i < count && r.err == nil; i++ {
 		start := r.at
-		node := m.b.Add(Node{Name: fmt.Sprintf("elem[%d]", i), Kind: KindTable, Label: -1})
+		node := m.b.Add(Node{Kind: KindTable, Label: wasmLabel(labelElement, uint64(i))})
 		m.elements = append(m.elements, node)
 		flags := r.u32("element segment flags")
 		if flags > 7 {

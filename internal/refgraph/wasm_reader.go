@@ -3,6 +3,7 @@ package refgraph
 import (
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
@@ -81,14 +82,15 @@ func (r *wasmReader) skip(n uint64, what string) {
 	}
 }
 
+// name reads a name; it shares the module's memory.
 func (r *wasmReader) name(what string) string {
 	n := uint64(r.u32(what))
 	start := r.at
 	r.skip(n, what)
-	if r.err != nil {
+	if r.err != nil || n == 0 {
 		return ""
 	}
-	return string(r.m.v.Data[start : start+n])
+	return unsafe.String(unsafe.SliceData(r.m.v.Data[start:]), n)
 }
 
 // valueType reads a value or reference type and returns its name.
