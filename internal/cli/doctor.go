@@ -40,7 +40,7 @@ is changed. The exit status is 1 where "minsize shrink" cannot work at all.`,
 			if err != nil {
 				return cargoError(err)
 			}
-			if err := e.writeReport(cmd.Context(), doctorDocument(survey), format, output, false); err != nil {
+			if err := e.print(doctorDocument(survey), outputFlags{format: format, file: output}); err != nil {
 				return err
 			}
 			if !survey.Ready() {

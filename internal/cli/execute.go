@@ -38,7 +38,8 @@ type executor struct {
 	cache      ladder.Cache
 	links      string
 	scratch    string
-	bootstrap  bool // RUSTC_BOOTSTRAP=1 was allowed
+	bootstrap  bool   // RUSTC_BOOTSTRAP=1 was allowed
+	buildDir   string // cargo's target dir; "" for the project's own below target/minsize
 	log        io.Writer
 	progress   func(cargo.Progress)
 	saveTemps  bool // builds with fat LTO keep their bitcode, for codegen replay
@@ -188,7 +189,7 @@ func (x *executor) request(p technique.Plan) (cargo.Request, error) {
 		return cargo.Request{}, fmt.Errorf("the toolchain %q is not here", p.Toolchain)
 	}
 	r := cargo.Request{Toolchain: t, Rustflags: p.Setting.Rustflags, Target: targetOf(x.project.Triple, p.Setting.Target), Unstable: p.Setting.Unstable,
-		Progress: x.progress, Log: x.log}
+		TargetDir: x.buildDir, Progress: x.progress, Log: x.log}
 	for _, kv := range p.Setting.Profile {
 		v, err := profileValue(kv)
 		if err != nil {

@@ -51,9 +51,8 @@ type shrinkFlags struct {
 	noRecipe    bool
 	needSmaller bool
 
-	format string
-	output string
-	exact  bool
+	prune bool
+	out   outputFlags
 }
 
 func newShrinkCommand(e *env) *cobra.Command {
@@ -107,9 +106,9 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
 	flags.BoolVar(&f.needSmaller, "fail-if-not-smaller", false, "exit with status 5 where nothing smaller was found")
-	flags.StringVar(&f.format, "format", "text", "format of the report: "+strings.Join(report.Names(), ", "))
-	flags.StringVarP(&f.output, "output", "o", "", "write the report to a `file`")
-	flags.BoolVar(&f.exact, "bytes", false, "sizes in bytes")
+	flags.BoolVar(&f.prune, "prune-features", false, "try the best without the default features of each direct dependency; shown apart")
+	f.out.register(flags)
+	flags.StringVarP(&f.out.file, "output", "o", "", "the same as --report")
 	f.cargo.register(flags)
 	return cmd
 }
@@ -201,8 +200,8 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	if f.bench != "" && !strings.Contains(f.bench, "{}") {
 		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
 	}
-	if !slices.Contains(report.Names(), f.format) {
-		return nil, usageError("--format "+strings.Join(report.Names(), ", --format "), "unknown format %q", f.format)
+	if !slices.Contains(report.Names(), f.out.format) {
+		return nil, usageError("--format "+strings.Join(report.Names(), ", --format "), "unknown format %q", f.out.format)
 	}
 	return p, nil
 }
@@ -291,22 +290,28 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.close()
 		return shrinkError(err)
 	}
-	view.close()
-
 	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple
 	result.Toolchain, result.Toolchains = project.Toolchain.Title(), notes
 	result.Checks = suite.Commands()
 	result.CheckNote = strings.Join(suite.Notes(), "; ")
+	if f.prune {
+		p := &pruner{x: x, suite: search.Verifier, view: view}
+		if err := p.run(ctx, result, maxPrunes(result)); err != nil {
+			return diskError(err)
+		}
+	}
+	view.close()
+	result.Advice = advice(ctx, x, result)
 	if err := e.keepWinner(ctx, x, f, result); err != nil {
 		return diskError(err)
 	}
-	if err := e.writeReport(ctx, report.Ladder(result), f.format, f.output, f.exact); err != nil {
-		return err
+	if err := e.print(report.Ladder(result), f.out); err != nil {
+		return diskError(err)
 	}
 	if result.FinalSize >= result.Baseline && f.needSmaller {
 		return withStatus(exitNotSmaller, "--level abort, or a look at `minsize size`", errors.New("nothing smaller was found"))
 	}
-	if f.format == "text" && f.output == "" {
+	if f.out.format == "text" && !f.out.json && f.out.file == "" {
 		e.nextCommand(f, result)
 	}
 	return nil

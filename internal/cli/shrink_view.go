@@ -1,18 +1,12 @@
 package cli
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
-	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/report"
@@ -125,23 +119,6 @@ func (v *shrinkView) close() {
 		v.bar.stop()
 		v.bar = nil
 	}
-}
-
-// writeReport prints d on stdout, or whole or not at all to a file.
-func (e *env) writeReport(ctx context.Context, d *report.Document, format, file string, exact bool) error {
-	if file == "" || file == "-" {
-		o := report.Options{ExactBytes: exact, Color: e.colorful(e.stdout)}
-		if f, ok := e.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			o.Width, _, _ = term.GetSize(int(f.Fd()))
-		}
-		return report.Write(e.stdout, format, d, o)
-	}
-	var out bytes.Buffer
-	if err := report.Write(&out, format, d, report.Options{ExactBytes: exact}); err != nil {
-		return err
-	}
-	_, err := byteio.WriteFile(ctx, file, byteio.Content{{Data: out.Bytes()}}, byteio.WriteOptions{})
-	return err
 }
 
 // nextCommand says what to do with what was found.

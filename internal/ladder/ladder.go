@@ -122,6 +122,25 @@ type Suggestion struct {
 	Try      *technique.Technique `json:"-"`
 }
 
+// FeaturePrune is the winner built without the default features of one direct
+// dependency. It is shown apart and never kept: the manifest is the user's.
+type FeaturePrune struct {
+	Dependency string   `json:"dependency"`
+	Features   []string `json:"features_kept,omitempty"` // that the manifest lists
+	Size       int64    `json:"size"`
+	Saves      int64    `json:"saves"` // against the winner
+	CPU        float64  `json:"cpu_seconds"`
+	Cached     bool     `json:"cached"`
+	Check      Verdict  `json:"check"`
+	Why        string   `json:"why,omitempty"` // why it is no use
+}
+
+// Rung is the try as a rung, for observers.
+func (f FeaturePrune) Rung(base int64) Rung {
+	return Rung{Name: "without " + f.Dependency + "'s defaults", Kind: "build", Size: f.Size, Stripped: f.Size, Change: -f.Saves,
+		Share: share(f.Size, base), CPU: f.CPU, Cached: f.Cached, Check: f.Check, Why: f.Why, Kept: f.Why == ""}
+}
+
 // HotPackage is a package of the graph and its share of the time.
 type HotPackage struct {
 	Package string
@@ -187,22 +206,24 @@ type Result struct {
 	Toolchain string `json:"toolchain"` // of the baseline
 	// Toolchains says in words which compiler did what, where that is not the
 	// project's own alone.
-	Toolchains []string     `json:"toolchain_notes,omitempty"`
-	Rungs      []Rung       `json:"rungs"`
-	GivenUp    []GivenUp    `json:"given_up"`
-	Left       []LeftOut    `json:"left_out"`
-	Best       int          `json:"best"` // index in Rungs
-	Builds     int          `json:"full_builds"`
-	Cached     int          `json:"builds_from_cache"`
-	Relinks    int          `json:"relinks"`
-	CPU        float64      `json:"cpu_seconds"`
-	Relink     float64      `json:"seconds_per_relink"`
-	Checks     []string     `json:"checks"`
-	CheckNote  string       `json:"check_note,omitempty"`
-	Advice     []string     `json:"advice,omitempty"`
-	Suggested  []Suggestion `json:"suggested_cuts,omitempty"`
-	Output     string       `json:"output,omitempty"` // where the winner was written
-	Recipe     string       `json:"recipe,omitempty"` // where minsize.toml was written
+	Toolchains  []string       `json:"toolchain_notes,omitempty"`
+	Rungs       []Rung         `json:"rungs"`
+	GivenUp     []GivenUp      `json:"given_up"`
+	Left        []LeftOut      `json:"left_out"`
+	Best        int            `json:"best"` // index in Rungs
+	Builds      int            `json:"full_builds"`
+	Cached      int            `json:"builds_from_cache"`
+	Relinks     int            `json:"relinks"`
+	CPU         float64        `json:"cpu_seconds"`
+	Relink      float64        `json:"seconds_per_relink"`
+	Checks      []string       `json:"checks"`
+	CheckNote   string         `json:"check_note,omitempty"`
+	Advice      []string       `json:"advice,omitempty"`
+	Pruned      []FeaturePrune `json:"without_default_features,omitempty"`
+	PruneBuilds int            `json:"prune_builds,omitempty"` // full builds for Pruned, beside Builds
+	Suggested   []Suggestion   `json:"suggested_cuts,omitempty"`
+	Output      string         `json:"output,omitempty"` // where the winner was written
+	Recipe      string         `json:"recipe,omitempty"` // where minsize.toml was written
 
 	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
 	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share

@@ -20,6 +20,9 @@ func Ladder(r *ladder.Result) *Document {
 	if b, ok := leftOutBlock(r); ok {
 		d.Blocks = append(d.Blocks, b)
 	}
+	if len(r.Pruned) > 0 {
+		d.Blocks = append(d.Blocks, prunedBlock(r))
+	}
 	if len(r.Suggested) > 0 {
 		d.Blocks = append(d.Blocks, suggestedBlock(r))
 	}
@@ -189,6 +192,25 @@ func suggestedBlock(r *ladder.Result) Block {
 	return Block{Heading: "Suggested cuts", Table: t, Notes: []string{
 		"keeps: what only this keeps in the program, by the recorded link; saves: measured by a relink on top of the best",
 		"a cut that passes the checks is still reached by what they do not run: the program then ends by SIGILL; =report instead of =trap says which function it was"}}
+}
+
+func prunedBlock(r *ladder.Result) Block {
+	t := &Table{Columns: []Column{
+		{Name: "without default features", Kind: Words},
+		{Name: "size", Kind: Bytes},
+		{Name: "saves", Kind: Bytes},
+		{Name: "check", Kind: Words},
+		{Name: "", Kind: Words, Flex: true},
+	}}
+	for _, f := range r.Pruned {
+		cells := []Cell{f.Dependency, nonZero(f.Size), nil, string(f.Check.Status), f.Why}
+		if f.Size > 0 {
+			cells[2] = f.Saves
+		}
+		t.Rows = append(t.Rows, Row{Cells: cells, Faint: f.Why != ""})
+	}
+	return Block{Heading: "Features of dependencies", Table: t, Notes: []string{
+		"each is the best, built with default-features = false for that dependency in a copy of the project; Cargo.toml is yours to edit"}}
 }
 
 // figure is the input of assets/ladder.js.

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/toml"
+)
+
+// pruner tries the winner again without the default features of one direct
+// dependency at a time. cargo has no flag for that, and the user's files are
+// not touched: the workspace is copied below target/minsize, and the copy's
+// manifest is edited. Registry crates are shared with the other builds, so
+// what is built anew is the dependency, what needs it, and the program.
+type pruner struct {
+	x     *executor
+	suite ladder.Verifier
+	view  ladder.Observer
+}
+
+// run tries at most most dependencies, and reports each.
+func (p *pruner) run(ctx context.Context, r *ladder.Result, most int) error {
+	project := p.x.project
+	root := filepath.Join(p.x.scratch, "prune", "source")
+	if err := p.copyWorkspace(ctx, root); err != nil {
+		return err
+	}
+	manifest := filepath.Join(root, relTo(project.Root, project.Package.ManifestPath))
+	original, err := os.ReadFile(manifest)
+	if err != nil {
+		return err
+	}
+	for _, dep := range defaultFeatured(project) {
+		if most--; most < 0 {
+			p.view.Note(fmt.Sprintf("default features of %s and later dependencies are not tried: the builds are used up", dep.Name))
+			return nil
+		}
+		p.view.Begin("without "+dep.Name+"'s defaults", true)
+		f := ladder.FeaturePrune{Dependency: dep.Name, Features: dep.Features}
+		edited, err := withoutDefaults(original, dep)
+		if err == nil {
+			err = os.WriteFile(manifest, edited, 0o666)
+		}
+		if err == nil {
+			err = p.try(ctx, r, root, manifest, &f)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			f.Why = firstLineOf(err)
+		}
+		p.view.Done(f.Rung(r.BaseStrip))
+		r.Pruned = append(r.Pruned, f)
+	}
+	return nil
+}
+
+// try builds, finishes and verifies the edited copy.
+func (p *pruner) try(ctx context.Context, r *ladder.Result, root, manifest string, f *ladder.FeaturePrune) error {
+	o := p.x.project.Options
+	o.Dir, o.ManifestPath, o.TargetDir = root, manifest, ""
+	o.Locked, o.Frozen = false, false // the copy's lockfile may lose packages
+	o.Package, o.Toolchain = "", ""
+	if p.x.project.Target.IsExample() {
+		o.Example = p.x.project.Target.Name
+	} else {
+		o.Bin = p.x.project.Target.Name
+	}
+	project, err := cargo.Load(ctx, o)
+	if err != nil {
+		return err
+	}
+	inputs, err := inputsDigest(ctx, project)
+	if err != nil {
+		return err
+	}
+	x := *p.x
+	x.project, x.cache.Inputs, x.buildDir = project, inputs, p.x.project.BuildDir()
+	b, err := x.Build(ctx, r.BestPlan)
+	if err != nil {
+		return err
+	}
+	file, err := x.Finish(ctx, b, r.BestPlan)
+	if err != nil {
+		return err
+	}
+	f.CPU, f.Cached = b.CPU.Seconds(), b.Cached
+	f.Size, f.Saves = file.Size, r.FinalSize-file.Size
+	r.PruneBuilds++
+	r.CPU += f.CPU
+	if f.Saves <= 0 {
+		f.Why = "worth 0 bytes here"
+		return nil
+	}
+	if f.Check, err = p.suite.Verify(ctx, file.Path); err == nil {
+		f.Why = f.Check.Why
+	}
+	return err
+}
+
+// defaultFeatured are the direct dependencies whose default features are on
+// and not empty, as the program's manifest lists them.
+func defaultFeatured(p *cargo.Project) []cargo.Dependency {
+	var list []cargo.Dependency
+	for _, d := range p.Package.Dependencies {
+		if d.Kind != "" || !d.UsesDefaultFeatures || d.Target != "" || slices.ContainsFunc(list, func(o cargo.Dependency) bool { return o.Name == d.Name }) {
+			continue
+		}
+		for _, pkg := range p.Metadata.Linked(p.Package) {
+			if pkg.Name == d.Name && len(pkg.Features["default"]) > 0 {
+				list = append(list, d)
+				break
+			}
+		}
+	}
+	return list
+}
+
+// withoutDefaults edits the dependency's line: default-features = false.
+func withoutDefaults(manifest []byte, dep cargo.Dependency) ([]byte, error) {
+	d, err := toml.Parse(manifest)
+	if err != nil {
+		return nil, err
+	}
+	key := dep.Name
+	if dep.Rename != "" {
+		key = dep.Rename
+	}
+	value, found := d.Get("dependencies", key)
+	if !found {
+		return nil, errors.New("the dependency is not in [dependencies]")
+	}
+	path := []string{"dependencies", key}
+	switch v := value.(type) {
+	case string:
+		err = d.Set(path, toml.Literal(fmt.Sprintf("{ version = %q, default-features = false }", v)))
+	case map[string]any:
+		if v["workspace"] == true {
+			return nil, errors.New("its features are set in [workspace.dependencies]")
+		}
+		err = d.Set(append(path, "default-features"), false)
+	default:
+		err = fmt.Errorf("[dependencies] %s has an unknown form", key)
+	}
+	return d.Bytes(), err
+}
+
+// copyWorkspace copies the workspace without target dirs and version control.
+func (p *pruner) copyWorkspace(ctx context.Context, to string) error {
+	project := p.x.project
+	for _, pkg := range project.Metadata.Built(project.Package) {
+		if pkg.Source == "" && strings.HasPrefix(relTo(project.Root, pkg.ManifestPath), "..") {
+			return fmt.Errorf("--prune-features: %s lies outside the workspace, which is copied", pkg.Name)
+		}
+	}
+	return filepath.WalkDir(project.Root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return cmpErr(err, ctx.Err())
+		}
+		target := filepath.Join(to, relTo(project.Root, path))
+		switch {
+		case d.IsDir():
+			if path == project.Metadata.TargetDirectory || d.Name() == ".git" || path == project.OutputDir() {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(target, 0o777)
+		case d.Type()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(link, target)
+		case d.Type().IsRegular():
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(target, data, 0o666)
+		}
+		return nil
+	})
+}
+
+func cmpErr(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func relTo(root, path string) string {
+	rel, err := filepath.Rel(root, path)
+	if err != nil {
+		return path
+	}
+	return rel
+}
+
+func firstLineOf(err error) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	return line
+}
+
+// maxPrunes is how many dependencies are tried: the hard limit of full builds
+// less those that the search spent.
+func maxPrunes(r *ladder.Result) int { return max(ladder.DefaultLimits.Hard-r.Builds, 0) }
