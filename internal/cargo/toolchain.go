@@ -138,7 +138,8 @@ func (t *Toolchain) Environ(environ []string) []string {
 	if _, set := lookupEnv(env, "RUSTC"); !set || !t.Own {
 		env = append(env, "RUSTC="+t.Rustc)
 	}
-	return append(env, "CARGO="+t.Cargo)
+	// CI services set CARGO_TERM_COLOR=always; errors could not be recognised then.
+	return append(env, "CARGO="+t.Cargo, "CARGO_TERM_COLOR=never")
 }
 
 // ownToolchain finds what the project is built with now: $RUSTC and
