@@ -77,7 +77,6 @@ const (
 	groupShrink  = "shrink"
 	groupExplain = "explain"
 	groupRewrite = "rewrite"
-	groupGuard   = "guard"
 	groupOther   = "other"
 )
 
@@ -85,7 +84,6 @@ var groups = []*cobra.Group{
 	{ID: groupShrink, Title: "Make a cargo project's program small:"},
 	{ID: groupExplain, Title: "Explain where the bytes of any program are:"},
 	{ID: groupRewrite, Title: "Rewrite finished programs:"},
-	{ID: groupGuard, Title: "Guard what was won:"},
 	{ID: groupOther, Title: "Other:"},
 }
 
