@@ -7,7 +7,6 @@ import "github.com/minsize/minsize/internal/byteio"
 
 // Attributes that somebody asks for (7.5.4).
 const (
-	atSibling        = 0x01
 	atLocation       = 0x02
 	atName           = 0x03
 	atStmtList       = 0x10
@@ -15,7 +14,6 @@ const (
 	atHighPC         = 0x12
 	atLanguage       = 0x13
 	atCompDir        = 0x1b
-	atInline         = 0x20
 	atProducer       = 0x25
 	atAbstractOrigin = 0x31
 	atDeclFile       = 0x3a
@@ -38,11 +36,9 @@ const (
 
 // Tags that somebody asks for (7.5.3).
 const (
-	tagCompileUnit       = 0x11
 	tagInlinedSubroutine = 0x1d
 	tagSubprogram        = 0x2e
 	tagVariable          = 0x34
-	tagNamespace         = 0x39
 )
 
 // Forms (7.5.6).

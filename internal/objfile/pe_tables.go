@@ -20,7 +20,6 @@ const (
 	symClassWeakExternal = 105
 
 	symUndefined = 0
-	symAbsolute  = -1
 	symDebug     = -2
 )
 
