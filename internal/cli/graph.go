@@ -161,6 +161,10 @@ func openGraph(path string, data []byte, edges refgraph.WasmEdges) (*refgraph.Gr
 		}
 		return g, nil
 	}
+	data, err := unpacked(path, data)
+	if err != nil {
+		return nil, err
+	}
 	f, err := objfile.Parse(path, data)
 	if errors.Is(err, objfile.ErrFormat) {
 		return nil, withStatus(exitFailed, "an executable, a library, an object file or a Wasm module", fmt.Errorf("%s: %w", path, err))

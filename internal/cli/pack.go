@@ -255,6 +255,9 @@ func (e *env) listPacked(ctx context.Context, f *packFlags, path string) (report
 
 // packError gives an error the file's name, its status and its hint.
 func packError(path string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var refusal *pack.Refusal
 	var status *statusError
 	var pathError *fs.PathError

@@ -218,10 +218,17 @@ func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
 		debug.SetGCPercent(40) // half the memory for a tenth more time
 	}
 	return byteio.Guard(func() error {
-		if err := l.findDebug(path, m.Data, debugFile, &o); err != nil {
+		data, err := unpacked(path, m.Data)
+		if err != nil {
 			return err
 		}
-		inputs, err := attrib.Load(path, m.Data, o)
+		if len(data) != len(m.Data) {
+			o.Forget = nil // not the mapping any more
+		}
+		if err := l.findDebug(path, data, debugFile, &o); err != nil {
+			return err
+		}
+		inputs, err := attrib.Load(path, data, o)
 		if errors.Is(err, objfile.ErrFormat) {
 			return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
 		}
