@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/minsize/minsize/internal/apply"
+	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -16,10 +17,13 @@ import (
 // committed schemas (-update writes them anew). Fields may be added only.
 func TestSchemas(t *testing.T) {
 	for name, d := range map[string]*report.Document{
-		"doctor-1.json": doctorDocument(&cargo.Survey{}),
-		"apply-1.json":  editDocument("", &apply.Edit{}),
-		"build-1.json":  builtDocument(&built{}),
-		"strip-1.json":  report.StripResult{}.Document(),
+		"doctor-1.json":  doctorDocument(&cargo.Survey{}),
+		"apply-1.json":   editDocument("", &apply.Edit{}),
+		"build-1.json":   builtDocument(&built{}),
+		"strip-1.json":   report.StripResult{}.Document(),
+		"size-1.json":    report.Size(&report.SizeResult{}, report.SizeOptions{}),
+		"diff-1.json":    report.Diff(&report.DiffResult{}, report.SizeOptions{}),
+		"explain-1.json": report.Explanation(&attrib.Explanation{}),
 	} {
 		path := filepath.Join("..", "..", "docs", "schema", name)
 		got := report.SchemaOf(d.Schema, d.Data)
