@@ -206,7 +206,7 @@ func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe, finished *
 	}
 	o := verify.Options{Runner: runner, Dir: x.project.Dir}
 	for _, command := range c.Check.Commands {
-		o.Checks = append(o.Checks, verify.Check{Command: command})
+		o.Checks = append(o.Checks, verify.Check{Command: command, Files: c.Check.Files})
 	}
 	for _, text := range c.Check.Ignore {
 		re, err := regexp.Compile(text)

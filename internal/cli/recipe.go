@@ -92,6 +92,7 @@ type recipeFile struct {
 type recipeCheck struct {
 	Commands    []string `toml:"commands"`
 	Ignore      []string `toml:"ignore,omitempty"`
+	Files       bool     `toml:"files,omitempty"`
 	Bench       string   `toml:"bench,omitempty"`
 	MaxSlowdown string   `toml:"max-slowdown,omitempty"`
 }
@@ -123,7 +124,7 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) 
 			Target: plan.Setting.Target},
 		Link:   recipeLink{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline},
 		File:   recipeFile{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Pack},
-		Check:  recipeCheck{Commands: slices.Clone(f.checks), Ignore: f.checkIgnore, Bench: f.bench, MaxSlowdown: f.maxSlowdown},
+		Check:  recipeCheck{Commands: slices.Clone(f.checks), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown},
 		Result: recipeResult{Size: r.FinalSize, SHA256: sum, Baseline: r.BaseStrip},
 	}
 	if c.Check.Commands == nil {
@@ -268,6 +269,7 @@ func (c *recipe) adopt(f *shrinkFlags) string {
 	if len(f.checkIgnore) == 0 {
 		f.checkIgnore = c.Check.Ignore
 	}
+	f.checkFiles = (f.checkFiles || c.Check.Files) && len(f.checks) > 0
 	if f.maxSlowdown == "" {
 		f.maxSlowdown = c.Check.MaxSlowdown
 	}

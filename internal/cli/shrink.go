@@ -40,6 +40,7 @@ type shrinkFlags struct {
 	checks       []string
 	checkIgnore  []string
 	checkTimeout time.Duration
+	checkFiles   bool
 	bench        string
 	maxSlowdown  string
 
@@ -88,6 +89,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.StringVar(&f.level, "level", "safe", "how much may be lost: "+strings.Join(technique.LevelNames(), ", "))
 	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same on every result, {} is the program; repeatable")
 	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "`regexp` of output that may differ, such as times; repeatable")
+	flags.BoolVar(&f.checkFiles, "check-files", false, "run checks in an empty folder and compare what they write there, too; $MINSIZE_CHECK_DIR is this folder")
 	flags.DurationVar(&f.checkTimeout, "check-timeout", time.Minute, "how long one check may run on the release build")
 	flags.StringVar(&f.bench, "bench", "", "`command` whose speed is measured, {} is the program")
 	flags.StringVar(&f.maxSlowdown, "max-slowdown", "", "with --bench: how much slower the result may be, such as 5%")
@@ -177,7 +179,10 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		return nil, usageError("the names are in docs/techniques.md and in the report of `minsize shrink`", "%v", err)
 	}
 	for _, c := range f.checks {
-		p.checks = append(p.checks, verify.Check{Command: c})
+		p.checks = append(p.checks, verify.Check{Command: c, Files: f.checkFiles})
+	}
+	if f.checkFiles && len(f.checks) == 0 {
+		return nil, usageError("--check '{} $MINSIZE_CHECK_DIR/input' --check-files", "--check-files needs --check, a command that writes files")
 	}
 	for _, text := range f.checkIgnore {
 		re, err := regexp.Compile(text)

@@ -339,7 +339,7 @@ func judgeBaseline(check Check, first, second Outcome, ignore []*regexp.Regexp) 
 }
 
 // maxOutput is how much of a stream is kept; the rest counts by its hash.
-const maxOutput = 16 << 20
+const maxOutput = 4 << 20
 
 // stream keeps the head of an output, and the hash of all of it.
 type stream struct {
