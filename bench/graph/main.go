@@ -5,6 +5,7 @@
 //	go run ./bench/graph edges            edges against --emit-relocs
 //	go run ./bench/graph cuts             predicted savings against rebuilds
 //	go run ./bench/graph reach FILE...    reachable bytes; without files the programs that were built
+//	go run ./bench/graph walk             the walk of docs/graph.md
 //	go run ./bench/graph wasm MODULE...   CPU time against twiggy
 //	go run ./bench/graph time FILE...     CPU time and memory of whole runs
 //
@@ -25,7 +26,7 @@ func main() {
 	work := flag.String("work", "", "folder for builds (default: a temporary one)")
 	programs := flag.String("programs", filepath.Join("bench", "graph", "programs"), "folder of the programs to build")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: go run ./bench/graph [-work DIR] edges|cuts|reach|wasm|time [FILE...]")
+		fmt.Fprintln(os.Stderr, "usage: go run ./bench/graph [-work DIR] edges|cuts|reach|walk|wasm|time [FILE...]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -57,6 +58,9 @@ func main() {
 			}
 		}
 		check(reachTable(files))
+	case "walk":
+		versions("rustc")
+		check(walkTable(*programs, *work))
 	case "wasm":
 		versions("twiggy")
 		check(wasmTable(buildMinsize(*work), files))
@@ -64,7 +68,7 @@ func main() {
 		versions("nm")
 		check(timeTable(buildMinsize(*work), files))
 	default:
-		check(fmt.Errorf("unknown measurement %q (one of edges, cuts, reach, wasm, time)", what))
+		check(fmt.Errorf("unknown measurement %q (one of edges, cuts, reach, walk, wasm, time)", what))
 	}
 }
 

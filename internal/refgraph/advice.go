@@ -18,6 +18,8 @@ var adviceTable = []Advice{
 		"panic = \"abort\" keeps the messages; `minsize shrink --cut silent-panics` (stable) or -Z build-std with -Cpanic=immediate-abort (nightly) take them out; get()/checked_* instead of indexing avoid single ones"},
 	{"the backtrace printer and symbolizer", []string{"std::backtrace_rs", "std::backtrace", "std::sys::backtrace", "gimli", "addr2line"},
 		"`minsize shrink --cut std-symbolizer` (stable): in a stripped program it can find no names anyway; or -Z build-std without the feature backtrace"},
+	{"the personality routine of unwinding", []string{"rust_eh_personality", "DW.ref.rust_eh_personality"},
+		"only unwind tables refer to it, and it keeps the panic machinery: `minsize shrink` takes the tables out where the program aborts on panic (unwind-tables-out); a no_std program has none"},
 	{"the stack overflow message", []string{"std::sys::pal::unix::stack_overflow"},
 		"`minsize shrink --cut stack-overflow-message`; #![no_main] with an own main leaves it out as well"},
 	{"the allocator", []string{"dlmalloc", "mimalloc", "jemalloc", "tikv_jemallocator", "__rust_alloc", "wee_alloc"},

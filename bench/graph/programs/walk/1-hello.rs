@@ -1,0 +1,4 @@
+// Where everybody starts.
+fn main() {
+    println!("Hello, world!");
+}
