@@ -103,8 +103,8 @@ func (n *wasmNames) Mangled(label int32) string {
 	return ""
 }
 
-// Display implements Namer: as Twiggy, with the hash of legacy Rust names,
-// which tells instances apart.
+// Display implements Namer: as Twiggy, with the hash of legacy Rust names and
+// the suffixes of compilers, which tell instances apart.
 func (n *wasmNames) Display(label int32) string {
 	index := int(label & labelIndex)
 	switch label &^ labelIndex {
@@ -121,10 +121,14 @@ func (n *wasmNames) Display(label int32) string {
 		return "global[" + strconv.Itoa(index) + "]"
 	}
 	name := demangle.Parse(n.functions[index])
+	display := name.Display
 	if name.Hash != "" {
-		return name.Display + "::h" + name.Hash
+		display += "::h" + name.Hash
 	}
-	return name.Display
+	if name.Rust() && strings.HasPrefix(name.Suffix, ".llvm.") {
+		return display
+	}
+	return display + name.Suffix
 }
 
 // wasmSegment is an active data segment with a constant address.
