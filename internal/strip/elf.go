@@ -47,6 +47,7 @@ type elfPlan struct {
 	inSegment   []bool // by section: a segment or the headers cover its bytes
 	rules       []sectionRule
 
+	inPlace []byte  // section headers that stay where the old ones are, in a segment
 	end     uint64  // where the file that the headers know ends
 	payload []byte  // what lies behind
 	blocks  mapping // of the old file, sorted by start
@@ -100,7 +101,7 @@ func (f *elfFile) refusals() error {
 func (p *elfPlan) findEnd() {
 	p.end = max(p.ehsize(), p.head.Phoff+p.head.realPhnum*p.phentsize())
 	for _, s := range p.segments {
-		if s.Type != ptNull && s.Filesz > 0 {
+		if s.hasBytes() {
 			p.end = max(p.end, s.end())
 		}
 	}
@@ -143,7 +144,7 @@ func (p *elfPlan) segmentRanges() []block {
 		{start: p.head.Phoff, end: p.head.Phoff + p.head.realPhnum*p.phentsize(), align: 8},
 	}
 	for _, s := range p.segments {
-		if s.Type != ptNull && s.Filesz > 0 {
+		if s.hasBytes() {
 			blocks = append(blocks, block{start: s.Offset, end: s.end(), align: p.congruence(s)})
 		}
 	}
@@ -310,6 +311,35 @@ func insideOne(blocks []block, off, n uint64) bool {
 	return n > 0 && i >= 0 && off+n <= blocks[i].end
 }
 
+// findTableInSegment says whether the section headers lie within a segment,
+// as Go's linker puts them when it makes a program without symbols, and cover
+// nothing else. Then they are replaced where they are.
+func (f *elfFile) findTableInSegment() bool {
+	if f.sections == nil {
+		return false
+	}
+	start, end := f.head.Shoff, f.head.Shoff+f.head.realShnum*f.shentsize()
+	if start < f.ehsize() || start < f.head.Phoff+f.head.realPhnum*f.phentsize() && end > f.head.Phoff {
+		return false
+	}
+	for _, s := range f.sections {
+		if s.fileSize() > 0 && s.Offset < end && s.Offset+s.fileSize() > start {
+			return false
+		}
+	}
+	inside := false
+	for _, p := range f.segments {
+		switch {
+		case !p.hasBytes() || p.Offset >= end || p.end() <= start:
+		case p.Type == ptLoad && p.Offset <= start && end <= p.end():
+			inside = true
+		default:
+			return false
+		}
+	}
+	return inside
+}
+
 // symbolsAnew says whether section i is a symbol table that is written anew
 // rather than carried along.
 func (p *elfPlan) symbolsAnew(i int) bool {
@@ -346,13 +376,13 @@ func (p *elfPlan) trimZeros() {
 		}
 		loads := 0
 		for _, s := range p.segments {
-			if s.Type == ptNull || s.Filesz == 0 || s.end() <= b.start || s.Offset >= b.end {
+			if !s.hasBytes() || s.end() <= b.start || s.Offset >= b.end {
 				continue
 			}
 			switch {
 			case s.Type == ptLoad && s.Flags&pfW != 0 && s.end() == b.end:
 				loads++
-			case s.Type == ptTLS || s.Type == ptGNURelro:
+			case s.Type == ptTLS:
 			default:
 				b.trim = min(b.trim, b.end-s.end())
 			}
@@ -362,8 +392,6 @@ func (p *elfPlan) trimZeros() {
 		}
 	}
 }
-
-const ptGNURelro = 0x6474e552
 
 // place gives every block its new offset: segments first, then what is loose.
 func (p *elfPlan) place() {
@@ -475,11 +503,16 @@ func (p *elfPlan) assemble() (byteio.Content, error) {
 		fresh = append(fresh, patch{cursor, p.payload})
 		p.r.remove(ReasonPayload, -int64(len(p.payload)))
 	}
-	segments := p.newSegments()
-	content := compose(p.data, p.blocks, fresh, []patch{
+	patches := []patch{
 		{0, p.encodeHeader(head)},
-		{head.Phoff, p.encodeSegments(segments)},
-	})
+		{head.Phoff, p.encodeSegments(p.newSegments())},
+	}
+	if p.tableInSegment {
+		table := make([]byte, p.head.realShnum*p.shentsize())
+		copy(table, p.inPlace)
+		patches = append(patches, patch{p.blocks.offset(p.head.Shoff), table})
+	}
+	content := compose(p.data, p.blocks, fresh, patches)
 	p.accountFor(content, fresh)
 	return content, nil
 }

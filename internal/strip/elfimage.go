@@ -5,7 +5,9 @@ package strip
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 )
 
 // sameELF compares what loaders see of two executables or shared objects;
@@ -60,7 +62,7 @@ func sameSegment(a, b *elfFile, i int) error {
 	if q.Filesz > p.Filesz {
 		return fmt.Errorf("p_filesz grew from %#x to %#x", p.Filesz, q.Filesz)
 	}
-	if p.Filesz == 0 {
+	if !p.hasBytes() {
 		return nil
 	}
 	was, is := a.data[p.Offset:p.end()], []byte(nil)
@@ -104,31 +106,39 @@ func samePlacement(a *elfFile, p, q elfSegment) error {
 }
 
 // sameBytes compares the bytes of one segment at both offsets, but for the
-// ELF header and the program headers, which were compared field by field.
+// ELF header, the program headers and section headers, which are compared
+// field by field.
 func sameBytes(a, b *elfFile, offA uint64, was []byte, offB uint64, is []byte) error {
-	if bytes.Equal(was, is) {
-		return nil
-	}
+	type span struct{ start, end uint64 }
+	var skips []span // within the segment
 	for _, skip := range [][3]uint64{
 		{0, 0, a.ehsize()},
 		{a.head.Phoff, b.head.Phoff, a.head.realPhnum * a.phentsize()},
 	} {
-		// The header must be at the same place of the segment in both files.
 		if skip[0] < offA || skip[0]+skip[2] > offA+uint64(len(was)) {
 			continue
 		}
+		// The header must be at the same place of the segment in both files.
 		at := skip[0] - offA
 		if skip[1] < offB || skip[1]-offB != at {
 			return fmt.Errorf("the headers moved within the segment")
 		}
-		was, is = bytes.Clone(was), bytes.Clone(is)
-		clear(was[at : at+skip[2]])
-		clear(is[at : at+skip[2]])
+		skips = append(skips, span{at, at + skip[2]})
 	}
-	for i := range was {
-		if was[i] != is[i] {
-			return fmt.Errorf("byte %#x of the segment is %#02x, was %#02x", i, is[i], was[i])
+	if n := a.head.realShnum * a.shentsize(); a.tableInSegment && a.head.Shoff >= offA && a.head.Shoff+n <= offA+uint64(len(was)) {
+		skips = append(skips, span{a.head.Shoff - offA, a.head.Shoff - offA + n}) // sameSections reads what is there now
+	}
+	slices.SortFunc(skips, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	cursor := uint64(0)
+	for _, s := range append(skips, span{uint64(len(was)), uint64(len(was))}) {
+		if s.start > cursor && !bytes.Equal(was[cursor:s.start], is[cursor:s.start]) {
+			for i := cursor; i < s.start; i++ {
+				if was[i] != is[i] {
+					return fmt.Errorf("byte %#x of the segment is %#02x, was %#02x", i, is[i], was[i])
+				}
+			}
 		}
+		cursor = max(cursor, s.end)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ const (
 
 	ptNull, ptLoad, ptDynamic, ptInterp, ptNote = 0, 1, 2, 3, 4
 	ptTLS                                       = 7
-	ptGNUEhFrame                                = 0x6474e550
+	ptGNUEhFrame, ptGNURelro                    = 0x6474e550, 0x6474e552
+	ptOpenBSDMutable                            = 0x65a3dbe5
 	pnXnum                                      = 0xffff // e_phnum: the count is in sh_info of section 0
 	pfX, pfW                                    = 1, 2
 
@@ -58,6 +59,13 @@ type elfSegment struct {
 
 func (p elfSegment) end() uint64 { return p.Offset + p.Filesz } // checked by parseELF
 
+// hasBytes says whether the entry stands for bytes of the file. PT_GNU_RELRO
+// does not: it is a range of memory, and its p_filesz reaches over bytes of the
+// file that nothing loads where lld pads the range to a page.
+func (p elfSegment) hasBytes() bool {
+	return p.Type != ptNull && p.Type != ptGNURelro && p.Type != ptOpenBSDMutable && p.Filesz > 0
+}
+
 type elfSection struct {
 	NameOff   uint32
 	Type      uint32
@@ -91,6 +99,8 @@ type elfFile struct {
 	// dangling: e_shoff or e_shnum are set but no table is there, as sstrip
 	// leaves it.
 	dangling bool
+	// tableInSegment: the section headers are loaded with a segment.
+	tableInSegment bool
 }
 
 func isELF(data []byte) bool { return bytes.HasPrefix(data, []byte("\x7fELF")) }
@@ -158,7 +168,11 @@ func parseELF(data []byte) (*elfFile, error) {
 	if err := f.readSections(v); err != nil {
 		return nil, err
 	}
-	return f, f.readSegments(v)
+	if err := f.readSegments(v); err != nil {
+		return nil, err
+	}
+	f.tableInSegment = f.findTableInSegment()
+	return f, nil
 }
 
 // word reads an Elf32_Word-or-Elf64_Xword at off of b, which is long enough.

@@ -74,7 +74,11 @@ func (p *elfPlan) sectionTables(cursor *uint64, head *elfHeader) ([]patch, error
 	if p.is64 {
 		align = 8
 	}
-	head.Shoff = add(encoded, align, ReasonHeaders)
+	if p.tableInSegment && len(encoded) <= int(p.head.realShnum*size) {
+		p.inPlace, head.Shoff = encoded, p.blocks.offset(p.head.Shoff)
+	} else {
+		head.Shoff = add(encoded, align, ReasonHeaders)
+	}
 	head.Shnum, head.Shstrndx = uint16(len(table)), uint16(len(table)-1)
 	return fresh, nil
 }
