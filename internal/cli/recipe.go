@@ -135,21 +135,34 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) 
 	} else {
 		c.Bin = p.Target.Name
 	}
-	if c.Build.Profile, err = profileMap(plan.Setting.Profile); err != nil {
+	if err := c.setPlan(plan); err != nil {
 		return nil, err
+	}
+	if plan.Link.Linker != "" {
+		c.Link.Version = x.linkerID(context.Background(), r.BestBuild, plan)
+	}
+	return c, nil
+}
+
+// setPlan writes a plan into the recipe; plan reads it back.
+func (c *recipe) setPlan(plan technique.Plan) (err error) {
+	c.Build = recipeBuild{Techniques: plan.Techniques, Rustflags: plan.Setting.Rustflags, BuildStd: plan.Setting.BuildStd,
+		StdFeatures: plan.Setting.StdFeatures, NoStdDefaults: plan.Setting.NoStdDefaults, Unstable: plan.Setting.Unstable,
+		Target: plan.Setting.Target}
+	c.Link = recipeLink{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline}
+	c.File = recipeFile{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Pack}
+	if c.Build.Profile, err = profileMap(plan.Setting.Profile); err != nil {
+		return err
 	}
 	for _, pkg := range plan.Setting.Packages {
 		if c.Build.Packages == nil {
 			c.Build.Packages = map[string]map[string]any{}
 		}
 		if c.Build.Packages[pkg.Package], err = profileMap(pkg.Profile); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if plan.Link.Linker != "" {
-		c.Link.Version = x.linkerID(context.Background(), r.BestBuild, plan)
-	}
-	return c, nil
+	return nil
 }
 
 func profileMap(list []technique.KeyValue) (map[string]any, error) {
@@ -273,7 +286,11 @@ func (c *recipe) adopt(f *shrinkFlags) string {
 	if f.maxSlowdown == "" {
 		f.maxSlowdown = c.Check.MaxSlowdown
 	}
-	return fmt.Sprintf("checks of %s: %s", recipeName, strings.Join(append(slices.Clone(f.checks), f.bench), "; "))
+	said := slices.Clone(f.checks)
+	if f.bench != "" {
+		said = append(said, "bench "+f.bench)
+	}
+	return fmt.Sprintf("checks of %s: %s", recipeName, strings.Join(said, "; "))
 }
 
 // drift lists what is not as it was when the recipe was found; nothing where

@@ -80,6 +80,9 @@ func scriptNeed(ts *testscript.TestScript, neg bool, args []string) {
 		if _, err := exec.LookPath(tool); err != nil {
 			ts.Value(scriptT{}).(testscript.T).Skip("needs " + tool)
 		}
+		if tool == "unshare" && exec.Command("unshare", "-rm", "true").Run() != nil {
+			ts.Value(scriptT{}).(testscript.T).Skip("needs unshare -rm, which is forbidden here")
+		}
 	}
 }
 
