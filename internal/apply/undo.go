@@ -14,6 +14,12 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 )
 
+// Undo means the same bytes, not the same meaning: whoever tries minsize must be
+// able to walk away from it. So the old bytes are kept, and are put back only
+// while the file holds exactly what apply wrote. Rejected: undoing key by key in
+// a file that somebody edited since. It would often be right, and where it is
+// not, the user's own edit is gone.
+
 // Undo keeps what files were before apply, for one workspace. Records lie
 // outside the project: target/ goes with `cargo clean`, and anything else in
 // the project would be committed by somebody.

@@ -17,6 +17,15 @@ import (
 	"github.com/minsize/minsize/internal/toml"
 )
 
+// One build is one run of `cargo build`, with everything given on its command
+// line. The program is found in cargo's JSON messages, never by a path: --target,
+// build.target, custom profiles and CARGO_TARGET_DIR all move it. All builds
+// share one target dir of minsize's own: cargo keeps variants apart by their
+// settings, so that going back to one is free.
+//
+// Rejected: RUSTFLAGS, which drops the project's own flags, and `cargo rustc --
+// FLAGS`, which gives them to the root crate alone.
+
 // Request is one build of the project's program. The zero value builds it as
 // it is, with the user's profile, in minsize's own target dir.
 type Request struct {

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// A search measures one program. Which one follows cargo's rules for `cargo run`,
+// and where those do not decide, the error holds what could be typed: a list of
+// names alone would send the reader to the manual.
+
 // Choice is one program that a project can build.
 type Choice struct {
 	Package *Package

@@ -6,6 +6,11 @@ import (
 	"strings"
 )
 
+// cargo's exit status is 101 for everything. What to try hangs on why, and that
+// stands in its words only; so the words are a table, in the order of judgement,
+// and what is not in it is shown as cargo said it. The tests make each failure
+// happen with a real cargo, so that a new wording is noticed.
+
 // Failure is why a build failed, as far as its words tell.
 type Failure string
 

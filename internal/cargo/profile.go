@@ -9,6 +9,11 @@ import (
 	"github.com/minsize/minsize/internal/toml"
 )
 
+// Why origins are kept: to write `lto = true` into the manifest is no use while a
+// variable or a config file says otherwise, and nobody sees that. Each key is
+// resolved as cargo does it, along the chain of `inherits`, and carries the name
+// of the place that won.
+
 // Profile is how the user builds now: a profile of the workspace root's
 // manifest with everything that overrules it. Profiles of other members are
 // ignored by cargo.

@@ -16,6 +16,15 @@ import (
 	"github.com/minsize/minsize/internal/toml"
 )
 
+// A toolchain is a sysroot: rustup's proxies, links, $RUSTC and distributions
+// give one compiler many names, and running a proxy in another folder gives
+// another compiler. So a compiler is asked for its sysroot once, and from then
+// on the real programs in it are run.
+//
+// What a compiler can do is asked or looked at, not derived from its version:
+// immediate-abort changed its spelling between two nightlies of one version, std
+// sources can lie beside a compiler of another version, distributions backport.
+
 // Toolchain is one compiler with its cargo, found by its sysroot.
 type Toolchain struct {
 	Name    string // rustup's name, or "distribution", or "own" for one that is neither

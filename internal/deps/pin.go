@@ -13,8 +13,6 @@ import (
 	_ "github.com/google/go-containerregistry/pkg/v1/tarball"
 	_ "github.com/ianlancetaylor/demangle"
 	_ "github.com/klauspost/compress/zstd"
-	_ "github.com/pelletier/go-toml/v2"
-	_ "github.com/pelletier/go-toml/v2/unstable"
 	_ "github.com/rogpeppe/go-internal/testscript"
 	_ "github.com/spf13/cobra/doc"
 	_ "github.com/ulikunitz/xz"

@@ -8,6 +8,11 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
+// The parser gives ranges for keys and scalars and for whole `key = value`
+// pairs, none for arrays and inline tables. That is enough: the value of a pair
+// runs from behind its `=` to the pair's end. Elements of an array are known as
+// long as they are scalars, which is all that lists of words need.
+
 // span is a range of bytes, end not included.
 type span struct{ start, end int }
 

@@ -10,6 +10,10 @@ import (
 	"unicode/utf8"
 )
 
+// The first difference is the reason that the user reads, so the order matters:
+// how the program ended says more than what it printed, and what it said last
+// on stderr says why.
+
 // threadNumber is the operating system's number of a panicking thread, which
 // std prints since 1.91 and which no two runs share.
 var threadNumber = regexp.MustCompile(`(?m)^(thread '.*') \([0-9]+\) (panicked at|has overflowed)`)

@@ -20,6 +20,10 @@ import (
 	"github.com/minsize/minsize/internal/process"
 )
 
+// A check is typed as a shell line, but simple ones are run without a shell:
+// a signal is then seen as a signal and not as 128 + n, nobody has to quote the
+// program's path, and nothing depends on which sh is there.
+
 // Outcome is one run of one check.
 type Outcome struct {
 	Status   int    // exit status; -1 when a signal ended it
