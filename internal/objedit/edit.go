@@ -147,8 +147,9 @@ func (o *Object) Stub(i int, code []byte) error {
 // moveToEnd gives section i new content at the end of the object.
 func (o *Object) moveToEnd(i int, content []byte) {
 	o.edit()
-	align := max(o.sections[i].align, 1)
-	for uint64(len(o.out))%align != 0 {
+	// sh_addralign is the program's business; in the file code need lie on no
+	// more than this, whatever a hostile object says.
+	for len(o.out)%16 != 0 {
 		o.out = append(o.out, 0)
 	}
 	offset := uint64(len(o.out))
