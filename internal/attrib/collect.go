@@ -222,6 +222,7 @@ func isLabel(name string) bool {
 // pointer masks one symbol each, "type:*"; what is in them is known only by
 // what points at it.
 func isGoCarrier(name string) bool {
+	name = strings.TrimPrefix(name, "_") // Mach-O
 	return name == "go:funcdesc" || strings.HasSuffix(name, "*") &&
 		(strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "typerel:") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "runtime.gcbits"))
 }

@@ -169,7 +169,7 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		r := w.Cut
 		data.Cut = &cutJSON{cuts, c.rest(r.Set), c.rest(r.Saves), c.rest(r.Left), steps(r.Chain), referrers(r.Frontier)}
 		b := Block{Heading: "If " + strings.Join(cuts, ", ") + " went", Text: []string{
-			fmt.Sprintf("%s cut, %s go: %s, %.1f%% of the file.", count(r.Set.Count, "item is", "items are"), count(r.Saves.Count, "item", "items"), bytes(r.Saves.Size), c.percent(r.Saves.Size)),
+			fmt.Sprintf("%s cut, %s: %s, %.1f%% of the file.", count(r.Set.Count, "item is", "items are"), count(r.Saves.Count, "item goes", "items go"), bytes(r.Saves.Size), c.percent(r.Saves.Size)),
 		}}
 		if r.Left.Count == 0 {
 			b.Text = append(b.Text, fmt.Sprintf("Nothing of %s is left.", subject))

@@ -61,8 +61,8 @@ func typeSchema(t reflect.Type, open map[reflect.Type]bool) *ordered {
 	properties, required := &ordered{}, []string{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" || len(f.Index) > 1 {
-			continue
+		if !f.IsExported() || name == "-" || f.Anonymous && name == "" {
+			continue // fields of embedded structs are listed by themselves
 		}
 		if name == "" {
 			name = f.Name

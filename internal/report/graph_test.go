@@ -1,0 +1,109 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/minsize/minsize/internal/refgraph"
+)
+
+var updateGraph = flag.Bool("update-graph", false, "rewrite the golden files of the graph's reports and their schemas")
+
+// sampleNames are linker symbols by label.
+type sampleNames []string
+
+func (n sampleNames) Display(label int32) string { return n[label] }
+func (n sampleNames) Mangled(label int32) string { return n[label] }
+
+// sampleGraph is a program of eight items, one of which nothing reaches.
+func sampleGraph() *GraphContext {
+	names := sampleNames{"_start", "app::main", "app::parse", "core::fmt::write", "core::fmt::Formatter::pad", "std::panicking::begin_panic", "forgotten"}
+	b := refgraph.NewBuilder(8)
+	for i := range names {
+		b.Add(refgraph.Node{Size: uint64(100 * (i + 1)), Label: int32(i), Kind: refgraph.KindCode, Uncertain: i == 4})
+	}
+	text := b.Add(refgraph.Node{Name: "[text of app::main]", Size: 20, Label: -1, Kind: refgraph.KindData})
+	for _, e := range [][2]int32{{refgraph.Root, 1}, {1, 2}, {2, 3}, {2, text}, {2, 4}, {3, 6}, {6, 4}, {4, 5}} {
+		b.Edge(e[0], e[1])
+	}
+	g := b.Freeze(names)
+	g.Total = 3000
+	g.Notes = []string{"a note of the graph"}
+	return &GraphContext{File: "app", Graph: g}
+}
+
+// sampleDocuments are all reports of the sample graph, by verb.
+func sampleDocuments(t *testing.T) map[string]*Document {
+	c := sampleGraph()
+	g := c.Graph
+	tree := g.Dominators()
+	why, err := g.Why(tree, refgraph.WhyOptions{
+		Patterns: []refgraph.Pattern{{Text: "core::fmt"}}, Cuts: []refgraph.Pattern{{Text: "std::panicking"}}, Own: []string{"app"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	monos, err := g.Monos(refgraph.MonosOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dominators := g.DominatorTree(tree, nil, refgraph.TreeOptions{})
+	return map[string]*Document{
+		"top":        c.Top(g.Top(tree, refgraph.TopOptions{Max: 3, Retained: true, Paths: true}), true, true),
+		"dominators": c.Dominators(dominators, tree, g.LargestBranches(tree, nil, 4)),
+		"paths":      c.Paths(g.Paths(tree, []int32{4}, refgraph.PathOptions{Depth: 3, Width: 2})),
+		"garbage":    c.Garbage(g.Garbage(tree, 0, false)),
+		"why":        c.Why(why, []string{"core::fmt"}, []string{"std::panicking"}, &WhyVerified{How: "features: -x", Before: 3000, After: 2000, Predicted: 990}),
+		"monos":      c.Monos(monos),
+	}
+}
+
+func TestGraphReports(t *testing.T) {
+	for verb, d := range sampleDocuments(t) {
+		for _, format := range []string{"text", "csv"} {
+			t.Run(verb+"/"+format, func(t *testing.T) {
+				var b bytes.Buffer
+				if err := Write(&b, format, d, Options{ExactBytes: true}); err != nil {
+					t.Fatal(err)
+				}
+				compareGolden(t, filepath.Join("testdata", "graph-"+verb+"."+format), b.Bytes())
+			})
+		}
+		t.Run(verb+"/html", func(t *testing.T) {
+			var b bytes.Buffer
+			if err := Write(&b, "html", d, Options{ExactBytes: true}); err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(b.Bytes(), []byte("http://")) || bytes.Contains(b.Bytes(), []byte("https://")) {
+				t.Error("the page names a host: it must open without network")
+			}
+		})
+		t.Run(verb+"/schema", func(t *testing.T) {
+			compareGolden(t, filepath.Join("..", "..", "docs", "schema", verb+"-1.json"), SchemaOf(d.Schema, d.Data))
+		})
+	}
+}
+
+func compareGolden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *updateGraph {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (go test ./internal/report -run Graph -update-graph, if it is meant): %s", path, diff)
+	}
+}
