@@ -224,7 +224,7 @@ func isLabel(name string) bool {
 func isGoCarrier(name string) bool {
 	name = strings.TrimPrefix(name, "_") // Mach-O
 	return name == "go:funcdesc" || strings.HasSuffix(name, "*") &&
-		(strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "typerel:") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "runtime.gcbits"))
+		(strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "typerel") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "runtime.gcbits"))
 }
 
 // holdsBodies: in the other kinds of section a symbol marks an entry of a
