@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/strip"
 )
 
@@ -55,17 +56,13 @@ func firstLine(b []byte) string {
 	return line
 }
 
-func ours(level strip.Level) func(in, out string) error {
+// minsize is the program as users run it, built by run.
+var minsize string
+
+func ours(flags ...string) func(in, out string) error {
 	return func(in, out string) error {
-		data, err := os.ReadFile(in)
-		if err != nil {
-			return err
-		}
-		result, _, err := strip.Rewrite(data, strip.Options{Level: level})
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(out, result, 0o755)
+		args := append(append([]string{minsize, "strip", "-q"}, flags...), "-o", "OUT", "IN")
+		return command(args...)(in, out)
 	}
 }
 
@@ -95,9 +92,9 @@ func sstripZ(in, out string) error {
 
 func tools() []tool {
 	list := []tool{
-		{"minsize", ours(strip.All)},
-		{"minsize --sections", ours(strip.Sections)},
-		{"minsize --max", ours(strip.Max)},
+		{"minsize", ours()},
+		{"minsize --sections", ours("--sections")},
+		{"minsize --max", ours("--max")},
 	}
 	add := func(name, program string, args ...string) {
 		if _, err := exec.LookPath(program); err == nil {
@@ -155,6 +152,13 @@ func run() error {
 			}
 		}
 	}
+	minsize = filepath.Join(folder, "minsize")
+	if msg, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", minsize, "./cmd/minsize").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, msg)
+	}
+	if err := speed(folder); err != nil { // first: a child's peak memory counts this process's own at its start
+		return err
+	}
 	system := elfFiles("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec")
 	var sampled []string
 	for i, path := range system {
@@ -167,10 +171,7 @@ func run() error {
 	if rust := elfFiles(filepath.Join(home, ".rustup", "toolchains")); len(rust) > 0 {
 		compare("The Rust toolchain", rust, folder)
 	}
-	if err := samples(folder); err != nil {
-		return err
-	}
-	return speed(folder)
+	return samples(folder)
 }
 
 // elfFiles lists the executables and shared objects below the folders.
@@ -179,6 +180,9 @@ func elfFiles(folders ...string) (paths []string) {
 		filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return nil
+			}
+			if strings.HasPrefix(path, "/usr/lib/debug/") {
+				return nil // debug companions, which have nothing else
 			}
 			f, err := os.Open(path)
 			if err != nil {
@@ -200,6 +204,8 @@ func compare(title string, paths []string, folder string) {
 	list := tools()
 	sizes := make([][]int64, len(list)) // by tool, by file; the input's size where it failed
 	failed := make([]int, len(list))
+	damaged := make([]int, len(list))
+	sound := make([][]bool, len(list))
 	var before int64
 	var inputs []int64
 	out := filepath.Join(folder, "out")
@@ -212,26 +218,31 @@ func compare(title string, paths []string, folder string) {
 		inputs = append(inputs, info.Size())
 		for i, t := range list {
 			os.Remove(out)
-			size := info.Size()
+			size, ok := info.Size(), true
 			if err := t.run(path, out); err != nil {
 				failed[i]++
 			} else if got, err := os.Stat(out); err == nil {
 				size = got.Size()
+				if ok = t.name == "sstrip -z (computed)" || loadsTheSame(path, out); !ok {
+					damaged[i]++
+				}
 			}
 			sizes[i] = append(sizes[i], size)
+			sound[i] = append(sound[i], ok)
 		}
 	}
 	fmt.Printf("\n### %s: %d files, %s bytes\n\n", title, len(inputs), group(before))
-	fmt.Println("| tool | bytes after | saved | refused or failed | files larger than before | minsize not larger | minsize --max not larger |")
+	fmt.Println("| tool | bytes after | saved | refused or failed | would load otherwise | minsize not larger | minsize --max not larger |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
 	for i, t := range list {
 		var after int64
-		var grew, level, maximum int
+		var level, maximum, counted int
 		for j, n := range sizes[i] {
 			after += n
-			if n > inputs[j] {
-				grew++
+			if !sound[i][j] {
+				continue // a broken file is no measure
 			}
+			counted++
 			if sizes[0][j] <= n {
 				level++
 			}
@@ -239,9 +250,24 @@ func compare(title string, paths []string, folder string) {
 				maximum++
 			}
 		}
-		share := func(n int) string { return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(max(len(inputs), 1))) }
-		fmt.Printf("| %s | %s | %.2f %% | %d | %d | %s | %s |\n", t.name, group(after), 100*float64(before-after)/float64(max(before, 1)), failed[i], grew, share(level), share(maximum))
+		share := func(n int) string { return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(max(counted, 1))) }
+		fmt.Printf("| %s | %s | %.2f %% | %d | %d | %s | %s |\n", t.name, group(after), 100*float64(before-after)/float64(max(before, 1)), failed[i], damaged[i], share(level), share(maximum))
 	}
+}
+
+// loadsTheSame asks the oracle of minsize strip.
+func loadsTheSame(in, out string) bool {
+	old, err := byteio.Open(in)
+	if err != nil {
+		return false
+	}
+	defer old.Close()
+	changed, err := byteio.Open(out)
+	if err != nil {
+		return false
+	}
+	defer changed.Close()
+	return strip.SameImage(old.Data, changed.Data) == nil
 }
 
 func group(n int64) string {
@@ -296,7 +322,7 @@ func samples(folder string) error {
 			return
 		}
 		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", name, group(info.Size()), size(command("strip", "-o", "OUT", "IN"), in),
-			size(command("llvm-strip-22", "-o", "OUT", "IN"), in), size(ours(strip.All), in), size(ours(strip.Max), in), own)
+			size(command("llvm-strip-22", "-o", "OUT", "IN"), in), size(ours(), in), size(ours("--max"), in), own)
 	}
 	in := filepath.Join(folder, "sample")
 	for _, c := range []struct {
@@ -306,10 +332,14 @@ func samples(folder string) error {
 		{"C, pages of 2 MB", []string{"gcc", "-Wl,-z,max-page-size=0x200000", "-o", in, "main.c"}},
 		{"C, static", []string{"gcc", "-static", "-o", in, "main.c"}},
 		{"C, aarch64", []string{"aarch64-linux-gnu-gcc", "-o", in, "main.c"}},
-		{"C, mingw", []string{"x86_64-w64-mingw32-gcc", "-o", in, "main.c"}},
+		{"C, mingw", []string{"x86_64-w64-mingw32-gcc", "-o", in + ".exe", "main.c"}},
 	} {
 		if build(nil, c.args...) == nil {
-			row(c.name, in, "")
+			file := in
+			if c.name == "C, mingw" {
+				file += ".exe"
+			}
+			row(c.name, file, "")
 		}
 	}
 	for _, target := range []string{"linux/amd64", "linux/arm64", "linux/s390x", "windows/amd64", "darwin/arm64", "wasip1/wasm"} {
@@ -330,10 +360,6 @@ func samples(folder string) error {
 
 // speed runs the real programs on one large file and on a tiny one.
 func speed(folder string) error {
-	minsize := filepath.Join(folder, "minsize")
-	if msg, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", minsize, "./cmd/minsize").CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, msg)
-	}
 	var large string
 	var size int64
 	for _, path := range elfFiles("/usr/lib") {

@@ -134,6 +134,10 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 	fromCargo := len(args) == 0
 	if fromCargo {
 		built, err := e.buildForStrip(ctx, f)
+		var nowhere *cargo.NoProjectError
+		if errors.As(err, &nowhere) {
+			return usageError("minsize strip FILE", "no file was named, and there is no cargo project here")
+		}
 		if err != nil {
 			return err
 		}
