@@ -33,9 +33,20 @@ func TestMain(m *testing.M) {
 //	atmost FILE N         FILE has no more than N bytes
 //	status N CMD...       CMD exits with status N, neither more nor less
 //	examples DIR NAME...  copies projects of the repository's examples folder to DIR
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { runScripts(t, "script") }
+
+// TestSweepScript runs testdata/sweep: stories that take minutes, such as std
+// built from source.
+func TestSweepScript(t *testing.T) {
+	if os.Getenv("MINSIZE_SWEEP") == "" {
+		t.Skip("MINSIZE_SWEEP=1 runs the scripts that take minutes")
+	}
+	runScripts(t, "sweep")
+}
+
+func runScripts(t *testing.T, folder string) {
 	testscript.Run(t, testscript.Params{
-		Dir:           filepath.Join("testdata", "script"),
+		Dir:           filepath.Join("testdata", folder),
 		UpdateScripts: *update,
 		Setup:         setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
