@@ -136,8 +136,13 @@ func (w *writer) appendFlags(flags []string) error {
 		w.edit.Overruled = append(w.edit.Overruled, Overruled{toml.Key(key), p.Rustflags.Origins[0], strings.Join(p.Rustflags.Flags, " ")})
 	}
 	was := ""
+	old, _ := w.config.Get(key...)
+	flags = slices.DeleteFunc(flags, func(flag string) bool { return slices.Contains(cargo.Strings(old), flag) })
+	if len(flags) == 0 {
+		return nil // there already, where a variable hides them
+	}
 	var err error
-	switch old, _ := w.config.Get(key...); text := old.(type) {
+	switch text := old.(type) {
 	case string: // `rustflags = "-C a -C b"`
 		was = text
 		err = w.config.Set(key, append(strings.Fields(text), flags...))
