@@ -257,7 +257,7 @@ func (e *env) imageSources(ctx context.Context, f *imageFlags, args []string) ([
 			}
 			s.platform = want
 		}
-		if err := f.rewrite(ctx, s); err != nil {
+		if err := f.rewrite(ctx, e, s); err != nil {
 			return nil, err
 		}
 		if project != nil {

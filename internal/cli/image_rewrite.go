@@ -2,16 +2,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/pack"
 	"github.com/minsize/minsize/internal/strip"
 )
 
 // rewrite strips and packs a program on its way into an image. The file that
 // was named stays as it is.
-func (f *imageFlags) rewrite(ctx context.Context, s *imageSource) error {
+func (f *imageFlags) rewrite(ctx context.Context, e *env, s *imageSource) error {
 	if f.strip {
 		data, _, err := strip.Rewrite(s.data, strip.Options{Level: strip.Sections})
 		if err != nil {
@@ -21,14 +22,29 @@ func (f *imageFlags) rewrite(ctx context.Context, s *imageSource) error {
 			return err
 		}
 	}
-	return nil
+	if !f.pack {
+		return ctx.Err()
+	}
+	data, done, err := pack.Pack(s.data, pack.Options{})
+	switch {
+	case errors.Is(err, pack.ErrNotSmaller), errors.Is(err, pack.ErrAlreadyPacked):
+		e.note(fmt.Sprintf("%s: not packed: %v", s.file, err))
+		return nil
+	case err != nil:
+		return withStatus(exitRefused, "minsize image without --pack", fmt.Errorf("%s: pack: %w", s.file, err))
+	}
+	e.note(fmt.Sprintf("%s: packed; about %d ms of CPU time more at each start", s.file, done.Startup.Milliseconds()))
+	// What it needs is read from the program as it was: the packed one says
+	// nothing of libraries that its stub does not load itself.
+	s.data = data
+	return ctx.Err()
 }
 
 // replace takes new bytes for the program.
 func (s *imageSource) replace(data []byte) error {
 	object, err := objfile.Parse(s.file, data)
 	if err != nil {
-		return fmt.Errorf("%s: after the rewrite: %w", strings.TrimSpace(s.file), err)
+		return fmt.Errorf("%s: after the rewrite: %w", s.file, err)
 	}
 	s.data, s.object = data, object
 	return nil

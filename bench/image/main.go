@@ -1,0 +1,112 @@
+// Command image measures `minsize image`: hello and examples/wordfreq as images,
+// on disk and compressed, and what is in them beyond the files themselves. It
+// prints a Markdown table.
+//
+//	go run ./bench/image
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/image:", err)
+		os.Exit(1)
+	}
+}
+
+type result struct {
+	Written, Compressed, Overhead int64
+	Platforms                     []struct {
+		Linking string
+		Size    int64
+		Files   []struct{ Path string }
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "minsize-bench-image-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	minsize := filepath.Join(dir, "minsize")
+	if err := command(".", "go", "build", "-o", minsize, "./cmd/minsize"); err != nil {
+		return err
+	}
+	rows := []struct {
+		name    string
+		program string
+		flags   []string
+	}{}
+	for _, example := range []string{"raw", "no-std", "wordfreq"} {
+		project := filepath.Join(dir, example)
+		if err := os.CopyFS(project, os.DirFS(filepath.Join("examples", example))); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(project, "target")); err != nil {
+			return err
+		}
+		program := filepath.Join(project, "target/release", example)
+		if err := command(project, "cargo", "build", "--quiet", "--release"); err != nil {
+			return err
+		}
+		name := example
+		if example == "wordfreq" {
+			if err := command(project, minsize, "shrink", "-q", "--check", "! {} samples"); err != nil {
+				return err
+			}
+			program, name = filepath.Join(project, "target/minsize/wordfreq"), "wordfreq, shrunk"
+		}
+		rows = append(rows, struct {
+			name    string
+			program string
+			flags   []string
+		}{name, program, nil})
+	}
+	if _, err := exec.LookPath("musl-gcc"); err == nil {
+		source := filepath.Join(dir, "hello.c")
+		if err := os.WriteFile(source, []byte("#include <stdio.h>\nint main(void) { puts(\"Hello, world!\"); }\n"), 0o666); err != nil {
+			return err
+		}
+		out := filepath.Join(dir, "hello-musl")
+		if err := command(dir, "musl-gcc", "-static", "-Os", "-o", out, source); err != nil {
+			return err
+		}
+		rows = append(rows, struct {
+			name    string
+			program string
+			flags   []string
+		}{"hello in C, static musl, --strip", out, []string{"--strip"}})
+	}
+	fmt.Println("| image | linking | files | bytes of the files | on disk (OCI tar) | layers as stored | manifest and configuration |\n|---|---|--:|--:|--:|--:|--:|")
+	for i, row := range rows {
+		args := append([]string{"image", row.program, "-t", "bench", "-o", filepath.Join(dir, fmt.Sprint(i, ".tar")), "--json", "-q"}, row.flags...)
+		out, err := exec.Command(minsize, args...).Output()
+		if err != nil {
+			return fmt.Errorf("minsize %s: %w", strings.Join(args, " "), err)
+		}
+		r := result{}
+		if err := json.Unmarshal(out, &r); err != nil {
+			return err
+		}
+		p := r.Platforms[0]
+		fmt.Printf("| %s | %s | %d | %d | %d | %d | %d |\n", row.name, p.Linking, len(p.Files), p.Size, r.Written, r.Compressed, r.Overhead)
+	}
+	return nil
+}
+
+func command(dir, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
