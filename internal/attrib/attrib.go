@@ -26,6 +26,7 @@ package attrib
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pdb"
@@ -40,6 +41,9 @@ type Options struct {
 	References bool
 	// Bodies keeps a hash of each function's code, for finding twins.
 	Bodies bool
+	// Names takes names apart while the rest is still going on: most views ask
+	// for them anyway.
+	Names bool
 	// NoDecode leaves machine code undecoded: unnamed data stays in its section.
 	NoDecode bool
 	// Debug reads debug information, for the views that need it.
@@ -101,6 +105,7 @@ type Program struct {
 	Decoded  uint64 // bytes of code that were decoded
 	Unknown  uint64 // of them, bytes that are no instruction that we know
 	Warnings []string
+	warning  sync.Mutex
 
 	sections     *rangemap.Map // labels: section index, or ^index into extras
 	sectionKinds []Kind
@@ -146,6 +151,8 @@ func New(f *objfile.File, o Options) (*Program, error) {
 // warn notes what was left out; each text once.
 func (p *Program) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
+	p.warning.Lock()
+	defer p.warning.Unlock()
 	for _, w := range p.Warnings {
 		if w == text {
 			return

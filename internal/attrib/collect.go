@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/rangemap"
@@ -59,8 +60,12 @@ type collector struct {
 // run is the list of passes; comments say what is fixed from there on.
 func (c *collector) run() error {
 	p := c.p
+	// The three tables know nothing of each other.
+	var readers sync.WaitGroup
+	readers.Go(c.readFrames)
+	readers.Go(c.readRelocs)
 	c.readSymbols()
-	c.readFrames()
+	readers.Wait()
 	if functions := formatTable[p.File.Format].functions; functions != nil {
 		functions(c)
 	}
@@ -71,7 +76,6 @@ func (c *collector) run() error {
 	if err := c.tooMany(); err != nil {
 		return err
 	}
-	c.readRelocs()
 	c.forget()
 	if !c.o.NoDecode {
 		if fixedAddresses(p.File) {
@@ -87,9 +91,13 @@ func (c *collector) run() error {
 		return err
 	}
 	// From here all atoms are fixed.
+	p.names.init(p)
+	if c.o.Names { // for views, which come when the charging is done
+		readers.Go(p.names.demangleAll)
+	}
 	c.mapSymbols()
 	c.charge()
-	p.names.init(p)
+	readers.Wait()
 	if c.o.Debug {
 		c.readDebug()
 	}

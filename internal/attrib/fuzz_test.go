@@ -6,7 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/testbin"
@@ -183,4 +186,22 @@ func TestCrateOfPath(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
+}
+
+func TestSortParallel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 1<<15+3).Draw(t, "n")
+		seed := rapid.Uint64().Draw(t, "seed")
+		list := make([]uint64, n)
+		for i := range list {
+			seed = seed*6364136223846793005 + 1442695040888963407
+			list[i] = seed >> 40
+		}
+		want := slices.Clone(list)
+		slices.Sort(want)
+		sortParallel(list)
+		if !slices.Equal(list, want) {
+			t.Fatal("not sorted")
+		}
+	})
 }

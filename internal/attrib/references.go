@@ -398,7 +398,7 @@ func (c *collector) addPointers(tables []uint64) {
 			c.incoming = append(c.incoming, packTarget(x.target, fromPointer))
 		}
 	}
-	slices.Sort(c.incoming)
+	sortParallel(c.incoming)
 	if len(tables) == 0 {
 		return
 	}
@@ -432,7 +432,33 @@ func (c *collector) addPointers(tables []uint64) {
 		}
 	}
 	c.incoming = append(c.incoming, more...)
-	slices.Sort(c.incoming)
+	sortParallel(c.incoming)
+}
+
+// sortParallel sorts halves on two processors and merges them in place of a
+// third, smaller copy.
+func sortParallel(list []uint64) {
+	if len(list) < 1<<14 || slices.IsSorted(list) {
+		slices.Sort(list)
+		return
+	}
+	half := len(list) / 2
+	var workers sync.WaitGroup
+	workers.Go(func() { slices.Sort(list[:half]) })
+	slices.Sort(list[half:])
+	workers.Wait()
+	low := slices.Clone(list[:half])
+	i, j, k := 0, half, 0
+	for i < len(low) {
+		if j < len(list) && list[j] < low[i] {
+			list[k] = list[j]
+			j++
+		} else {
+			list[k] = low[i]
+			i++
+		}
+		k++
+	}
 }
 
 // scanWords looks for addresses in the data of a file that is loaded at fixed

@@ -46,6 +46,9 @@ func (c *collector) readFrames() {
 				continue
 			}
 			c.readEhFrame(data, s, c.p.Space.sections[i], f.Kind == objfile.Relocatable)
+			if c.o.Forget != nil {
+				c.o.Forget(data)
+			}
 		}
 	}
 	if len(f.Sections) == 0 {

@@ -200,8 +200,9 @@ func (l *loadedPrograms) close() {
 	}
 }
 
-// largeInput is from where on memory counts more than time.
-const largeInput = 32 << 20
+// largeInput is from where on memory counts more than a tenth of the CPU time,
+// hugeInput from where on it counts more than the second processor.
+const largeInput, hugeInput = 32 << 20, 96 << 20
 
 // open maps and attributes one file.
 func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
@@ -214,6 +215,7 @@ func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
 	}
 	l.mappings = append(l.mappings, m)
 	o.Forget = m.Forget
+	o.Names = o.Names && len(m.Data) < hugeInput
 	if len(m.Data) > largeInput {
 		debug.SetGCPercent(40) // half the memory for a tenth more time
 	}
@@ -245,6 +247,7 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 	o := attrib.Options{
 		LayoutOnly: r.need == attrib.NeedLayout,
 		Bodies:     len(r.views) == 0,
+		Names:      r.need > attrib.NeedLayout,
 		Debug:      r.need >= attrib.NeedCrates,
 	}
 	if len(args) == 0 {
