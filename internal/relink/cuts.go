@@ -61,6 +61,7 @@ func (c Cut) String() string {
 type CutOutcome struct {
 	Cut       Cut
 	Functions []string // normal names of the functions replaced, sorted; empty: nothing matched
+	Merged    []string // left alone, since the compiler has merged them with a function that the cut does not name
 	Bytes     uint64   // the replaced functions' own code, before; what only they kept is seen in the program's size
 }
 
@@ -266,13 +267,14 @@ func (p *plan) stubImports(m *matcher) error {
 
 // matcher finds the functions of a list of cuts and counts what it met.
 type matcher struct {
-	cuts  []Cut
-	names *editCache
-	exact map[string]siteIndex
-	globs []glob
-	found []map[string]int // by cut: normal name -> how often
-	bytes []uint64
-	count map[siteIndex]int
+	cuts   []Cut
+	names  *editCache
+	exact  map[string]siteIndex
+	globs  []glob
+	found  []map[string]int // by cut: normal name -> how often
+	merged [][]string       // by cut: normal names left alone
+	bytes  []uint64
+	count  map[siteIndex]int
 
 	machine            string
 	undefined, defined map[string]bool // C names that exact patterns name
@@ -286,7 +288,7 @@ type glob struct {
 }
 
 func newMatcher(cuts []Cut, names *editCache) *matcher {
-	m := &matcher{cuts: cuts, names: names, exact: map[string]siteIndex{}, count: map[siteIndex]int{}, bytes: make([]uint64, len(cuts)),
+	m := &matcher{cuts: cuts, names: names, exact: map[string]siteIndex{}, count: map[siteIndex]int{}, bytes: make([]uint64, len(cuts)), merged: make([][]string, len(cuts)),
 		undefined: map[string]bool{}, defined: map[string]bool{}}
 	for i, c := range cuts {
 		m.found = append(m.found, map[string]int{})
@@ -316,6 +318,25 @@ func (m *matcher) match(symbol string) (siteIndex, string, bool) {
 	return siteIndex{}, "", false
 }
 
+// matchAll finds the site for a function with several names. LLVM's mergefunc
+// gives equal functions one body, so a cut must name all of them: what shares
+// its code with something else is left alone, and noted.
+func (m *matcher) matchAll(symbol string, aliases []string) (siteIndex, string, bool) {
+	at, name, ok := m.match(symbol)
+	found, foundOK := at, ok
+	for _, alias := range aliases {
+		other, otherName, otherOK := m.match(alias)
+		if !foundOK && otherOK {
+			found, name, foundOK = other, otherName, true
+		}
+		ok = ok && otherOK && other.cut == at.cut
+	}
+	if foundOK && !ok {
+		m.merged[found.cut] = append(m.merged[found.cut], name)
+	}
+	return at, name, ok
+}
+
 // met counts a replaced function.
 func (m *matcher) met(at siteIndex, name string, size uint64) {
 	m.found[at.cut][name]++
@@ -329,12 +350,7 @@ func (m *matcher) stub(o *objedit.Object) error {
 		return nil
 	}
 	for i, f := range o.Functions() {
-		at, name, ok := m.match(f.Name)
-		for _, alias := range f.Aliases {
-			if !ok {
-				at, name, ok = m.match(alias)
-			}
-		}
+		at, name, ok := m.matchAll(f.Name, f.Aliases)
 		if !ok {
 			continue
 		}
@@ -375,7 +391,7 @@ func (m *matcher) sawImports(o *objedit.Object) {
 func (m *matcher) outcomes() []CutOutcome {
 	var list []CutOutcome
 	for i, c := range m.cuts {
-		list = append(list, CutOutcome{Cut: c, Functions: slices.Sorted(maps.Keys(m.found[i])), Bytes: m.bytes[i]})
+		list = append(list, CutOutcome{Cut: c, Functions: slices.Sorted(maps.Keys(m.found[i])), Merged: slices.Compact(slices.Sorted(slices.Values(m.merged[i]))), Bytes: m.bytes[i]})
 	}
 	return list
 }

@@ -16,8 +16,9 @@ type moduleEditor struct {
 	out      *bufio.Writer
 	helpers  []string
 
-	skipping bool // inside the body of a cut function
-	hasTrap  bool // llvm.trap is declared
+	aliases  map[string][]string // function -> further names of it; aliases stand before functions
+	skipping bool                // inside the body of a cut function
+	hasTrap  bool                // llvm.trap is declared
 	needTrap bool
 	declared strings.Builder // for the end of the module
 }
@@ -30,6 +31,8 @@ func (e *moduleEditor) line(line string) error {
 	switch {
 	case strings.HasPrefix(line, "define "):
 		return e.function(line)
+	case strings.HasPrefix(line, "@") && strings.Contains(line, " alias "):
+		e.alias(line)
 	case strings.HasPrefix(line, "declare ") && strings.Contains(line, "@llvm.trap()"):
 		e.hasTrap = true
 	case e.pipeline.MinSize && strings.HasPrefix(line, "attributes #"):
@@ -37,6 +40,20 @@ func (e *moduleEditor) line(line string) error {
 	}
 	_, err := e.out.WriteString(line)
 	return err
+}
+
+// alias notes `@name = ... alias TYPE, ptr @function`.
+func (e *moduleEditor) alias(line string) {
+	name, _ := symbolIn(" " + strings.Replace(line, " = ", "( = ", 1))
+	last := strings.LastIndex(line, " @")
+	if last < 0 {
+		return
+	}
+	function, _ := symbolIn(strings.TrimRight(line[last:], "\n") + "(")
+	if e.aliases == nil {
+		e.aliases = map[string][]string{}
+	}
+	e.aliases[function] = append(e.aliases[function], name)
 }
 
 // forSize adds minsize and optsize to an attribute group. `optnone` forbids
@@ -55,7 +72,7 @@ func forSize(line string) string {
 
 func (e *moduleEditor) function(line string) error {
 	symbol, at := symbolIn(line)
-	site, name, ok := e.matcher.match(symbol)
+	site, name, ok := e.matcher.matchAll(symbol, e.aliases[symbol])
 	if !ok || symbol == "" || !strings.HasSuffix(strings.TrimRight(line, "\n"), "{") {
 		_, err := e.out.WriteString(line)
 		return err
