@@ -280,7 +280,7 @@ func builtDocument(b *built) *report.Document {
 	case b.Checked > 0:
 		block.Notes = append(block.Notes, fmt.Sprintf("other bytes than shrink found; %d checks passed", b.Checked))
 	default:
-		block.Notes = append(block.Notes, "other bytes than shrink found, for the sources differ; --check runs the recorded checks")
+		block.Notes = append(block.Notes, "other bytes than shrink found: sources, paths or settings from outside differ; --check runs the recorded checks")
 	}
 	for _, line := range b.Drift {
 		block.Notes = append(block.Notes, "drift: "+line)
