@@ -43,6 +43,7 @@ type result struct {
 	Abort        int64   `json:"abort"`
 	GuideLast    int64   `json:"guide_last"`
 	Night        int64   `json:"nightly"`
+	Max          int64   `json:"max"`
 	BuildsStable int     `json:"builds_stable"`
 	BuildsNight  int     `json:"builds_nightly"`
 	CPUStable    float64 `json:"cpu_stable"`
@@ -175,17 +176,18 @@ var stages = []struct {
 	args []string
 	take func(*result, report)
 }{
-	{"safe", []string{"--level", "safe", "--allow-deployment", "--without", "pack,static-musl"}, func(r *result, rep report) { r.Safe = rep.Final }},
-	{"abort", []string{"--level", "abort", "--allow-deployment", "--without", "pack,static-musl"}, func(r *result, rep report) {
+	{"safe", []string{"--level", "safe", "--allow-deployment"}, func(r *result, rep report) { r.Safe = rep.Final }},
+	{"abort", []string{"--level", "abort", "--allow-deployment"}, func(r *result, rep report) {
 		r.Abort, r.BuildsStable, r.CPUStable = rep.Final, rep.Builds, rep.CPUs
 		r.Guide = stripped(rep, "panic-abort", "opt-level-z")
 	}},
 	{"guide-last", []string{"--level", "nightly", "--bootstrap", "--without", "opt-level-s,location-detail-none,optimize-for-size,no-unwind-tables"}, func(r *result, rep report) {
 		r.GuideLast = stripped(rep, "immediate-abort")
 	}},
-	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment", "--without", "pack,static-musl"}, func(r *result, rep report) {
+	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) {
 		r.Night, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs
 	}},
+	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) { r.Max = rep.Final }},
 }
 
 // stripped is the size of the full build that added these techniques.
@@ -335,11 +337,11 @@ func table() error {
 	for _, f := range files {
 		all = append(all, load(strings.TrimSuffix(filepath.Base(f), ".json")))
 	}
-	fmt.Println("| program | packages | its release profile | release | stripped | guide, stable | safe | abort | guide, last | nightly | builds | CPU s | relink s | checks |")
-	fmt.Println("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Println("| program | packages | its release profile | release | stripped | guide, stable | safe | abort | guide, last | nightly | max | builds | CPU s | relink s | checks |")
+	fmt.Println("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range all {
-		fmt.Printf("| %s %s | %d | %s | %d | %d | %s | %s | %s | %s | %s | %d / %d | %.0f / %.0f | %.2f | %d |\n", r.Name, r.Version, r.Packages, r.Profile,
-			r.Release, r.Stripped, r.of(r.Guide), r.of(r.Safe), r.of(r.Abort), r.of(r.GuideLast), r.of(r.Night),
+		fmt.Printf("| %s %s | %d | %s | %d | %d | %s | %s | %s | %s | %s | %s | %d / %d | %.0f / %.0f | %.2f | %d |\n", r.Name, r.Version, r.Packages, r.Profile,
+			r.Release, r.Stripped, r.of(r.Guide), r.of(r.Safe), r.of(r.Abort), r.of(r.GuideLast), r.of(r.Night), r.of(r.Max),
 			r.BuildsStable, r.BuildsNight, r.CPUStable, r.CPUNight, r.Relink, r.Checks)
 	}
 	fmt.Printf("\n| geometric mean over %d programs | share |\n|---|--:|\n", len(all))
@@ -350,10 +352,12 @@ func table() error {
 		{"safe, of the stripped release build", func(r result) int64 { return r.Safe }, func(r result) int64 { return r.Stripped }},
 		{"abort, of the stripped release build", func(r result) int64 { return r.Abort }, func(r result) int64 { return r.Stripped }},
 		{"nightly, of the stripped release build", func(r result) int64 { return r.Night }, func(r result) int64 { return r.Stripped }},
+		{"max, of the stripped release build", func(r result) int64 { return r.Max }, func(r result) int64 { return r.Stripped }},
 		{"guide's stable recipe, of the stripped release build", func(r result) int64 { return r.Guide }, func(r result) int64 { return r.Stripped }},
 		{"guide's last rung, of the stripped release build", func(r result) int64 { return r.GuideLast }, func(r result) int64 { return r.Stripped }},
 		{"abort, of the guide's stable recipe", func(r result) int64 { return r.Abort }, func(r result) int64 { return r.Guide }},
 		{"nightly, of the guide's last rung", func(r result) int64 { return r.Night }, func(r result) int64 { return r.GuideLast }},
+		{"max, of the guide's last rung", func(r result) int64 { return r.Max }, func(r result) int64 { return r.GuideLast }},
 	} {
 		sum, n := 0.0, 0
 		for _, r := range all {

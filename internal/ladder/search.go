@@ -223,7 +223,8 @@ func (s *search) corner(on *candidate, side Side, stage technique.Stage, plan te
 // are given up when one did: what a panic does first, then what the compiler
 // does with the whole program.
 var suspects = [][]string{
-	{"immediate-abort", "immediate-abort-feature", "fmt-debug-none"},
+	{"fmt-debug-none"},
+	{"immediate-abort", "immediate-abort-feature"},
 	{"location-detail-none"},
 	{"panic-abort", "no-unwind-tables"},
 	{"build-std", "optimize-for-size"},
