@@ -235,7 +235,7 @@ func panicLocations(p *Program) *Finding {
 		return nil
 	}
 	return &Finding{Name: "panic-locations", Title: fmt.Sprintf("%d panic locations, %d bytes, and their paths", l.count, l.bytes), Bytes: l.bytes + l.paths + l.relocs,
-		Advice: "-Z location-detail=none (nightly); minsize shrink does it on stable where it can"}
+		Advice: "-Z location-detail=none on a nightly compiler: minsize shrink --level nightly"}
 }
 
 // locations is what carving found of core::panic::Location.
@@ -312,7 +312,7 @@ func sourcePaths(p *Program) *Finding {
 		}
 	})
 	return &Finding{Name: "paths", Title: fmt.Sprintf("%d absolute paths of sources", count), Bytes: total,
-		Advice: "trim-paths, or --remap-path-prefix: minsize shrink sets it", Items: top(largest)}
+		Advice: "--remap-path-prefix in the rustflags, or -Z trim-paths on a nightly compiler", Items: top(largest)}
 }
 
 func isPathByte(c byte) bool {
