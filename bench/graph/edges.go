@@ -20,6 +20,7 @@ type program struct {
 	file *objfile.File
 	p    *attrib.Program
 	g    *refgraph.Graph
+	refs []attrib.Ref
 }
 
 func load(path string, o attrib.Options, hideRelocs bool) (*program, error) {
@@ -40,7 +41,7 @@ func load(path string, o attrib.Options, hideRelocs bool) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	x := &program{file: f, p: p}
+	x := &program{file: f, p: p, refs: p.Refs}
 	if o.References {
 		x.g = refgraph.FromProgram(p)
 	}
@@ -180,7 +181,7 @@ func compareEdges(x *program, truth map[edge]bool) edgeReport {
 	var r edgeReport
 	r.truth = len(truth)
 	found := map[edge]bool{}
-	for _, ref := range x.p.Refs {
+	for _, ref := range x.refs {
 		if ref.From >= 0 {
 			found[edge{ref.From, ref.To}] = true
 		}

@@ -136,12 +136,17 @@ func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error
 		return err
 	}
 	defer m.Close()
+	var forget func([]byte)
 	if len(m.Data) < smallProgram {
 		// A short run ends before garbage is worth collecting often.
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
+	} else {
+		// Large programs are looked at once: neither their pages nor garbage stay.
+		defer debug.SetGCPercent(debug.SetGCPercent(15))
+		forget = m.Forget
 	}
 	return byteio.Guard(func() error {
-		g, err := openGraph(path, m.Data, choice)
+		g, err := openGraph(path, m.Data, choice, forget)
 		if err != nil {
 			return err
 		}
@@ -149,11 +154,12 @@ func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error
 	})
 }
 
-// smallProgram is up to which size memory does not matter and time does.
+// smallProgram is up to which size time matters more than memory.
 const smallProgram = 32 << 20
 
-// openGraph makes the graph of a program of any format.
-func openGraph(path string, data []byte, edges refgraph.WasmEdges) (*refgraph.Graph, error) {
+// openGraph makes the graph of a program of any format. forget, which may be
+// nil, is told which bytes are not needed soon.
+func openGraph(path string, data []byte, edges refgraph.WasmEdges, forget func([]byte)) (*refgraph.Graph, error) {
 	if len(data) >= 4 && string(data[:4]) == "\x00asm" {
 		g, err := refgraph.FromWasm(data, edges)
 		if err != nil {
@@ -180,9 +186,12 @@ func openGraph(path string, data []byte, edges refgraph.WasmEdges) (*refgraph.Gr
 	case refgraph.Packed(data) != "":
 		return nil, withStatus(exitRefused, refgraph.Packed(data), fmt.Errorf("%s: packed; the code is compressed", path))
 	}
-	p, err := attrib.New(f, attrib.Options{References: true, Bodies: true})
+	p, err := attrib.New(f, attrib.Options{References: true, Bodies: true, Forget: forget})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if forget != nil {
+		forget(data)
 	}
 	return refgraph.FromProgram(p), nil
 }

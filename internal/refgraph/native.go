@@ -45,7 +45,8 @@ func (n atomNames) Mangled(label int32) string {
 }
 
 // FromProgram makes the graph of an attributed program, which must have been
-// made with Options.References.
+// made with Options.References. It takes p.Refs: they are nil afterwards, since
+// of a large program they are as large as the graph.
 func FromProgram(p *attrib.Program) *Graph {
 	b := NewBuilder(len(p.Atoms))
 	sizes, total, unowned, stripped := shippedSizes(p)
@@ -63,6 +64,7 @@ func FromProgram(p *attrib.Program) *Graph {
 	if module != nil {
 		module.connect(b)
 	}
+	p.Refs = nil
 	addRoots(b, p)
 
 	g := b.Freeze(atomNames{p, module})
@@ -70,6 +72,9 @@ func FromProgram(p *attrib.Program) *Graph {
 	g.Notes = append(g.Notes, p.Warnings...)
 	if p.Unknown > 0 {
 		g.Notes = append(g.Notes, fmt.Sprintf("%d of %d bytes of code are no instructions that are known here (data in code, or new ones): functions that hold them are marked", p.Unknown, p.Decoded))
+	}
+	if bytes := leftByBOLT(p.File); bytes > 0 {
+		g.Notes = append(g.Notes, fmt.Sprintf("BOLT has moved the code and left %d bytes of the original in .bolt.org sections, which nothing reaches", bytes))
 	}
 	if stray, used := strayTables(p); stray > used/10 && stray > 1024 {
 		g.Notes = append(g.Notes, fmt.Sprintf("%d bytes of exception tables belong to functions that the linker has removed (lld keeps them)", stray))
@@ -186,6 +191,16 @@ func Packed(data []byte) string {
 		return "upx -d FILE unpacks it"
 	}
 	return ""
+}
+
+// leftByBOLT sums the sections in which llvm-bolt leaves what it has moved.
+func leftByBOLT(f *objfile.File) (bytes uint64) {
+	for i := range f.Sections {
+		if strings.HasPrefix(f.Sections[i].Name, ".bolt.org.") {
+			bytes += f.Sections[i].FileSize
+		}
+	}
+	return bytes
 }
 
 func isCIdentifier(s string) bool {
