@@ -138,7 +138,7 @@ func (e *env) buildForGenerics(ctx context.Context, p *cargo.Project, dir string
 // monosOf groups a program's functions by the generic that they are copies of.
 func (e *env) monosOf(path string) (*refgraph.Monos, error) {
 	var monos *refgraph.Monos
-	err := e.withGraph(path, "twiggy", func(c *report.GraphContext) error {
+	err := e.withGraph(path, &graphFlags{edges: "twiggy", bodies: true}, func(c *report.GraphContext) error {
 		var err error
 		monos, err = c.Graph.Monos(refgraph.MonosOptions{})
 		return err

@@ -28,6 +28,7 @@ type graphFlags struct {
 	output analysisFlags
 	cargo  cargoFlags
 	edges  string
+	bodies bool // identical machine code is wanted
 }
 
 func (f *graphFlags) register(flags *pflag.FlagSet) {
@@ -71,7 +72,7 @@ func (e *env) graphCommand(cmd *cobra.Command, f *graphFlags, run func(ctx conte
 		if err != nil {
 			return err
 		}
-		return e.withGraph(path, f.edges, func(c *report.GraphContext) error {
+		return e.withGraph(path, f, func(c *report.GraphContext) error {
 			d, err := run(cmd.Context(), c, items)
 			if err != nil {
 				return noMatch(err, cmd)
@@ -122,14 +123,14 @@ func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project) (string, e
 
 // withGraph opens a program and gives its graph to use; what use keeps must
 // not refer to the file afterwards.
-func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error) error {
+func (e *env) withGraph(path string, f *graphFlags, use func(*report.GraphContext) error) error {
 	var choice refgraph.WasmEdges
-	switch edges {
+	switch f.edges {
 	case "twiggy":
 	case "all":
 		choice = refgraph.WasmAll
 	default:
-		return usageError("--edges twiggy|all", "unknown choice of edges %q", edges)
+		return usageError("--edges twiggy|all", "unknown choice of edges %q", f.edges)
 	}
 	m, err := byteio.Open(path)
 	if err != nil {
@@ -146,7 +147,7 @@ func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error
 		forget = m.Forget
 	}
 	return byteio.Guard(func() error {
-		g, err := openGraph(path, m.Data, choice, forget)
+		g, err := openGraph(path, m.Data, choice, attrib.Options{References: true, Bodies: f.bodies, Forget: forget})
 		if err != nil {
 			return err
 		}
@@ -157,9 +158,8 @@ func (e *env) withGraph(path, edges string, use func(*report.GraphContext) error
 // smallProgram is up to which size time matters more than memory.
 const smallProgram = 32 << 20
 
-// openGraph makes the graph of a program of any format. forget, which may be
-// nil, is told which bytes are not needed soon.
-func openGraph(path string, data []byte, edges refgraph.WasmEdges, forget func([]byte)) (*refgraph.Graph, error) {
+// openGraph makes the graph of a program of any format.
+func openGraph(path string, data []byte, edges refgraph.WasmEdges, o attrib.Options) (*refgraph.Graph, error) {
 	if len(data) >= 4 && string(data[:4]) == "\x00asm" {
 		g, err := refgraph.FromWasm(data, edges)
 		if err != nil {
@@ -186,12 +186,12 @@ func openGraph(path string, data []byte, edges refgraph.WasmEdges, forget func([
 	case refgraph.Packed(data) != "":
 		return nil, withStatus(exitRefused, refgraph.Packed(data), fmt.Errorf("%s: packed; the code is compressed", path))
 	}
-	p, err := attrib.New(f, attrib.Options{References: true, Bodies: true, Forget: forget})
+	p, err := attrib.New(f, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if forget != nil {
-		forget(data)
+	if o.Forget != nil {
+		o.Forget(data)
 	}
 	return refgraph.FromProgram(p), nil
 }

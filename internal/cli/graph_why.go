@@ -47,7 +47,7 @@ func newWhyCommand(e *env) *cobra.Command {
 }
 
 func newMonosCommand(e *env) *cobra.Command {
-	var f graphFlags
+	f := graphFlags{bodies: true}
 	var o refgraph.MonosOptions
 	var all, allGenerics, allMonos bool
 	cmd := &cobra.Command{

@@ -98,6 +98,12 @@ func raw(cell Cell) string {
 		return v
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
+	case uint64:
+		return strconv.FormatUint(v, 10)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case int:
+		return strconv.Itoa(v)
 	default:
 		return fmt.Sprint(v)
 	}
