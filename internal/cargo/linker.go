@@ -114,7 +114,9 @@ func FindLinkers(ctx context.Context, probe LinkerProbe) ([]*Linker, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		cache.store(l)
+		if l.Works { // a failure can be the moment's: a full disk, an overloaded machine
+			cache.store(l)
+		}
 	}
 	return candidates, nil
 }

@@ -99,8 +99,18 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	if write, err := e.confirm(f); err != nil || !write {
 		return err
 	}
-	if err := apply.OpenUndo(project.Root, project.OutputDir()).Write(ctx, project.Root, edit.Files); err != nil {
+	undo := apply.OpenUndo(project.Root, project.OutputDir())
+	if err := undo.Write(ctx, project.Root, edit.Files); err != nil {
 		return applyError(err)
+	}
+	// cargo has the last word: what it cannot read is not left behind.
+	options.Profile = f.cargo.Profile
+	if _, err := cargo.LoadWorkspace(ctx, options); err != nil {
+		if _, back := undo.Revert(context.WithoutCancel(ctx)); back != nil {
+			return errors.Join(err, back)
+		}
+		e.note("cargo refuses the edited files, so they were put back")
+		return cargoError(err)
 	}
 	e.note("written; minsize apply --undo takes it back")
 	return nil
