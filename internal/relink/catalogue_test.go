@@ -159,6 +159,8 @@ var cutEffects = map[string]struct {
 				before.stdout = "\n"
 			case strings.HasPrefix(b, "backtrace"):
 				before.stdout = "frames: false\n"
+			case isPanic(b) && (!strings.HasSuffix(b, "=") || strings.HasPrefix(b, "double-panic")):
+				before, after = before.withoutFrames(), after.withoutFrames()
 			}
 			return different(before, after)
 		},

@@ -33,7 +33,7 @@ func namesOf(symbol string) names {
 // of an inherent method becomes T, `<T as Trait>` stays.
 func withoutGenerics(text string) string {
 	name, _ := path(text, 0)
-	for _, c := range []string{"{{closure}}", "{closure#"} {
+	for _, c := range []string{"{{closure}}", "{closure#"} { // legacy, v0
 		for {
 			i := strings.Index(name, c)
 			if i < 0 {
