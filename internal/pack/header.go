@@ -17,7 +17,7 @@ const (
 	magic        = "MSZP"
 	version      = 1
 	headerOffset = 64 + 2*56 // behind the ELF header and two program headers
-	headerSize   = 56
+	headerSize   = 64
 
 	flagFixed = 1
 	flagBTI   = 2
@@ -34,6 +34,7 @@ type header struct {
 	prefix                 uint32
 	span                   uint32
 	align                  uint32
+	original               uint64 // bytes of the original file
 }
 
 func (h *header) append(b []byte) []byte {
@@ -46,7 +47,7 @@ func (h *header) append(b []byte) []byte {
 	for _, v := range []uint32{h.packed, h.payload, h.stream, h.prefix, h.span, h.align} {
 		b = le.AppendUint32(b, v)
 	}
-	return b
+	return le.AppendUint64(b, h.original)
 }
 
 // ErrNotPacked is what Unpack answers for a file without the marker.
@@ -94,7 +95,7 @@ func readHeaderUnchecked(data []byte) (*header, error) {
 		return nil, byteio.Errorf(headerOffset+4, "version", "expected %d, got %d: packed by another minsize", version, b[4])
 	}
 	h := &header{method: b[5], machine: b[6], flags: b[7], check: le.Uint64(b[8:]), streamCheck: le.Uint64(b[16:]), address: le.Uint64(b[24:]),
-		packed: le.Uint32(b[32:]), payload: le.Uint32(b[36:]), stream: le.Uint32(b[40:]), prefix: le.Uint32(b[44:]), span: le.Uint32(b[48:]), align: le.Uint32(b[52:])}
+		packed: le.Uint32(b[32:]), payload: le.Uint32(b[36:]), stream: le.Uint32(b[40:]), prefix: le.Uint32(b[44:]), span: le.Uint32(b[48:]), align: le.Uint32(b[52:]), original: le.Uint64(b[56:])}
 	if uint64(h.packed) > uint64(len(b)) || h.payload < headerSize || h.payload > h.packed || h.packed < headerSize+8 {
 		return nil, byteio.Errorf(headerOffset+32, "packed, payload", "%d and %d do not fit a file of %d bytes: cut or damaged", h.packed, h.payload, len(data))
 	}

@@ -30,14 +30,17 @@ import (
 
 // Options say what may be traded.
 type Options struct {
-	FastStart     bool          // LZMA only: starts faster, 6 to 8 % larger
+	FastStart     bool          // LZMA only: starts faster, 10 % larger
+	Max           bool          // context mixing too: 10 % smaller, starts 50 times slower
 	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
+
+	onlyMethod codec.Method // for tests
 }
 
 // Report is what Pack and Inspect found.
 type Report struct {
 	Machine    string
-	Method     string // "LZMA" or "XLZ"
+	Method     string // "LZMA", "XLZ" or "mix"
 	Input      int    // bytes
 	Output     int    // bytes
 	Headers    int    // of the output: ELF and pack header
@@ -87,6 +90,12 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	}
 	if o.FastStart {
 		methods = []codec.Method{codec.LZMA}
+	}
+	if o.Max {
+		methods = append(methods, codec.Mix)
+	}
+	if o.onlyMethod != 0 {
+		methods = []codec.Method{o.onlyMethod}
 	}
 	rest := p.packRest()
 	type try struct {
@@ -196,10 +205,9 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 			report.Transforms = append(report.Transforms, t.name)
 		}
 	}
-	first := "first-xlz"
+	first := map[codec.Method]string{codec.LZMA: "first-lzma", codec.XLZ: "first-xlz", codec.Mix: "first-mix"}[m]
 	report.Method = m.String()
-	if m == codec.LZMA {
-		first = "first-lzma"
+	if m != codec.XLZ { // which does it in part 1
 		if len(p.regions) > 0 {
 			for _, t := range transforms {
 				if t.arch == p.arch {
@@ -218,7 +226,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	for _, r := range p.regions {
 		params.Layout.Regions = append(params.Layout.Regions, codec.Region{Start: r.Start + params.Layout.Base, End: r.End + params.Layout.Base})
 	}
-	if len(stream) < smallBelow {
+	if len(stream) < smallBelow && m != codec.Mix {
 		first += "-small"
 	}
 	params.Layout.Filter(stream)
@@ -254,8 +262,11 @@ func lzmaPB(arch codec.Arch) uint8 {
 // estimateStartup is the decoder's CPU time on a machine of 2020 (docs/bench/pack.md).
 func estimateStartup(m codec.Method, stream int) time.Duration {
 	perMB := 24 * time.Millisecond
-	if m == codec.XLZ {
+	switch m {
+	case codec.XLZ:
 		perMB = 30 * time.Millisecond
+	case codec.Mix:
+		perMB = 1500 * time.Millisecond
 	}
 	return 300*time.Microsecond + time.Duration(float64(perMB)*float64(stream)/1e6)
 }
@@ -304,13 +315,13 @@ func (p *program) buildPrefix(machine string, ops []operation) (prefix []byte, t
 // assemble writes all but the trailer.
 func (p *program) assemble(params codec.Params, code, payload, stream []byte, prefix int) ([]byte, error) {
 	h := header{method: uint8(params.Method), machine: uint8(p.arch), address: p.first, stream: uint32(len(stream)),
-		prefix: uint32(prefix), span: uint32((p.span + 0xffff) &^ 0xffff), align: uint32(p.align), streamCheck: checksum(stream)}
+		prefix: uint32(prefix), original: uint64(len(p.data)), span: uint32((p.span + 0xffff) &^ 0xffff), align: uint32(p.align), streamCheck: checksum(stream)}
 	var lead []byte // what the decoder must know, before its bytes
 	switch params.Method {
 	case codec.LZMA:
 		lead = []byte{params.LC, params.LP, params.PB}
 		payload = payload[1:] // LZMA's first byte is always 0
-	case codec.XLZ:
+	case codec.XLZ, codec.Mix:
 		lead = []byte{0, 3} // shift of opcode hashes, mask of positions in data
 		if params.Small {
 			lead = []byte{2, 0}

@@ -11,7 +11,7 @@ import (
 // padding. The stub never looks at it, so it lies behind what is mapped, in a
 // stream of its own; the image's program headers say where it goes.
 //
-// The trailer, all numbers unsigned LEB128: size of the original file, offset
+// The trailer, all numbers unsigned LEB128: offset
 // of the operation table in the prefix, number of operations and their ids in
 // the order of undoing, then sizes in bytes: of the rest, of the section
 // table's two columns (0: the table is part of the rest), of all three coded.
@@ -110,7 +110,6 @@ var restPreset = []byte("\x00\x01\x02\x04\x08\x10" +
 	string(make([]byte, 300)))
 
 func (p *program) appendTrailer(out []byte, table int, ops []operation, rest []byte) []byte {
-	out = binary.AppendUvarint(out, uint64(len(p.data)))
 	out = binary.AppendUvarint(out, uint64(table))
 	out = binary.AppendUvarint(out, uint64(len(ops)))
 	for i := len(ops) - 1; i >= 0; i-- {
@@ -119,9 +118,12 @@ func (p *program) appendTrailer(out []byte, table int, ops []operation, rest []b
 	return append(out, rest...)
 }
 
-func readTrailer(data []byte, at uint64) (*trailer, error) {
-	f := fields{view: byteio.View{Data: data}, at: at}
-	t := &trailer{size: f.uint("original size", maxImage+uint64(len(data))*1024)}
+func readTrailer(data []byte, h *header) (*trailer, error) {
+	f := fields{view: byteio.View{Data: data}, at: headerOffset + uint64(h.packed)}
+	t := &trailer{size: h.original}
+	if t.size > maxImage+uint64(len(data))*1024 {
+		return nil, errDamaged("an original of %d bytes in a file of %d", t.size, len(data))
+	}
 	t.table = f.uint("operation table", uint64(len(data))*1024)
 	n := f.uint("operations", 16)
 	t.operations = f.bytes(n, "operations")

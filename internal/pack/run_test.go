@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/minsize/minsize/internal/pack/codec"
 )
 
 // kinds of linking, and what builds them.
@@ -115,7 +117,11 @@ func TestKinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The same path for both, since the program prints AT_EXECFN.
-			for _, fast := range []bool{false, true} {
+			options := []Options{{}, {FastStart: true}}
+			if strings.HasPrefix(k.name, "dynamic-") {
+				options = append(options, Options{Max: true, onlyMethod: codec.Mix})
+			}
+			for _, o := range options {
 				argv := append(run1[:len(run1):len(run1)], plain, "maps", "x")
 				env := []string{"A=1", "BB=22"}
 				if err := os.WriteFile(plain, data, 0o755); err != nil {
@@ -126,7 +132,7 @@ func TestKinds(t *testing.T) {
 					t.Fatalf("the plain program ends with %d: %s", want.status, want.stderr)
 				}
 				os.Remove(plain)
-				r := packTo(t, data, plain, Options{FastStart: fast})
+				r := packTo(t, data, plain, o)
 				got := run(t, argv, env)
 				if got.stdout != want.stdout || got.status != want.status {
 					t.Errorf("%s: status %d, expected %d\n%s--- expected\n%s--- stderr\n%s", r.Method, got.status, want.status, got.stdout, want.stdout, got.stderr)

@@ -38,7 +38,7 @@ func unpack(data []byte, h *header, sums bool) ([]byte, error) {
 		}
 		params.LC, params.LP, params.PB = lead[0], lead[1], lead[2]
 		lead = append([]byte{0}, lead[3:]...)
-	case codec.XLZ:
+	case codec.XLZ, codec.Mix:
 		if len(lead) < 2 {
 			return nil, errDamaged("no coder parameters")
 		}
@@ -74,7 +74,7 @@ func unpack(data []byte, h *header, sums bool) ([]byte, error) {
 	if params.Method == codec.XLZ {
 		params.Layout.Unfilter(stream)
 	}
-	trailer, err := readTrailer(data, headerOffset+uint64(h.packed))
+	trailer, err := readTrailer(data, h)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func Inspect(data []byte) (*Report, error) {
 		return nil, err
 	}
 	end := headerOffset + uint64(h.packed)
-	t, err := readTrailer(data, end)
+	t, err := readTrailer(data, h)
 	if err != nil {
 		return nil, err
 	}

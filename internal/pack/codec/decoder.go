@@ -14,6 +14,9 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 	if err := p.Check(size); err != nil {
 		return nil, err
 	}
+	if p.Method == Mix {
+		return decodeMix(in, size, &p)
+	}
 	d := newRangeDecoder(p.Method == XLZ, in)
 	m := newModel(&p)
 	t := newTracker(&p)

@@ -14,6 +14,9 @@ func Encode(stream []byte, p Params, effort int) ([]byte, error) {
 	if err := p.Check(len(stream)); err != nil {
 		return nil, err
 	}
+	if p.Method == Mix {
+		return encodeMix(stream, &p), nil
+	}
 	if effort == 0 {
 		effort = 64
 	}

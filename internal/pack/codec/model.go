@@ -23,6 +23,7 @@ type Method uint8
 const (
 	LZMA Method = 1
 	XLZ  Method = 2
+	Mix  Method = 3 // context mixing
 )
 
 func (m Method) String() string {
@@ -31,6 +32,8 @@ func (m Method) String() string {
 		return "LZMA"
 	case XLZ:
 		return "XLZ"
+	case Mix:
+		return "mix"
 	}
 	return "unknown"
 }
@@ -53,7 +56,7 @@ func (p *Params) Check(size int) error {
 		if p.LC+p.LP > 4 || p.PB > 4 {
 			return fmt.Errorf("LZMA parameters lc=%d lp=%d pb=%d are out of range", p.LC, p.LP, p.PB)
 		}
-	case XLZ:
+	case XLZ, Mix:
 	default:
 		return fmt.Errorf("unknown coder %d", p.Method)
 	}
@@ -301,7 +304,7 @@ func (t *tracker) place() place {
 
 // take moves over b.
 func (t *tracker) take(b byte) {
-	if t.inCode && t.p.Method == XLZ {
+	if t.inCode && t.p.Method != LZMA {
 		if kind, _ := t.machine.state(); kind == kindFirst {
 			t.count++
 		}
@@ -310,7 +313,7 @@ func (t *tracker) take(b byte) {
 	t.prev = b
 	t.pos++
 	t.ended = false
-	if t.p.Method == XLZ {
+	if t.p.Method != LZMA {
 		t.enter()
 	}
 }

@@ -4,6 +4,8 @@
 
 #if defined(XLZ)
 #include "xlz.h"
+#elif defined(MIX)
+#include "mix.h"
 #else
 #include "lzma.h"
 #endif
@@ -141,11 +143,11 @@ __attribute__((used)) u64 first(u64 *stack, const u8 *start)
 	c.protect = protect;
 	c.fail = fail;
 
-	u64 work = WORKSPACE;
-#if defined(XLZ)
-	work += (u64)h->stream * 4 + 0x10000;
-#endif
+	u64 work = WORKSPACE_OF(h->stream);
 	u8 *workspace = map(0, work, MAP_NORESERVE);
+#if defined(MIX)
+	syscall3(SYS_madvise, (u64)workspace, work, MADV_HUGEPAGE);
+#endif
 	struct decoded d = decode((const u8 *)h + h->payload, c.prefix, c.prefix + h->stream, workspace);
 	if (check(c.prefix, h->stream) != h->stream_check)
 		fail();

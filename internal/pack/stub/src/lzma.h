@@ -2,7 +2,7 @@
 // The payload's integrity is checked before, so that nothing is checked here.
 
 enum { LITERAL = 1846, PROBS = LITERAL + (0x300 << 4) };
-enum { WORKSPACE = PROBS * 2 };
+#define WORKSPACE_OF(stream) (PROBS * 2)
 
 struct coder {
 	u32 range, code;

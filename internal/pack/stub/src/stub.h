@@ -26,6 +26,7 @@ struct header {
 	u32 prefix;      // of these, part 2 and its parameters, before the image
 	u32 span;        // bytes of memory of the image
 	u32 align;       // of the image, a power of two
+	u64 original;    // bytes of the original file; also keeps part 1 aligned to 16
 };
 
 enum { FLAG_FIXED = 1, FLAG_BTI = 2 };
@@ -42,11 +43,11 @@ struct context {
 };
 
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_BTI = 16 };
-enum { MAP_PRIVATE = 2, MAP_FIXED = 16, MAP_ANONYMOUS = 32, MAP_NORESERVE = 0x4000 };
+enum { MAP_PRIVATE = 2, MAP_FIXED = 16, MAP_ANONYMOUS = 32, MAP_NORESERVE = 0x4000, MADV_HUGEPAGE = 14 };
 enum { AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_ENTRY = 9 };
 
 #if defined(__x86_64__)
-enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11,
+enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_madvise = 28,
        SYS_pread = 17, SYS_exit_group = 231, SYS_openat = 257, SYS_memfd_create = 319 };
 static inline i64 syscall6(i64 n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
@@ -63,7 +64,7 @@ static inline i64 syscall3(i64 n, u64 a, u64 b, u64 c)
 }
 #elif defined(__aarch64__)
 enum { SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_write = 64, SYS_pread = 67, SYS_exit_group = 94,
-       SYS_munmap = 215, SYS_mmap = 222, SYS_mprotect = 226, SYS_memfd_create = 279 };
+       SYS_munmap = 215, SYS_mmap = 222, SYS_mprotect = 226, SYS_madvise = 233, SYS_memfd_create = 279 };
 static inline i64 syscall6(i64 n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	register i64 x8 __asm__("x8") = n;

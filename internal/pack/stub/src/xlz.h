@@ -6,7 +6,7 @@
 // model. One function decodes every bit: a literal, a length, a slot and a
 // single decision are all walks down a tree.
 
-enum { FIRST = 1, OPCODE, MODRM_BYTE, SIB, DISP8, DISP32, KIND_IMM8 = 10, KIND_REL8, KIND_IMM32, KIND_REL32 = 16, KIND_RIP = 20, KIND_IMM16 = 24 };
+#include "machine.h"
 
 // The model, in probabilities.
 enum {
@@ -22,7 +22,8 @@ enum {
 	LITERALS = ALIGN + 32,           // [1280][0x300]
 	PROBS = LITERALS + 1280 * 0x300,
 };
-enum { WORKSPACE = PROBS * 2 };
+// The model, and the starts of all instructions.
+#define WORKSPACE_OF(stream) (PROBS * 2 + (u64)(stream) * 4 + 0x10000)
 
 // Classes of the kinds, a nibble each; which kinds have a literal context by
 // hash, and which by themselves alone.
@@ -37,8 +38,6 @@ enum { WORKSPACE = PROBS * 2 };
 #define HASHED (1u << 2 | 1u << 3 | 1u << 4)
 #define ALONE (1u << FIRST)
 #endif
-
-#include "constants.h"
 
 struct coder {
 	u64 range, code;
@@ -74,124 +73,6 @@ static __attribute__((noinline)) u32 tree(struct coder *c, u16 *p, u32 sym, u32 
 
 // decide is one decision.
 static inline u32 decide(struct coder *c, u16 *p) { return tree(c, p - 1, 1, 2) & 1; }
-
-#if defined(__x86_64__)
-#include "x86_tables.h"
-enum { NONE, IMM8, IMMZ, REL8, REL32, IMM16, IMMV, MOFFS, ENTER, PREFIX, MODRM, MODRM_IMM8, MODRM_IMMZ, GROUP3_IMM8, GROUP3_IMMZ, ESCAPE };
-#define IMMEDIATE_BYTES 0x414100384241410
-static const u8 immediate_kind[] = { 0, 10, 12, 11, 16, 24, 12, 12, 24, 0, 0, 10, 12, 10, 12 };
-#define QUEUE4(kind) (0x03020100u + (kind) * 0x01010101u)
-#else
-#include "aarch64.h"
-#endif
-
-struct machine {
-	u64 queue, pending;
-	u8 hash, length, map, vex, size16, wide, spare[2]; // of one instruction: reset together
-	u8 kind, group3, mod;
-};
-
-#if defined(__x86_64__)
-// advance takes byte b of kind m->kind: see x86.go.
-static __attribute__((noinline)) void advance(struct machine *m, u32 b)
-{
-	u32 kind = m->kind;
-	if (kind >= DISP8)
-		goto next;
-	if (kind == MODRM_BYTE || kind == SIB) {
-		u32 mod = m->mod;
-		if (kind == MODRM_BYTE) {
-			m->queue = m->group3 && b & 0x30 ? 0 : m->pending;
-			m->mod = mod = b >> 6;
-			if (mod == 3)
-				goto next;
-			if ((b & 7) == 4) {
-				m->kind = SIB;
-				return;
-			}
-			if (!mod && (b & 7) == 5) {
-				m->queue = m->queue << 32 | QUEUE4(KIND_RIP);
-				goto next;
-			}
-		} else if (!mod && (b & 7) == 5)
-			mod = 2;
-		if (mod == 1)
-			m->queue = m->queue << 8 | DISP8;
-		if (mod == 2)
-			m->queue = m->queue << 32 | QUEUE4(DISP32);
-		goto next;
-	}
-	if (kind == FIRST) {
-		m->queue = 0;
-		*(any64 *)&m->hash = 0;
-	}
-	m->length++;
-	m->hash = (m->hash * HASH_FACTOR + b) & 255;
-	m->kind = OPCODE;
-	if (m->vex) { // 0x80: this payload byte names the map
-		if (m->vex & 0x80)
-			m->map = b & 3;
-		m->vex = (m->vex & 3) - 1;
-		return;
-	}
-	u32 class = m->map == 3 ? MODRM_IMM8 : MODRM;
-	if (!m->map) {
-		class = one_byte[b >> 1] >> (b & 1) * 4 & 15;
-		if (class == PREFIX) {
-			m->wide = (b & 0xf8) == 0x48;
-			m->size16 |= b == 0x66;
-			if (m->length > MAX_PREFIXES)
-				m->kind = FIRST;
-			return;
-		}
-		if (class == ESCAPE) {
-			m->map = 1;
-			if (b != 0x0f)
-				m->vex = b == 0xc5 ? 1 : b == 0xc4 ? 0x82 : 0x83;
-			return;
-		}
-	} else if (m->map == 1) {
-		if (b == 0x38 || b == 0x3a) {
-			m->map = 2 + (b >> 1 & 1);
-			return;
-		}
-		class = 0xba40 >> (two_byte[b >> 2] >> (b & 3) * 2 & 3) * 4 & 15;
-	}
-	// The kinds of the immediate's bytes: how many, from which on.
-	u32 n = IMMEDIATE_BYTES >> class * 4 & 15, base = immediate_kind[class];
-	if (base == KIND_IMM32 && n == 4 && m->size16)
-		base = KIND_IMM16, n = 2;
-	if (class == IMMV && m->wide)
-		n = 8;
-	u64 queue = QUEUE4(base);
-	if (n == 8)
-		queue |= queue << 32;
-	else
-		queue &= (1UL << n * 8) - 1;
-	if (class >= MODRM) {
-		m->group3 = class >= GROUP3_IMM8;
-		m->pending = queue;
-		m->kind = MODRM_BYTE;
-		return;
-	}
-	m->queue = queue;
-next:
-	m->kind = m->queue & 255;
-	m->queue >>= 8;
-	if (!m->kind)
-		m->kind = FIRST;
-}
-#else
-static __attribute__((noinline)) void advance(struct machine *m, u32 b)
-{
-	u32 kind = m->kind;
-	if (kind == FIRST)
-		m->hash = b;
-	if (kind == OPCODE)
-		m->hash = (m->hash * HASH_FACTOR + (b >> 5)) & 255;
-	m->kind = kind == 4 ? FIRST : kind + 1;
-}
-#endif
 
 // struct decoded is what unfilter needs from decode.
 struct decoded {
