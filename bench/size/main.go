@@ -75,7 +75,7 @@ func main() {
 		}
 		for i, c := range contenders {
 			if len(costs[i]) == 0 {
-				if !slices.Contains(absent, c.args[0]) && !strings.Contains(c.args[0], "minsize") {
+				if _, err := exec.LookPath(c.args[0]); err != nil && !slices.Contains(absent, c.args[0]) {
 					absent = append(absent, c.args[0])
 				}
 				continue

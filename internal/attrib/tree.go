@@ -54,6 +54,9 @@ type RollupOptions struct {
 	Shipped Shipped // what strip removes has a row of its own
 }
 
+// RemovedByStrip is the row of what strip takes away, with Shipped.
+const RemovedByStrip = "[removed by strip]"
+
 // Shipped is how a program will be stripped before it is shipped.
 type Shipped uint8
 
@@ -207,7 +210,7 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 			return 0
 		}) == 1 {
 			for i := range labels {
-				labels[i] = t.names[i].id("[removed by strip]")
+				labels[i] = t.names[i].id(RemovedByStrip)
 			}
 		}
 		if t.filter != nil && !t.keep(labels) {

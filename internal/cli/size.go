@@ -202,7 +202,7 @@ func (l *loadedPrograms) close() {
 
 // largeInput is from where on memory counts more than a tenth of the CPU time,
 // hugeInput from where on it counts more than the second processor.
-const largeInput, hugeInput = 32 << 20, 96 << 20
+const largeInput, hugeInput = 8 << 20, 96 << 20
 
 // open maps and attributes one file.
 func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
@@ -215,9 +215,12 @@ func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
 	}
 	l.mappings = append(l.mappings, m)
 	o.Forget = m.Forget
-	o.Names = o.Names && len(m.Data) < hugeInput
+	o.Names = o.Names && len(m.Data) > 2*largeInput && len(m.Data) < hugeInput
 	if len(m.Data) > largeInput {
 		debug.SetGCPercent(40) // half the memory for a tenth more time
+	}
+	if len(m.Data) > hugeInput {
+		debug.SetGCPercent(25)
 	}
 	return byteio.Guard(func() error {
 		data, err := unpacked(path, m.Data)
@@ -318,7 +321,11 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 			s.Parts = append(s.Parts, report.SizePart{Heading: heading, View: part.view, Rows: got.Rows})
 		}
 		for _, in := range l.inputs {
-			s.Findings = append(s.Findings, in.Program.Findings()...)
+			for _, finding := range in.Program.Findings() {
+				if r.rollup.Shipped == attrib.ShippedAsIs || finding.Name != "debug" && (finding.Name != "symbols" || r.rollup.Shipped == attrib.ShippedWithSymbols) {
+					s.Findings = append(s.Findings, finding) // the others are not shipped
+				}
+			}
 		}
 	}
 	if overview && !r.figure {

@@ -136,11 +136,20 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 		total.File += rows[i].File
 		total.Memory += rows[i].Memory
 	}
+	// Shares are of what is shipped: what strip removes has none.
 	whole := float64(sizeOf(&total, o.Domain))
+	for i := range rows {
+		if rows[i].Name == attrib.RemovedByStrip {
+			whole -= float64(sizeOf(&rows[i], o.Domain))
+		}
+	}
 	line := func(r *attrib.Row, depth int, faint bool) Row {
-		share := 0.0
-		if whole > 0 {
+		var share Cell
+		if whole > 0 && r.Name != attrib.RemovedByStrip {
 			share = float64(sizeOf(r, o.Domain)) / whole
+		}
+		if r == &total && uint64(whole) != sizeOf(&total, o.Domain) {
+			share = nil
 		}
 		cells := []Cell{share}
 		if o.Domain != "memory" {
@@ -157,6 +166,9 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 	var add func(rows []attrib.Row, depth int)
 	add = func(rows []attrib.Row, depth int) {
 		rows = sortRows(rows, o.Sort)
+		if depth == 0 {
+			rows = removedFirst(rows)
+		}
 		if short {
 			rows = sectionsLast(rows)
 		}
@@ -184,6 +196,15 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 		t.Footer = line(&total, 0, false).Cells
 	}
 	return t
+}
+
+// removedFirst puts what strip takes away above the rest, apart.
+func removedFirst(rows []attrib.Row) []attrib.Row {
+	i := slices.IndexFunc(rows, func(r attrib.Row) bool { return r.Name == attrib.RemovedByStrip })
+	if i <= 0 {
+		return rows
+	}
+	return slices.Concat(rows[i:i+1], rows[:i], rows[i+1:])
 }
 
 // sectionsLast moves rows that are sections rather than functions or crates

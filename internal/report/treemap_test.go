@@ -42,9 +42,13 @@ func largeResult() *SizeResult {
 const probe = `<script>
 const key = (k) => document.querySelector("canvas").dispatchEvent(new KeyboardEvent("keydown", {key: k, bubbles: true}));
 const out = {nodes: treemap.nodes.length, total: treemap.nodes[0].value, drawn: treemap.drawn};
-let t = performance.now();
-treemap.go(0);
-out.drawMs = performance.now() - t;
+let t;
+out.drawMs = Infinity;
+for (let i = 0; i < 7; i++) { // the best of several: the machine may be busy
+  t = performance.now();
+  treemap.go(0);
+  out.drawMs = Math.min(out.drawMs, performance.now() - t);
+}
 key("ArrowRight"); key("Enter");
 out.depth = treemap.here.depth;
 out.rows = document.querySelectorAll("#figure tbody tr").length;

@@ -79,12 +79,12 @@ const LABEL = 16;
 function place(n, depth) {
   placed.push(n);
   const w = n.x1 - n.x0, h = n.y1 - n.y0;
-  if (!n.children || w < 6 || h < 6 || w * h < 90 || depth > 6) return;
+  if (!n.children || w < 6 || h < 6 || w * h < 300 || depth > 6) return;
   const head = n === here ? 0 : h > 34 && w > 40 ? LABEL : 0, pad = head ? 2 : n === here ? 0 : 1;
   if (w - 2 * pad <= 0 || h - head - 2 * pad <= 0) return;
   treemapSquarify(n, n.x0 + pad, n.y0 + pad + head, n.x1 - pad, n.y1 - pad);
   for (const c of n.children) {
-    c.shown = c.x1 - c.x0 >= 1 && c.y1 - c.y0 >= 1;
+    c.shown = c.x1 - c.x0 >= 1.6 && c.y1 - c.y0 >= 1.6; // smaller ones are their parent's colour
     if (c.shown) place(c, depth + 1);
   }
 }
@@ -122,7 +122,7 @@ function draw() {
     context.globalAlpha = query && !n.hit ? 0.22 : 1;
     context.fillStyle = color(n, dark, level);
     context.fillRect(n.x0, n.y0, w, h);
-    if (w > 3 && h > 3) {
+    if (w > 4 && h > 4) {
       context.strokeStyle = dark ? "#0f1216" : "#fff";
       context.lineWidth = 1;
       context.strokeRect(n.x0 + 0.5, n.y0 + 0.5, w - 1, h - 1);
@@ -203,6 +203,20 @@ function go(n, keep) {
   if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname + location.search);
 }
 
+// enter goes in, past nodes that have only one thing in them; leave goes out
+// the same way.
+function enter(n) {
+  while (n.children && n.children.length === 1 && n.children[0].children) n = n.children[0];
+  go(n);
+}
+function leave() {
+  let n = here.parent;
+  while (n.parent && n.children.length === 1) n = n.parent;
+  const was = into(here, n);
+  go(n);
+  return was;
+}
+
 function choose(n) {
   chosen = n;
   for (const tr of body.children) {
@@ -222,8 +236,8 @@ function at(event) {
 }
 
 // into is the child of here on the way to n.
-function into(n) {
-  while (n && n.parent && n.parent !== here) n = n.parent;
+function into(n, top = here) {
+  while (n && n.parent && n.parent !== top) n = n.parent;
   return n;
 }
 
@@ -285,14 +299,14 @@ canvas.addEventListener("mouseleave", () => (tip.style.display = "none"));
 canvas.addEventListener("click", (event) => {
   const n = into(at(event));
   if (!n) return;
-  if (n.children) go(n); else choose(n);
+  if (n.children) enter(n); else choose(n);
 });
-canvas.addEventListener("contextmenu", (event) => { if (here.parent) { event.preventDefault(); go(here.parent); } });
+canvas.addEventListener("contextmenu", (event) => { if (here.parent) { event.preventDefault(); leave(); } });
 canvas.addEventListener("keydown", (event) => {
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   if (arrows[event.key]) choose(toward(...arrows[event.key]));
-  else if (event.key === "Enter" && chosen) { if (chosen.children) { go(chosen); choose(toward(0, 0)); } }
-  else if ((event.key === "Backspace" || event.key === "Escape") && here.parent) { const was = here; go(here.parent); choose(was); }
+  else if (event.key === "Enter" && chosen) { if (chosen.children) { enter(chosen); choose(toward(0, 0)); } }
+  else if ((event.key === "Backspace" || event.key === "Escape") && here.parent) choose(leave());
   else if (event.key === "Home") go(root);
   else return;
   event.preventDefault();
@@ -305,7 +319,7 @@ let typing = 0;
 search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => find(search.value), 120); });
 body.addEventListener("click", (event) => {
   const tr = event.target.closest("tr"), n = tr && nodes[tr.dataset.id];
-  if (n) n.children ? go(n) : choose(n);
+  if (n) n.children ? enter(n) : choose(n);
 });
 crumbs.addEventListener("click", (event) => { const b = event.target.closest("button"); if (b) go(nodes[b.dataset.id]); });
 pick(".theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; draw(); });
