@@ -28,7 +28,11 @@ import (
 	"github.com/minsize/minsize/internal/strip"
 )
 
-var every = flag.Int("every", 1, "take every n-th file of the system")
+var (
+	every   = flag.Int("every", 1, "take every n-th file of the system")
+	only    = flag.String("tools", "", "compare with the tools whose name contains one of these words alone, by commas")
+	reasons = flag.Bool("reasons", false, "print on stderr why an output would load otherwise")
+)
 
 // tool is one stripper.
 type tool struct {
@@ -124,7 +128,12 @@ func tools() []tool {
 	} else {
 		list = append(list, tool{"sstrip -z (computed)", sstripZ})
 	}
-	return list
+	if *only == "" {
+		return list
+	}
+	return slices.DeleteFunc(list, func(t tool) bool {
+		return !strings.HasPrefix(t.name, "minsize") && !slices.ContainsFunc(strings.Split(*only, ","), func(word string) bool { return strings.Contains(t.name, word) })
+	})
 }
 
 func main() {
@@ -156,22 +165,29 @@ func run() error {
 	if msg, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", minsize, "./cmd/minsize").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, msg)
 	}
+	if *only != "" {
+		compareSystem(folder)
+		return nil
+	}
 	if err := speed(folder); err != nil { // first: a child's peak memory counts this process's own at its start
 		return err
 	}
-	system := elfFiles("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec")
-	var sampled []string
-	for i, path := range system {
-		if i%*every == 0 {
-			sampled = append(sampled, path)
-		}
-	}
-	compare(fmt.Sprintf("ELF files of /usr/bin, /usr/sbin, /usr/lib, /usr/libexec (every %d)", *every), sampled, folder)
+	compareSystem(folder)
 	home, _ := os.UserHomeDir()
 	if rust := elfFiles(filepath.Join(home, ".rustup", "toolchains")); len(rust) > 0 {
 		compare("The Rust toolchain", rust, folder)
 	}
 	return samples(folder)
+}
+
+func compareSystem(folder string) {
+	var sampled []string
+	for i, path := range elfFiles("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec") {
+		if i%*every == 0 {
+			sampled = append(sampled, path)
+		}
+	}
+	compare(fmt.Sprintf("ELF files of /usr/bin, /usr/sbin, /usr/lib, /usr/libexec (every %d)", *every), sampled, folder)
 }
 
 // elfFiles lists the executables and shared objects below the folders.
@@ -267,7 +283,13 @@ func loadsTheSame(in, out string) bool {
 		return false
 	}
 	defer changed.Close()
-	return strip.SameImage(old.Data, changed.Data) == nil
+	if err := strip.SameImage(old.Data, changed.Data); err != nil {
+		if *reasons {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", in, err)
+		}
+		return false
+	}
+	return true
 }
 
 func group(n int64) string {

