@@ -57,9 +57,9 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 	func(s *Survey, own *Toolchain) Piece {
 		p := Piece{Name: "cargo and rustc", Unlocks: "everything: projects are built with them", Essential: true}
 		switch {
-		case own == nil:
+		case own == nil || s.asked == noCompiler:
 			p.Install = append(s.install("rust", own), "rustup toolchain install stable")
-		case s.asked == "active": // rust-toolchain.toml names it
+		case s.asked == activeToolchain:
 			p.Name, p.Install = "the toolchain that this folder asks for", []string{"rustup toolchain install"}
 		case s.asked != "":
 			p.Name, p.Install = "toolchain "+s.asked, []string{"rustup toolchain install " + s.asked}
@@ -98,7 +98,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 			Unlocks: "--icf=all (1.6 %), and the smallest layout", Install: s.install("lld", own)}
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		p := Piece{Name: "compiler that takes -Z", Unlocks: "location-detail, fmt-debug and, with std's sources, immediate-abort (4 %; std alone far more)",
+		p := Piece{Name: "compiler that takes -Z", Unlocks: "location-detail, fmt-debug and, with std's sources, immediate-abort",
 			Install: []string{"rustup toolchain install nightly --component rust-src"}}
 		for _, t := range s.Toolchains {
 			if t.Unstable() {
@@ -107,7 +107,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 			}
 		}
 		if p.Found == "" && own != nil {
-			p.Install = append(p.Install, "minsize shrink --level nightly --bootstrap")
+			p.Found, p.Partial = own.Title()+"; only with --bootstrap", true
 		}
 		return p
 	},

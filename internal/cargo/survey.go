@@ -80,6 +80,12 @@ func Examine(ctx context.Context, o Options, emulator func(triple string) ([]str
 	return s, ctx.Err()
 }
 
+// What Survey.asked says where it is no name.
+const (
+	noCompiler      = "(none)"   // no rustc on PATH at all
+	activeToolchain = "(active)" // a file such as rust-toolchain.toml names it
+)
+
 // readProject reads the project where there is one, and gives its toolchain,
 // or the one that would be used here.
 func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
@@ -109,7 +115,12 @@ func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
 		if errors.As(s.Why, &missing) {
 			s.Why = err
 		}
-		s.asked = "active"
+		var named *NoToolchainError
+		if !errors.As(err, &named) || len(named.Lines) == 0 {
+			s.asked = noCompiler
+			return nil
+		}
+		s.asked = activeToolchain
 		for _, name := range []string{o.Toolchain, o.getenv("RUSTUP_TOOLCHAIN")} {
 			if name != "" {
 				s.asked = name
