@@ -258,7 +258,7 @@ func (p *Project) SourcesHash(ctx context.Context) (string, error) {
 				if path != folder && (strings.HasPrefix(d.Name(), ".") || folders[path] || path == p.Metadata.TargetDirectory || isCacheDir(path)) {
 					return fs.SkipDir
 				}
-			case d.Type().IsRegular() && d.Name() != "minsize.toml": // written by the search that is keyed by this
+			case d.Type().IsRegular() && !ownFile(d.Name()): // written by the search that is keyed by this
 				files = append(files, path)
 			}
 			return nil
@@ -290,6 +290,12 @@ func (p *Project) SourcesHash(ctx context.Context) (string, error) {
 		fmt.Fprintf(sum, "\x00%d\x00", n)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// ownFile says whether minsize writes a file of that name: minsize.toml, and
+// minsize-NAME.toml for further programs of a workspace.
+func ownFile(name string) bool {
+	return strings.HasPrefix(name, "minsize") && strings.HasSuffix(name, ".toml")
 }
 
 func isCacheDir(path string) bool {

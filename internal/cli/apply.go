@@ -123,7 +123,7 @@ func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, 
 	if err != nil {
 		return nil, nil, cargoError(err)
 	}
-	c, err := readRecipe(root)
+	c, err := readRecipe(root, o.Bin+o.Example)
 	var missing *noRecipeError
 	if errors.As(err, &missing) {
 		return nil, nil, withStatus(exitUsage, "minsize shrink, which finds the settings and writes it", err)

@@ -227,10 +227,23 @@ type noRecipeError struct{ path string }
 
 func (e *noRecipeError) Error() string { return e.path + ": not there" }
 
-// readRecipe reads minsize.toml of the workspace at root. Errors:
+// recipePath is the file of a program: minsize.toml, or minsize-NAME.toml in a
+// workspace where the former is another program's. An empty name is whichever
+// minsize.toml is of.
+func recipePath(root, program string) string {
+	if program != "" {
+		own := filepath.Join(root, "minsize-"+program+".toml")
+		if _, err := os.Stat(own); err == nil {
+			return own
+		}
+	}
+	return filepath.Join(root, recipeName)
+}
+
+// readRecipe reads a program's minsize.toml of the workspace at root. Errors:
 // *noRecipeError, or the file with line and column of what is wrong.
-func readRecipe(root string) (*recipe, error) {
-	path := filepath.Join(root, recipeName)
+func readRecipe(root, program string) (*recipe, error) {
+	path := recipePath(root, program)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &noRecipeError{path}
@@ -252,7 +265,8 @@ func readRecipe(root string) (*recipe, error) {
 	return c, nil
 }
 
-// write writes minsize.toml, whole or not at all.
+// write writes the program's minsize.toml, whole or not at all; another
+// program's is left alone.
 func (c *recipe) write(ctx context.Context, root string) (string, error) {
 	body, err := toml.Encode(c)
 	if err != nil {
@@ -262,7 +276,10 @@ func (c *recipe) write(ctx context.Context, root string) (string, error) {
 	text.WriteString("# Written by `minsize shrink`. `minsize build` makes the same program again, to the byte;\n" +
 		"# `minsize apply` writes what cargo can express into the manifest. Checks may be edited.\n\n")
 	text.Write(body)
-	path := filepath.Join(root, recipeName)
+	path := recipePath(root, c.Bin+c.Example)
+	if old, err := readRecipe(root, ""); err == nil && (old.Package != c.Package || old.Bin+old.Example != c.Bin+c.Example) {
+		path = filepath.Join(root, "minsize-"+c.Bin+c.Example+".toml")
+	}
 	_, err = byteio.WriteFile(ctx, path, byteio.Content{{Data: text.Bytes()}}, byteio.WriteOptions{})
 	return path, err
 }

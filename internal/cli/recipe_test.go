@@ -39,7 +39,7 @@ func TestRecipeRoundTrip(t *testing.T) {
 		if _, err := c.write(context.Background(), dir); err != nil {
 			r.Fatal(err)
 		}
-		back, err := readRecipe(dir)
+		back, err := readRecipe(dir, "")
 		if err != nil {
 			text, _ := os.ReadFile(filepath.Join(dir, recipeName))
 			r.Fatalf("%v\n%s", err, text)
@@ -66,12 +66,33 @@ func TestRecipeErrors(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, err := readRecipe(dir)
+		_, err := readRecipe(dir, "")
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: got %v, want the file's name and %q", c.text, err, c.want)
 		}
 	}
-	if _, err := readRecipe(t.TempDir()); err == nil {
+	if _, err := readRecipe(t.TempDir(), ""); err == nil {
 		t.Error("a recipe that is not there was read")
+	}
+}
+
+// TestRecipeOfSeveralPrograms: the second program of a workspace gets a file
+// of its own, and each finds its own again.
+func TestRecipeOfSeveralPrograms(t *testing.T) {
+	dir := t.TempDir()
+	for _, bin := range []string{"one", "two", "one", "two"} {
+		c := &recipe{Schema: recipeSchema, Package: "p", Bin: bin}
+		if err := c.setPlan(technique.NewPlan("x", technique.Find("lto-fat"))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.write(context.Background(), dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for bin, file := range map[string]string{"one": "minsize.toml", "two": "minsize-two.toml"} {
+		c, err := readRecipe(dir, bin)
+		if err != nil || c.Bin != bin || recipePath(dir, bin) != filepath.Join(dir, file) {
+			t.Errorf("%s: got %+v of %s, %v", bin, c, recipePath(dir, bin), err)
+		}
 	}
 }

@@ -223,7 +223,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return cargoError(err)
 	}
 	adopted := ""
-	if old, err := readRecipe(project.Root); err == nil && old.isFor(project) {
+	if old, err := readRecipe(project.Root, project.Target.Name); err == nil && old.isFor(project) {
 		adopted = old.adopt(f)
 	}
 	plan, err := f.resolve(cmd.Flags().Changed)
