@@ -174,7 +174,7 @@ func identicalFunctions(p *Program) *Finding {
 		largest = append(largest, ranked{n, fmt.Sprintf("%d x %d bytes: %s", len(atoms), k.size, p.Name(atoms[0]))})
 	}
 	return &Finding{Name: "identical", Title: fmt.Sprintf("%d functions identical to another one", copies), Bytes: total,
-		Advice: "-Wl,--icf=safe with lld or mold: minsize shrink tries it", Items: top(largest)}
+		Advice: "-Wl,--icf=all with lld or mold (functions may then share an address): minsize shrink --level abort", Items: top(largest)}
 }
 
 type ranked struct {
