@@ -151,7 +151,7 @@ func (e *env) withGraph(path string, f *graphFlags, use func(*report.GraphContex
 		if err != nil {
 			return err
 		}
-		return use(&report.GraphContext{File: path, Graph: g})
+		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format == "csv" || f.output.format == "tsv"})
 	})
 }
 

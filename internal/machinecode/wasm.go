@@ -135,6 +135,16 @@ func DecodeWasm(code []byte, refs []WasmRef) ([]WasmRef, error) {
 		op := code[at]
 		at++
 		shape := wasmOps[op]
+		// Two of three instructions have no immediate, or a small local's.
+		if shape == wasmNone {
+			lastWasConstant = false
+			continue
+		}
+		if shape == wasmIndex && at < len(code) && code[at] < 0x80 {
+			at++
+			lastWasConstant = false
+			continue
+		}
 		if shape == wasmPrefix {
 			sub, n := binary.Uvarint(code[at:])
 			if n <= 0 || n > 5 {

@@ -15,6 +15,9 @@ import (
 type GraphContext struct {
 	File  string
 	Graph *refgraph.Graph
+	// Table: the report is csv or tsv, which may have a row for each of a
+	// million items: what only people or JSON get is not made.
+	Table bool
 }
 
 func (c *GraphContext) share(n uint64) float64 {
@@ -117,17 +120,24 @@ func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
 	}{programJSON: c.program(), Remaining: c.rest(top.Rest), Sum: c.rest(refgraph.Rest{Count: top.Count, Size: top.Sum})}
 
 	t := &Table{Columns: programColumns("Name", "ShallowSize", "ShallowSizePercent", "RetainedSize", "RetainedSizePercent")}
-	if retained {
+	if retained && !c.Table {
 		t.Columns = append(t.Columns, sizeColumns("Retained")...)
 	}
-	t.Columns = append(t.Columns, sizeColumns("Shallow")...)
-	t.Columns = append(t.Columns, Column{Name: "Item", Flex: true, Only: People})
+	if !c.Table {
+		t.Columns = append(t.Columns, sizeColumns("Shallow")...)
+		t.Columns = append(t.Columns, Column{Name: "Item", Flex: true, Only: People})
+	}
 	if paths {
 		t.Columns = append(t.Columns, Column{Name: "Retained by", Key: "RetainingPath"})
 	}
 	row := func(i *refgraph.Item, name string, path []string, summary bool) {
+		if c.Table && summary {
+			return
+		}
 		cells := []Cell{i.Name, i.Size, c.percent(i.Size), nil, nil}
-		if retained {
+		if retained && c.Table {
+			cells[3], cells[4] = i.Retained, c.percent(i.Retained)
+		} else if retained {
 			if summary {
 				cells = append(cells, nil, nil) // retained sizes overlap: their sum says nothing
 			} else {
@@ -135,8 +145,10 @@ func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
 				cells = append(cells, c.sizeCells(i.Retained)...)
 			}
 		}
-		cells = append(cells, c.sizeCells(i.Size)...)
-		cells = append(cells, name)
+		if !c.Table {
+			cells = append(cells, c.sizeCells(i.Size)...)
+			cells = append(cells, name)
+		}
 		if paths {
 			cells = append(cells, strings.Join(path, " ← "))
 		}
@@ -145,6 +157,9 @@ func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
 	for i := range top.Rows {
 		r := &top.Rows[i]
 		row(&r.Item, itemName(&r.Item), r.Path, false)
+		if c.Table {
+			continue
+		}
 		data.Items = append(data.Items, struct {
 			itemJSON
 			Path []string `json:"retaining_path,omitempty"`
