@@ -13,23 +13,30 @@ func newWhyCommand(e *env) *cobra.Command {
 	var f graphFlags
 	var cuts, own []string
 	var regex bool
+	var v verifyFlags
 	cmd := &cobra.Command{
 		Use:   "why [FILE] PATTERN...",
 		Short: "why something is in a program, and what getting rid of it would save",
 		Long: "PATTERN is a path: core::fmt means that module and all below it, app::parse that function and its closures.\n" +
 			"The answer: what it costs alone and with all that is there only for it, who refers to it and what cutting each of\n" +
 			"these would save, one way that leads there, and what to do where that is known. --cut says what would be left if\n" +
-			"other parts went.",
-		Example: "  minsize why app core::fmt\n  minsize why app core::fmt --cut std::panicking --cut app::report\n  cargo minsize why regex",
+			"other parts went. --verify-with, --verify-patch and --verify-features hold the prediction against a rebuilt program.",
+		Example: "  minsize why app core::fmt\n  minsize why app core::fmt --cut std::panicking --cut app::report\n  cargo minsize why regex\n" +
+			"  cargo minsize why app::search --verify-features words,json",
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&cuts, "cut", nil, "what if everything under this `PATTERN` went; may be given several times")
 	flags.StringSliceVar(&own, "own", nil, "your own crates, for the chain (default: those with a main function)")
 	flags.BoolVar(&regex, "regex", false, "patterns are regular expressions on the readable names")
+	v.register(flags)
 	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default 10, all in json and csv)")
 	return e.graphCommand(cmd, &f, func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		if len(items) == 0 {
 			return nil, usageError("minsize why FILE core::fmt", "no pattern given")
+		}
+		way, err := v.chosen(flags)
+		if err != nil {
+			return nil, err
 		}
 		o := refgraph.WhyOptions{Own: own, Max: f.limit(flags, "max-items", 10)}
 		for _, text := range items {
@@ -42,7 +49,13 @@ func newWhyCommand(e *env) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		return c.Why(w, items, cuts, nil), nil
+		var verified *report.WhyVerified
+		if way != "" {
+			if verified, err = e.verify(ctx, &v, way, &f, c, w); err != nil {
+				return nil, err
+			}
+		}
+		return c.Why(w, items, cuts, verified), nil
 	})
 }
 
