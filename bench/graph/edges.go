@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/machinecode"
@@ -85,6 +86,9 @@ func truth(plain, relocs *program) (map[edge]bool, error) {
 			continue // thread-local accesses, whose calls the linker has replaced in executables
 		}
 		pcRelative, ok := x86Reference(r.Type)
+		if relocs.file.Arch == objfile.AArch64 {
+			pcRelative, ok = aarch64Reference(r.Type)
+		}
 		if !ok {
 			continue
 		}
@@ -130,7 +134,24 @@ func x86Reference(t uint32) (pcRelative, ok bool) {
 	return false, false
 }
 
+// aarch64Reference is x86Reference for AArch64 (ELF for the Arm 64-bit
+// Architecture, section 5.7): fields count from their own instruction, so
+// symbol plus addend is the target, but in tables of offsets.
+func aarch64Reference(t uint32) (pcRelative, ok bool) {
+	switch t {
+	case 257, 258, // ABS64, ABS32
+		274, 275, 277, 278, 284, 285, 286, 299, // ADR_PREL_LO21, ADR_PREL_PG_HI21, ADD and LDST *_LO12
+		279, 280, 282, 283, // TSTBR14, CONDBR19, JUMP26, CALL26
+		311, 312: // ADR_GOT_PAGE, LD64_GOT_LO12
+		return false, true
+	case 261: // PREL32
+		return true, true
+	}
+	return false, false
+}
+
 func importAtom(p *attrib.Program, name string) int32 {
+	name, _, _ = strings.Cut(name, "@") // static tables have the version in the name
 	for i := range p.Atoms {
 		if a := &p.Atoms[i]; a.Flags&attrib.Import != 0 && a.Symbol >= 0 && p.Symbols[a.Symbol].Name == name {
 			return int32(i)

@@ -2,7 +2,7 @@
 // the linker kept, its retained sizes against rebuilt programs, what it calls
 // unreachable, and its time against rivals.
 //
-//	go run ./bench/graph edges            edges against --emit-relocs
+//	go run ./bench/graph edges [FILE...]  edges against --emit-relocs
 //	go run ./bench/graph cuts             predicted savings against rebuilds
 //	go run ./bench/graph reach FILE...    reachable bytes; without files the programs that were built
 //	go run ./bench/graph walk             the walk of docs/graph.md
@@ -45,7 +45,7 @@ func main() {
 	switch what := flag.Arg(0); what {
 	case "edges":
 		versions("cargo")
-		check(edgeTable(*programs, *work))
+		check(edgeTable(*programs, *work, files))
 	case "cuts":
 		versions("cargo")
 		check(cutTable(*programs, *work))

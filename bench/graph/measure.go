@@ -13,15 +13,22 @@ import (
 	"github.com/minsize/minsize/internal/refgraph"
 )
 
-// edgeTable holds found edges against those that the linker kept.
-func edgeTable(programs, work string) error {
+// edgeTable holds found edges against those that the linker kept, in files
+// linked with --emit-relocs; without files in the programs, which it builds.
+func edgeTable(programs, work string, files []string) error {
+	if len(files) == 0 {
+		for _, name := range []string{"mid", "tool", "system"} {
+			path, err := buildWithRelocs(programs, work, name)
+			if err != nil {
+				return err
+			}
+			files = append(files, path)
+		}
+	}
 	fmt.Println("| program | edges, linker | edges, found | missed | recall | extra | precision |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
-	for _, name := range []string{"mid", "tool", "system"} {
-		path, err := buildWithRelocs(programs, work, name)
-		if err != nil {
-			return err
-		}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), "-relocs")
 		plain, err := load(path, attrib.Options{References: true}, true)
 		if err != nil {
 			return err
