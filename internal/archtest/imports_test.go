@@ -55,11 +55,10 @@ var mayImport = map[string][]string{
 	"llvmlines":   {"demangle"},
 	"testbin":     {"byteio"},
 	"archtest":    {},
-	"deps":        {},
 }
 
 // notForCLI are leaves that only stages may use.
-var notForCLI = []string{"rangemap", "machinecode", "pack/codec", "pack/stub", "testbin", "deps", "archtest"}
+var notForCLI = []string{"rangemap", "machinecode", "pack/codec", "pack/stub", "testbin", "archtest"}
 
 func TestImports(t *testing.T) {
 	root := filepath.Join("..", "..", "internal")
@@ -126,7 +125,7 @@ func TestTableInArchitecture(t *testing.T) {
 		}
 	}
 	for pkg, want := range mayImport {
-		if pkg == "cli" || pkg == "deps" {
+		if pkg == "cli" {
 			continue
 		}
 		got, ok := rows[pkg]
