@@ -77,6 +77,7 @@ const (
 	groupShrink  = "shrink"
 	groupExplain = "explain"
 	groupRewrite = "rewrite"
+	groupGuard   = "guard"
 	groupOther   = "other"
 )
 
@@ -84,6 +85,7 @@ var groups = []*cobra.Group{
 	{ID: groupShrink, Title: "Make a cargo project's program small:"},
 	{ID: groupExplain, Title: "Explain where the bytes of any program are:"},
 	{ID: groupRewrite, Title: "Rewrite finished programs:"},
+	{ID: groupGuard, Title: "Guard what was won:"},
 	{ID: groupOther, Title: "Other:"},
 }
 
@@ -105,6 +107,7 @@ var verbs = []verb{
 	{groupExplain, newMonosCommand},
 	{groupExplain, newGarbageCommand},
 	{groupExplain, newDiffCommand},
+	{groupGuard, newCheckCommand},
 	{groupExplain, newGenericsCommand},
 	{groupRewrite, newOutlineCommand},
 	{groupOther, newVersionCommand},

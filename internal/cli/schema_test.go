@@ -23,6 +23,7 @@ func TestSchemas(t *testing.T) {
 		"strip-1.json":   report.StripResult{}.Document(),
 		"size-1.json":    report.Size(&report.SizeResult{}, report.SizeOptions{}),
 		"diff-1.json":    report.Diff(&report.DiffResult{}, report.SizeOptions{}),
+		"check-1.json":   report.Check(&report.CheckResult{}),
 		"explain-1.json": report.Explanation(&attrib.Explanation{}),
 	} {
 		path := filepath.Join("..", "..", "docs", "schema", name)

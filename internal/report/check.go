@@ -1,0 +1,23 @@
+package report
+
+import "github.com/minsize/minsize/internal/budget"
+
+// CheckResult is what `minsize check` found.
+type CheckResult struct {
+	File   string           `json:"file"`
+	Limits []budget.Verdict `json:"limits"`
+	Over   int              `json:"over"` // limits that are exceeded
+}
+
+// Check turns verdicts into a Document.
+func Check(r *CheckResult) *Document {
+	t := &Table{Columns: []Column{{Name: "Limit on", Flex: true}, {Name: "Bytes", Kind: Bytes}, {Name: "Limit", Kind: Bytes}, {Name: "Left", Kind: Delta}, {Name: "Verdict"}}}
+	for _, v := range r.Limits {
+		verdict := "ok"
+		if v.Over {
+			verdict = "over"
+		}
+		t.Rows = append(t.Rows, Row{Cells: []Cell{v.What, v.Bytes, v.Max, int64(v.Max) - int64(v.Bytes), verdict}, Strong: v.Over})
+	}
+	return &Document{Title: r.File, Schema: "minsize.check/1", Data: r, Blocks: []Block{{Table: t}}}
+}
