@@ -7,6 +7,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/demangle"
+	"github.com/minsize/minsize/internal/machinecode"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -70,6 +71,9 @@ func FromProgram(p *attrib.Program) *Graph {
 	g := b.Freeze(atomNames{p, module})
 	g.Total, g.Unowned, g.Program = total, unowned, p
 	g.Notes = append(g.Notes, p.Warnings...)
+	if undecoded(p.File) {
+		g.Notes = append(g.Notes, fmt.Sprintf("code of %s is not decoded here: references are those of relocations alone, everything counts as used from outside, and retained sizes are too small", p.File.Arch))
+	}
 	if p.Unknown > 0 {
 		g.Notes = append(g.Notes, fmt.Sprintf("%d of %d bytes of code are no instructions that are known here (data in code, or new ones): functions that hold them are marked", p.Unknown, p.Decoded))
 	}
@@ -154,12 +158,23 @@ func addRoots(b *Builder, p *attrib.Program) {
 			}
 		}
 	}
+	blind := undecoded(f)
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
+		if blind && a.Flags&attrib.Import == 0 {
+			b.Edge(Root, int32(i)+1) // code may refer to any of it
+			continue
+		}
 		if a.Flags&attrib.Exported != 0 && a.Flags&attrib.Import == 0 || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) {
 			b.Edge(Root, int32(i)+1)
 		}
 	}
+}
+
+// undecoded says whether references in machine code are not seen at all: the
+// machine has no decoder, and the linker has dropped the relocations.
+func undecoded(f *objfile.File) bool {
+	return !machinecode.Known(string(f.Arch)) && f.Kind != objfile.Relocatable && f.Kind != objfile.KernelModule
 }
 
 // rootSection says whether everything in a section is used without a
