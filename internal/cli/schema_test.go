@@ -21,6 +21,7 @@ func TestSchemas(t *testing.T) {
 		"apply-1.json":   editDocument("", &apply.Edit{}),
 		"build-1.json":   builtDocument(&built{}),
 		"strip-1.json":   report.StripResult{}.Document(),
+		"pack-1.json":    report.PackResult{}.Document(),
 		"size-1.json":    report.Size(&report.SizeResult{}, report.SizeOptions{}),
 		"diff-1.json":    report.Diff(&report.DiffResult{}, report.SizeOptions{}),
 		"check-1.json":   report.Check(&report.CheckResult{}),

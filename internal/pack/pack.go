@@ -315,7 +315,8 @@ func (p *program) buildPrefix(machine string, ops []operation) (prefix []byte, t
 // assemble writes all but the trailer.
 func (p *program) assemble(params codec.Params, code, payload, stream []byte, prefix int) ([]byte, error) {
 	h := header{method: uint8(params.Method), machine: uint8(p.arch), address: p.first, stream: uint32(len(stream)),
-		prefix: uint32(prefix), original: uint64(len(p.data)), span: uint32((p.span + 0xffff) &^ 0xffff), align: uint32(p.align), streamCheck: checksum(stream)}
+		prefix: uint32(prefix), original: uint64(len(p.data)), span: uint32((p.span + 0xffff + 64) &^ 0xffff), // operations read on behind code
+		align: uint32(p.align), streamCheck: checksum(stream)}
 	var lead []byte // what the decoder must know, before its bytes
 	switch params.Method {
 	case codec.LZMA:
@@ -333,12 +334,19 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 		lead = binary.LittleEndian.AppendUint32(lead, 0xffffffff)
 	}
 	h.payload = uint32(headerSize + len(code))
-	h.packed = h.payload + uint32(len(lead)+len(payload))
+	// Decoders read on behind their last byte: it must not be a page's last.
+	for {
+		h.packed = h.payload + uint32(len(lead)+len(payload))
+		if left := (headerOffset + h.packed) % 4096; left != 0 && left <= 4096-16 {
+			break
+		}
+		payload = append(payload, 0)
+	}
 	vaddr := uint64(0)
 	elfType := uint16(etDyn)
 	if p.fixed {
 		// Behind the image, so that brk lies where the program expects it.
-		vaddr = (p.first + p.span + 0x1ffff) &^ 0xffff
+		vaddr = (p.first + uint64(h.span) + 0xffff) &^ 0xffff
 		elfType = etExec
 		h.flags |= flagFixed
 		if p.first < (uint64(prefix)+p.align-1)&^(p.align-1)+0x10000 {

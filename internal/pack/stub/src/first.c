@@ -137,6 +137,9 @@ __attribute__((used)) u64 first(u64 *stack, const u8 *start)
 			room = (u8 *)(((u64)room + slack) & -unit);
 	}
 	c.stack = stack;
+#if defined(__aarch64__)
+	c.flags = h->flags;
+#endif
 	c.image = room + before;
 	c.prefix = c.image - h->prefix;
 	c.bias = (u64)c.image - h->address;

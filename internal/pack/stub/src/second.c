@@ -86,10 +86,14 @@ __attribute__((section(".text.entry"), used)) u64 second(struct context *c)
 
 	struct phdr *ph = (struct phdr *)((u8 *)e + e->phoff), *p;
 	u64 entry = e->entry + c->bias, go = entry;
-	u64 *aux = c->stack + *c->stack + 2;
+	u64 *aux = c->stack + *c->stack + 2, bti = 0;
 	while (*aux++)
 		;
 	for (; *aux; aux += 2) {
+#if defined(__aarch64__)
+		if (*aux == AT_HWCAP2 && aux[1] >> 17 & 1 && c->flags & FLAG_BTI)
+			bti = PROT_BTI;
+#endif
 		if (*aux == AT_PHDR)
 			aux[1] = (u64)ph;
 		if (*aux == AT_PHNUM)
@@ -112,7 +116,7 @@ __attribute__((section(".text.entry"), used)) u64 second(struct context *c)
 			syscall3(SYS_munmap, (u64)last, from - last, 0);
 		last = to;
 		if ((p->flags & 7) != 6)
-			c->protect(from, to, prot_of(p->flags));
+			c->protect(from, to, prot_of(p->flags) | (p->flags & 1 ? bti : 0));
 	}
 	if (path)
 		go = load_interpreter(c, path);

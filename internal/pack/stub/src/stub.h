@@ -38,13 +38,14 @@ struct context {
 	u8 *image;       // the program's first byte
 	u64 bias;        // image less the address that it was linked at
 	u64 page;        // the kernel's page size
+	u64 flags;       // of the header
 	void (*protect)(u8 *start, u8 *end, u64 prot);
 	void (*fail)(void);
 };
 
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_BTI = 16 };
 enum { MAP_PRIVATE = 2, MAP_FIXED = 16, MAP_ANONYMOUS = 32, MAP_NORESERVE = 0x4000, MADV_HUGEPAGE = 14 };
-enum { AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_ENTRY = 9 };
+enum { AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_ENTRY = 9, AT_HWCAP2 = 26 };
 
 #if defined(__x86_64__)
 enum { SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_madvise = 28,
