@@ -459,6 +459,9 @@ func cutNotes(result *relink.Result) (notes []string) {
 		if len(c.Functions) == 0 {
 			notes = append(notes, fmt.Sprintf("the cut %s matches no function here", c.Cut.Name))
 		}
+		if len(c.Merged) > 0 {
+			notes = append(notes, fmt.Sprintf("the cut %s leaves %s alone: the compiler has merged it with a function that is not cut", c.Cut.Name, strings.Join(c.Merged, ", ")))
+		}
 	}
 	return notes
 }

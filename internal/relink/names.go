@@ -33,24 +33,40 @@ func namesOf(symbol string) names {
 // of an inherent method becomes T, `<T as Trait>` stays.
 func withoutGenerics(text string) string {
 	name, _ := path(text, 0)
-	for _, c := range []string{"{{closure}}", "{closure#"} { // legacy, v0
-		for {
-			i := strings.Index(name, c)
-			if i < 0 {
-				break
-			}
-			end := strings.IndexByte(name[i:], '}')
-			if end < 0 {
-				break
-			}
-			end += i + 1
-			if c == "{{closure}}" {
-				end++
-			}
-			name = name[:i] + "{closure}" + name[end:]
-		}
+	return withoutNumbers(name)
+}
+
+// withoutNumbers makes what the compiler named alike in both manglings:
+// `{{closure}}` (legacy) and `{closure#1}` (v0) become `{closure}`,
+// `{{vtable.shim}}` and `{shim:vtable#0}` become `{shim:vtable}`.
+func withoutNumbers(name string) string {
+	if !strings.Contains(name, "{") {
+		return name
 	}
-	return name
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(name, "{")
+		b.WriteString(before)
+		inner, after, closed := strings.Cut(rest, "}")
+		if !found || !closed {
+			if found {
+				b.WriteString("{" + rest)
+			}
+			return b.String()
+		}
+		if word, double := strings.CutPrefix(inner, "{"); double {
+			inner, after = word, strings.TrimPrefix(after, "}")
+		}
+		inner, _, _ = strings.Cut(inner, "#")
+		if inner == "vtable.shim" {
+			inner = "shim:vtable"
+			if !strings.HasSuffix(before, "::") {
+				b.WriteString("::")
+			}
+		}
+		b.WriteString("{" + inner + "}")
+		name = after
+	}
 }
 
 // path reads one path at i, up to a delimiter that is not its own.
