@@ -21,10 +21,6 @@ import (
 //     its own crates lie in a vendor folder): a folder is made of links to both;
 //   - else cargo fetches what is missing, as always.
 
-// cratesIO is how package IDs and lockfiles name the default registry,
-// whichever protocol and replacement are used.
-const cratesIO = "registry+default"
-
 // stdSourceConfig gives the --config arguments for a build with BuildStd.
 func stdSourceConfig(ctx context.Context, p *Project, t *Toolchain) ([]string, error) {
 	if t.Std == nil || t.Std.Vendor == "" {
@@ -75,16 +71,28 @@ func mergedSource(ctx context.Context, p *Project, t *Toolchain) (string, error)
 	if err != nil {
 		return "", err
 	}
-	sums, err := lockChecksums(p.Lockfile())
+	// The default registry's name in lockfiles is what std's own crates have.
+	own, err := readLock(filepath.Join(t.Std.Library, "Cargo.lock"))
+	if err != nil || len(own) == 0 {
+		return "", nil
+	}
+	registry := own[0].source
+	crates, err := readLock(p.Lockfile())
 	if err != nil {
 		return "", err
+	}
+	sums := map[string]string{}
+	for _, c := range crates {
+		if c.source == registry {
+			sums[c.name+" "+c.version] = c.checksum
+		}
 	}
 	dir := filepath.Join(p.OutputDir(), "std-source")
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
 	for _, pkg := range all.Packages {
-		if pkg.Source != cratesIO {
+		if pkg.Source != registry {
 			continue
 		}
 		sum := sums[pkg.Name+" "+pkg.Version]
@@ -95,11 +103,11 @@ func mergedSource(ctx context.Context, p *Project, t *Toolchain) (string, error)
 			return "", err
 		}
 	}
-	crates, err := os.ReadDir(t.Std.Vendor)
+	folders, err := os.ReadDir(t.Std.Vendor)
 	if err != nil {
 		return "", err
 	}
-	for _, crate := range crates {
+	for _, crate := range folders {
 		to := filepath.Join(dir, crate.Name())
 		if _, err := os.Lstat(to); err == nil {
 			continue // the project has the same version
@@ -142,8 +150,11 @@ func linkCrate(from, to, sum string) error {
 	return os.WriteFile(filepath.Join(to, ".cargo-checksum.json"), checksum, 0o666)
 }
 
-// lockChecksums reads the checksums of a Cargo.lock by "name version".
-func lockChecksums(path string) (map[string]string, error) {
+// lockedCrate is a crate of a registry in a Cargo.lock.
+type lockedCrate struct{ name, version, source, checksum string }
+
+// readLock reads the crates of registries out of a Cargo.lock.
+func readLock(path string) ([]lockedCrate, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -152,15 +163,18 @@ func lockChecksums(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	sums := map[string]string{}
+	var crates []lockedCrate
 	packages, _ := values["package"].([]any)
 	for _, p := range packages {
 		table, _ := p.(map[string]any)
-		name, _ := table["name"].(string)
-		version, _ := table["version"].(string)
-		if sum, ok := table["checksum"].(string); ok && table["source"] == cratesIO {
-			sums[name+" "+version] = sum
+		text := func(key string) string {
+			s, _ := table[key].(string)
+			return s
+		}
+		c := lockedCrate{text("name"), text("version"), text("source"), text("checksum")}
+		if strings.HasPrefix(c.source, "registry+") && c.checksum != "" {
+			crates = append(crates, c)
 		}
 	}
-	return sums, nil
+	return crates, nil
 }
