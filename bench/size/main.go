@@ -3,7 +3,7 @@
 // installed, bloaty and gsa. Every program runs in turn with the others, so
 // that a busy machine is busy for all of them; the medians are printed.
 //
-//	go build -o /tmp/minsize ./cmd/minsize && go run ./bench/size -minsize /tmp/minsize FILE...
+//	go build -o bin/minsize ./cmd/minsize && go run ./bench/size -minsize bin/minsize FILE...
 package main
 
 import (
