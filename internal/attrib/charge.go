@@ -321,8 +321,8 @@ func (c *collector) padding(b *rangemap.Builder) []rangemap.Range {
 		if g.Start > p.sections.Starts[i] {
 			atom = p.AtomAt(g.Start - 1)
 		}
-		if end-g.Start >= 4096 {
-			atom = -1 // a hole for a page, not for an atom
+		if end-g.Start >= 256 {
+			atom = -1 // a hole for a page or a file's alignment, not for an atom
 		}
 		out = append(out, rangemap.Range{Start: g.Start, End: end, Label: pieceLabel(atom, Padding)})
 	}

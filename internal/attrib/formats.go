@@ -93,6 +93,14 @@ func peHeaders(f *objfile.File) []extra {
 	if off, size := f.PE.StringTable(); size > 0 {
 		list = append(list, extra{start: off, end: off + size, name: "[COFF string table]", kind: SymbolTab, unshipped: true})
 	}
+	if f.PE.OptionalHeader == nil { // an object's relocations, ten bytes each
+		for i := range f.PE.Headers {
+			h := &f.PE.Headers[i]
+			if start := uint64(h.PointerToRelocations); start > 0 && h.NumberOfRelocations > 0 {
+				list = append(list, extra{start: start, end: start + 10*uint64(h.NumberOfRelocations), name: "[COFF relocations]", kind: Reloc})
+			}
+		}
+	}
 	if off, size, ok := f.PE.Certificate(); ok {
 		list = append(list, extra{start: off, end: off + size, name: "[certificates]", kind: Signature})
 	}
@@ -172,6 +180,11 @@ func machoHeaders(f *objfile.File) []extra {
 	list := []extra{
 		{start: 0, end: size, name: "[Mach-O header]", kind: Header},
 		{start: size, end: size + uint64(m.Sizeofcmds), name: "[Mach-O load commands]", kind: Header},
+	}
+	for i := range m.Sections { // an object's relocations, eight bytes each
+		if s := &m.Sections[i]; s.Nreloc > 0 {
+			list = append(list, extra{start: uint64(s.Reloff), end: uint64(s.Reloff) + 8*uint64(s.Nreloc), name: "[Mach-O relocations]", kind: Reloc})
+		}
 	}
 	for _, piece := range m.LinkEdit {
 		kind, known := machoKinds[piece.Name]
