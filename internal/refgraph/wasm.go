@@ -146,8 +146,8 @@ type wasmBody struct {
 // wasmPending is an edge whose end is an index that was not known yet.
 type wasmPending struct {
 	from  int32
+	index uint32
 	kind  machinecode.WasmKind
-	index uint64
 	turn  bool // the edge leads from the index to the node
 }
 
@@ -276,7 +276,8 @@ func (m *wasmModule) root(n Node) int32 {
 }
 
 func (m *wasmModule) later(from int32, kind machinecode.WasmKind, index uint64) {
-	m.pending = append(m.pending, wasmPending{from: from, kind: kind, index: index})
+	index = min(index, 1<<32-1) // which does not exist
+	m.pending = append(m.pending, wasmPending{from: from, kind: kind, index: uint32(index)})
 }
 
 // readSection adds the entries of s and returns the bytes that they own.
@@ -436,8 +437,8 @@ func (m *wasmModule) readNames(s *wasmSection) error {
 			for i := uint32(0); i < count && r.err == nil; i++ {
 				index := r.u32("index of the name")
 				name := r.name("name")
-				if uint64(index) > m.v.Len() {
-					continue // no module has more functions than bytes
+				if uint64(index) > m.v.Len()/4 {
+					continue // a function takes four bytes at least
 				}
 				for uint64(len(names)) <= uint64(index) {
 					names = append(names, "")
@@ -545,7 +546,7 @@ func (m *wasmModule) dataSection(r *wasmReader) (uint64, error) {
 		if m.edges == WasmAll {
 			m.constantExpression(node, from, to)
 			// An active segment is written into its memory whenever the module starts.
-			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmMemory, index: uint64(memory), turn: true})
+			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmMemory, index: memory, turn: true})
 		}
 	}
 	return added, r.err
@@ -572,7 +573,7 @@ func (m *wasmModule) elementSection(r *wasmReader) (uint64, error) {
 			if m.edges == WasmAll {
 				m.constantExpression(node, from, to)
 			}
-			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmTable, index: uint64(table), turn: true})
+			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmTable, index: table, turn: true})
 		}
 		expressions := flags&4 != 0
 		if flags&3 != 0 {
@@ -619,7 +620,7 @@ func (m *wasmModule) constantExpression(node int32, from, to uint64) {
 // connect turns indices into edges, now that all index spaces are known.
 func (m *wasmModule) connect() error {
 	for _, p := range m.pending {
-		to, ok := m.find(p.kind, p.index)
+		to, ok := m.find(p.kind, uint64(p.index))
 		if !ok {
 			return byteio.Errorf(0, "index", "%s refers to %d, which does not exist", m.b.Node(p.from).Name, p.index)
 		}
