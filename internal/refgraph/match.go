@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/minsize/minsize/internal/demangle"
@@ -23,8 +24,25 @@ func (e *NoMatchError) Error() string {
 	return text
 }
 
+// atAddress finds the node that holds an address, written 0x1234: all that a
+// stripped program has for a name. None without such an address.
+func (g *Graph) atAddress(text string) int32 {
+	digits, ok := strings.CutPrefix(text, "0x")
+	if !ok || g.Program == nil {
+		return None
+	}
+	addr, err := strconv.ParseUint(digits, 16, 64)
+	if err != nil {
+		return None
+	}
+	if atom := g.Program.AtomAtAddr(addr); atom >= 0 {
+		return atom + 1
+	}
+	return None
+}
+
 // Named finds nodes as Twiggy does: items are whole names (readable or
-// mangled), or regular expressions anywhere in the readable name. The result is
+// mangled) or addresses, or regular expressions anywhere in the readable name. The result is
 // in the order of the arguments for names, in index order for expressions.
 func (g *Graph) Named(items []string, expressions bool) ([]int32, error) {
 	if expressions {
@@ -61,6 +79,9 @@ func (g *Graph) Named(items []string, expressions bool) ([]int32, error) {
 	}
 	var out []int32
 	for i, nodes := range found {
+		if n := g.atAddress(items[i]); nodes == nil && n != None {
+			nodes = []int32{n}
+		}
 		if nodes == nil {
 			return nil, &NoMatchError{Pattern: items[i], Similar: g.similar(items[i])}
 		}
@@ -94,8 +115,8 @@ func (g *Graph) similar(text string) []string {
 
 // Pattern is what `why` and --cut take: a path, which means that item and
 // everything below it (core::fmt is core::fmt::write, the impls in
-// core::fmt::num, and every type's methods of core::fmt's traits), or with
-// Expression a regular expression on the readable name.
+// core::fmt::num, and every type's methods of core::fmt's traits), an address
+// (0x1234: what holds it), or with Expression a regular expression on the readable name.
 type Pattern struct {
 	Text       string
 	Expression bool
@@ -163,6 +184,10 @@ func (g *Graph) Matching(patterns []Pattern) (NodeSet, error) {
 			return nil, err
 		}
 		some := false
+		if n := g.atAddress(p.Text); n != None && !p.Expression {
+			set[n] = true
+			continue
+		}
 		for n := int32(1); n < int32(g.Len()); n++ {
 			if m.matches(g, n) {
 				set[n], some = true, true

@@ -1,6 +1,7 @@
 package refgraph
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,6 +145,54 @@ func TestRustProgram(t *testing.T) {
 	a, b := tree.Retained[Root], bare.Dominators().Retained[Root]
 	if diff := int64(a) - int64(b); diff*diff > int64(a/50)*int64(a/50) {
 		t.Errorf("the root retains %d bytes with symbols, %d without", a, b)
+	}
+}
+
+// TestNoTables: without symbols and unwind tables functions are cut where
+// something refers to them, and found by their address.
+func TestNoTables(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("gcc is not installed")
+	}
+	dir := t.TempDir()
+	source, whole, bare := filepath.Join(dir, "a.c"), filepath.Join(dir, "whole"), filepath.Join(dir, "bare")
+	text := `#include <stdio.h>
+__attribute__((noinline)) int leaf(int x) { return x * 3 + 1; }
+__attribute__((noinline)) int middle(int x) { return leaf(x) + leaf(x + 1); }
+int pointed(int x) { return x - 7; }
+int (*table[])(int) = {pointed, middle};
+int main(int argc, char **argv) { printf("%d\n", table[argc & 1](argc)); return 0; }
+`
+	if err := os.WriteFile(source, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"-O1", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-o", whole, source}
+	if text, err := exec.Command("gcc", flags...).CombinedOutput(); err != nil {
+		t.Skipf("gcc: %v\n%s", err, text)
+	}
+	if text, err := exec.Command("gcc", append([]string{"-s"}, append(flags[:3:3], "-o", bare, source)...)...).CombinedOutput(); err != nil {
+		t.Skipf("gcc: %v\n%s", err, text)
+	}
+	named, cut := programGraph(t, whole), programGraph(t, bare)
+	checkSums(t, cut)
+	nodes, err := named.Named([]string{"leaf"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := named.Program.Atoms[named.Node(nodes[0]).Label]
+	found, err := cut.Named([]string{fmt.Sprintf("%#x", leaf.Addr)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := cut.Program.Atoms[cut.Node(found[0]).Label]
+	if got.Addr != leaf.Addr || got.Flags&attrib.Inferred == 0 {
+		t.Errorf("leaf is at %#x; found %+v", leaf.Addr, got)
+	}
+	if _, functions, names := lost(cut); functions > 0 {
+		t.Errorf("%d functions are unreachable: %q", functions, names)
+	}
+	if _, err := cut.Matching([]Pattern{{Text: "0x1"}}); err == nil {
+		t.Error("nothing is at address 1")
 	}
 }
 
