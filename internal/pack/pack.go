@@ -226,7 +226,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	for _, r := range p.regions {
 		params.Layout.Regions = append(params.Layout.Regions, codec.Region{Start: r.Start + params.Layout.Base, End: r.End + params.Layout.Base})
 	}
-	if len(stream) < smallBelow && m != codec.Mix {
+	if len(stream) < smallBelow {
 		first += "-small"
 	}
 	params.Layout.Filter(stream)

@@ -26,10 +26,11 @@ build() { # machine part compiler flags...
 }
 for machine in x86_64 aarch64; do
 	build $machine first-lzma first.c -O2
-	build $machine first-xlz first.c -O2 -DXLZ
+	build $machine first-xlz first.c -Os -DXLZ
 	build $machine first-xlz-small first.c $small -DXLZ -DSMALL
 	build $machine first-lzma-small first.c $small -DSMALL
 	build $machine first-mix first.c -O2 -ftree-vectorize -fvect-cost-model=dynamic -DMIX
+	build $machine first-mix-small first.c -Oz -DMIX
 	build $machine second second.c -Os
 	for op in rela ehframe gnuhash; do
 		build $machine op-$op op_$op.c -Os
