@@ -11,6 +11,7 @@ package attrib
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -501,4 +502,29 @@ func (p *Program) Aliases(atom int32) []int32 {
 		list = append(list, p.aliases[lo].symbol)
 	}
 	return list
+}
+
+// maxAliases bounds how many further names a row shows: some assembly has dozens.
+const maxAliases = 4
+
+// withAliases adds the other names of a body that has several, in the order of
+// the alphabet.
+func (p *Program) withAliases(atom int32, name string, display func(raw string) string) string {
+	if p.Atoms[atom].Flags&Alias == 0 {
+		return name
+	}
+	var others []string
+	for _, s := range p.Aliases(atom) {
+		if other := p.plainName(display(p.Symbols[s].Name)); other != name && !slices.Contains(others, other) {
+			others = append(others, other)
+		}
+	}
+	slices.Sort(others)
+	if n := len(others); n > maxAliases {
+		others = append(others[:maxAliases], "and "+itoa(n-maxAliases)+" more")
+	}
+	if len(others) == 0 {
+		return name
+	}
+	return name + " [also " + strings.Join(others, ", ") + "]"
 }

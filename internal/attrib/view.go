@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/minsize/minsize/internal/demangle"
 	"github.com/minsize/minsize/internal/rangemap"
 )
 
@@ -226,11 +227,13 @@ func byAtom(p *Program, n *interner, name func(atom int32) string) (labeller, er
 
 func symbolsView(p *Program, _ Input, _ *RollupOptions, n *interner) (labeller, error) {
 	p.names.demangleAll()
-	return byAtom(p, n, p.Name)
+	return byAtom(p, n, func(atom int32) string { return p.withAliases(atom, p.Name(atom), demangle.Display) })
 }
 
 func rawSymbolsView(p *Program, _ Input, _ *RollupOptions, n *interner) (labeller, error) {
-	return byAtom(p, n, p.RawName)
+	return byAtom(p, n, func(atom int32) string {
+		return p.withAliases(atom, p.RawName(atom), func(raw string) string { return raw })
+	})
 }
 
 func shortSymbolsView(p *Program, _ Input, _ *RollupOptions, n *interner) (labeller, error) {
