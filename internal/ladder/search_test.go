@@ -358,3 +358,59 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }
+
+type suggestions []Suggestion
+
+func (s suggestions) Suggest(ctx context.Context, b *Build, p technique.Plan) ([]Suggestion, error) {
+	return s, nil
+}
+
+// TestSuggestedCutsAreTriedAndNeverKept: each is measured and checked on top
+// of the winner; what saves nothing is not listed, what fails comes last.
+func TestSuggestedCutsAreTriedAndNeverKept(t *testing.T) {
+	w := newWorld(t)
+	var list suggestions
+	for text, saves := range map[string]int64{"a::small=trap": 100, "a::large=trap": 900, "a::fails=trap": 5000, "a::nothing=trap": 0} {
+		cut, _, err := technique.UserCut(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.saves[cut.Name] = saves
+		list = append(list, Suggestion{Cut: text, Kind: "function", Try: cut})
+	}
+	w.broken["cut:a::fails=trap"] = "died by SIGILL"
+	o := w.options(technique.Abort)
+	o.Suggest = list
+	r := w.run(o)
+	var got []string
+	for _, s := range r.Suggested {
+		got = append(got, fmt.Sprintf("%s %d %s", s.Cut, s.Saves, s.Check.Status))
+	}
+	want := []string{"a::large=trap 900 passed", "a::small=trap 100 passed", "a::fails=trap 5000 failed"}
+	if !slices.Equal(got, want) {
+		t.Errorf("suggested %q, want %q", got, want)
+	}
+	for _, name := range r.BestPlan.Techniques {
+		if strings.HasPrefix(name, "cut:") {
+			t.Errorf("%s was kept unasked", name)
+		}
+	}
+}
+
+// TestLeftOutWithPack: what would be saved is told without compression, and
+// the packed winner stays the winner.
+func TestLeftOutWithPack(t *testing.T) {
+	w := newWorld(t)
+	w.saves["pack"] = 20000
+	o := w.options(technique.Abort)
+	o.Policy.With = []string{"pack"}
+	r := w.run(o)
+	if !r.BestPlan.Has("pack") || r.BestPlan.Techniques[len(r.BestPlan.Techniques)-1] != "pack" {
+		t.Errorf("won with %v, want pack last", r.BestPlan.Techniques)
+	}
+	for _, l := range r.Left {
+		if l.Name == "relr" && (!l.Known || l.Saves != 5000) {
+			t.Errorf("relr: %+v, want 5000 bytes", l)
+		}
+	}
+}
