@@ -264,14 +264,11 @@ func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	if x.saveTemps && hasFatLTO(p) {
 		key += "-bitcode"
 	}
-	if b := x.cache.Find(key); b != nil && recorded(b) {
-		return b, nil
+	cached := x.cache.Find(key)
+	if cached != nil && !recorded(cached) {
+		cached = nil
 	}
 	request, err := x.request(p)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := x.cache.Entry(key)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +277,16 @@ func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 		rec := relink.Recorder{Dir: x.linksOf(p), Bin: x.project.Target.Name, Package: x.project.Package.Name, Linker: driver}
 		request.Linker, request.Env = x.self, rec.Env()
 	}
+	// cargo has the last word on whether a build is still good: it knows what
+	// build scripts read, and answers in a moment where nothing changed.
 	result, err := cargo.Build(ctx, x.project, request)
+	if err != nil {
+		return nil, err
+	}
+	if cached != nil && result.Compiled == 0 {
+		return cached, nil
+	}
+	dir, err := x.cache.Entry(key)
 	if err != nil {
 		return nil, err
 	}
