@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/rangemap"
 )
@@ -39,8 +40,9 @@ type body struct {
 
 // collector does New's work; what it holds is not needed afterwards.
 type collector struct {
-	p *Program
-	o Options
+	p     *Program
+	fault error // of a goroutine
+	o     Options
 
 	bodies   []body
 	starts   []int32  // of refs: index of atom i's first; one more at the end
@@ -62,10 +64,13 @@ func (c *collector) run() error {
 	p := c.p
 	// The three tables know nothing of each other.
 	var readers sync.WaitGroup
-	readers.Go(c.readFrames)
-	readers.Go(c.readRelocs)
+	readers.Go(func() { c.guarded(c.readFrames) })
+	readers.Go(func() { c.guarded(c.readRelocs) })
 	c.readSymbols()
 	readers.Wait()
+	if c.fault != nil {
+		return c.fault
+	}
 	if functions := formatTable[p.File.Format].functions; functions != nil {
 		functions(c)
 	}
@@ -83,6 +88,9 @@ func (c *collector) run() error {
 		}
 		c.inferCode()
 		c.decode()
+		if c.fault != nil {
+			return c.fault
+		}
 		c.carve()
 		c.forget()
 	}
@@ -105,6 +113,17 @@ func (c *collector) run() error {
 		c.resolveRefs()
 	}
 	return nil
+}
+
+// guarded runs f on a goroutine of its own, where the caller's byteio.Guard
+// does not reach: a mapped file that is truncated meanwhile is an error, not
+// the end of the program.
+func (c *collector) guarded(f func()) {
+	if err := byteio.Guard(func() error { f(); return nil }); err != nil {
+		c.p.warning.Lock()
+		c.fault = err
+		c.p.warning.Unlock()
+	}
 }
 
 // forget lets the file's pages go between passes that read other parts of it.

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/testbin"
 )
@@ -204,4 +205,42 @@ func TestSortParallel(t *testing.T) {
 			t.Fatal("not sorted")
 		}
 	})
+}
+
+// TestTruncatedWhileRead: somebody cuts the file while it is attributed.
+func TestTruncatedWhileRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "program")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m, err := byteio.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	err = byteio.Guard(func() error {
+		f, err := objfile.Parse(path, m.Data)
+		if err != nil {
+			return err
+		}
+		p := &Program{File: f, Space: newSpace(f)}
+		p.layout()
+		if err := os.Truncate(path, 4096); err != nil {
+			return err
+		}
+		m.Forget(m.Data)
+		c := &collector{p: p}
+		return c.run()
+	})
+	if !errors.Is(err, byteio.ErrChanged) {
+		t.Skipf("no fault here (%v): the pages stayed, or this system maps nothing", err)
+	}
 }

@@ -233,12 +233,17 @@ func (c *collector) decode() {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			w := decoder{c: c, seed: seed, low: low, high: high}
-			for ch := range next {
-				w.run(ch)
-			}
+			c.guarded(func() {
+				for ch := range next {
+					w.run(ch)
+				}
+			})
 		})
 	}
 	workers.Wait()
+	if c.fault != nil {
+		return
+	}
 	c.join(chunks)
 }
 
