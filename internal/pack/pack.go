@@ -259,12 +259,12 @@ func lzmaPB(arch codec.Arch) uint8 {
 	return 0
 }
 
-// estimateStartup is the decoder's CPU time on a machine of 2020 (docs/bench/pack.md).
+// estimateStartup is the CPU time of a start as measured in docs/bench/pack.md.
 func estimateStartup(m codec.Method, stream int) time.Duration {
-	perMB := 24 * time.Millisecond
+	perMB := 18 * time.Millisecond
 	switch m {
 	case codec.XLZ:
-		perMB = 30 * time.Millisecond
+		perMB = 28 * time.Millisecond
 	case codec.Mix:
 		perMB = 1500 * time.Millisecond
 	}

@@ -12,7 +12,8 @@ import "math"
 //
 // Rejected: the one-arrival parsers of LZMA SDK and xz with their hand-made
 // look-ahead (match+literal+rep): with several arrivals that look-ahead comes
-// by itself and finds more.
+// by itself and finds more. A penalty on literals, which are slow to decode, cost
+// .4 % in size for 5 % in speed and was left out.
 
 const (
 	arrivals   = 6
@@ -21,10 +22,6 @@ const (
 	niceLength = 160 // a match this long is taken without looking inside
 	priceOne   = 64  // a bit, in price units
 	span       = windowMax + windowMore + maxMatch + 1
-
-	// literalPenalty makes XLZ's parses poorer in literals, the slowest
-	// symbols to decode, at next to no cost in size.
-	literalPenalty = 2
 )
 
 var bitPrice = buildBitPrice()
@@ -230,9 +227,6 @@ func (ps *parser) relax(base, i int) {
 	lit := &m.literal[w.literal]
 	b := uint32(data[pos])
 	plain := ps.treePrice(lit[:], 8, b)
-	if e.p.Method == XLZ {
-		plain += literalPenalty
-	}
 	longest := uint32(0)
 	if len(found) > 0 {
 		longest = found[len(found)-1].length
@@ -252,9 +246,6 @@ func (ps *parser) relax(base, i int) {
 			litCost += plain
 		} else {
 			litCost += ps.matchedPrice(lit, b, uint32(data[pos-1-int(a.reps[0])]))
-			if e.p.Method == XLZ {
-				litCost += literalPenalty
-			}
 		}
 		ps.insert(i+1, litCost, from, symbol{1, opLiteral})
 
