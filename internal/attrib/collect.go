@@ -75,7 +75,7 @@ func (c *collector) run() error {
 		functions(c)
 	}
 	c.addFrames()
-	c.addRuntimeFunctions()
+	c.addGoFunctions()
 	c.makeAtoms()
 	// From here atoms of code and of named data are fixed.
 	if err := c.tooMany(); err != nil {

@@ -61,12 +61,6 @@ func debugData(p *Program) *Finding {
 		Advice: "minsize strip, or strip = true in the profile"}
 }
 
-// Strippable is what strip takes from the file: debug information and the
-// static symbol table with its names.
-func (p *Program) Strippable() uint64 {
-	return p.ofKind(Debug) + p.staticSymbols()
-}
-
 // staticSymbols is the bytes of symbol tables that no loader reads.
 func (p *Program) staticSymbols() uint64 {
 	n := uint64(0)

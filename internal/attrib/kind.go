@@ -28,45 +28,33 @@ const (
 )
 
 // kindTable: a Kind is one constant and one line here.
-var kindTable = [kinds]struct {
-	name     string
-	stripped bool // what `strip` removes from a finished program
-}{
-	Unmapped:  {"unmapped", false},
-	Code:      {"code", false},
-	ReadOnly:  {"read-only data", false},
-	Vtable:    {"vtables", false},
-	String:    {"strings", false},
-	Data:      {"writable data", false},
-	Zero:      {"zero-filled data", false},
-	Linkage:   {"linkage", false},
-	Unwind:    {"unwind tables", false},
-	Exception: {"exception tables", false},
-	Reloc:     {"relocations", false},
-	SymbolTab: {"symbols", false},
-	Debug:     {"debug information", true},
-	Runtime:   {"runtime tables", false},
-	Note:      {"notes", false},
-	Resource:  {"resources", false},
-	Signature: {"signature", false},
-	Padding:   {"padding", false},
-	Header:    {"headers", false},
-	Payload:   {"appended payload", false},
+var kindTable = [kinds]string{
+	Unmapped:  "unmapped",
+	Code:      "code",
+	ReadOnly:  "read-only data",
+	Vtable:    "vtables",
+	String:    "strings",
+	Data:      "writable data",
+	Zero:      "zero-filled data",
+	Linkage:   "linkage",
+	Unwind:    "unwind tables",
+	Exception: "exception tables",
+	Reloc:     "relocations",
+	SymbolTab: "symbols",
+	Debug:     "debug information",
+	Runtime:   "runtime tables",
+	Note:      "notes",
+	Resource:  "resources",
+	Signature: "signature",
+	Padding:   "padding",
+	Header:    "headers",
+	Payload:   "appended payload",
 }
 
 // String is the kind's name in reports.
 func (k Kind) String() string {
 	if k < kinds {
-		return kindTable[k].name
+		return kindTable[k]
 	}
 	return "unknown kind"
-}
-
-// Kinds returns all kinds' names in order.
-func Kinds() []string {
-	names := make([]string, kinds)
-	for k := range kinds {
-		names[k] = k.String()
-	}
-	return names
 }

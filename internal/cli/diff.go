@@ -45,6 +45,7 @@ func newDiffCommand(e *env) *cobra.Command {
 		},
 	}
 	f.registerViews(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("views", completeViews)
 	f.output.register(cmd.Flags())
 	return cmd
 }
