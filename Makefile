@@ -4,7 +4,7 @@ GO ?= go
 MINSIZE := bin/minsize
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build demo test check cross sweep fuzz bench stubs docs lint clean
+.PHONY: all build demo test check cross sweep fuzz bench stubs figures lint clean
 
 all: build
 
@@ -46,7 +46,7 @@ fuzz:
 	@grep -rl --include='*_test.go' '^func Fuzz' internal | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 			echo "$$target in $$(dirname $$file)"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) || exit 1; \
 		done; \
 	done
 
@@ -54,8 +54,17 @@ fuzz:
 bench: build
 	@for dir in bench/*/; do echo "## $$dir"; $(GO) run ./$$dir || exit 1; done
 
+# The packer's stubs from their sources, into the blobs that are committed.
+stubs:
+	sh internal/pack/stub/src/build.sh internal/pack/stub/blobs
+
+# The scripts of the HTML figures with their library, into internal/report/assets.
+figures:
+	cd tools/figures && npm ci && $(GO) run .
+
 lint:
-	cd tools && $(GO) run honnef.co/go/tools/cmd/staticcheck -C .. ./...
+	cd tools/lint && $(GO) build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
 
 clean:
 	rm -rf bin examples/*/target
