@@ -78,10 +78,6 @@ func compare(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type function struct {
-		offset uint64
-		ranges []Range
-	}
 	reader := std.Reader()
 	live := func(ranges [][2]uint64) (list []Range) {
 		for _, r := range ranges {

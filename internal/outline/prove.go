@@ -213,7 +213,6 @@ func Prove(ctx context.Context, scratch *Scratch, steps Steps, sources []*Source
 	}
 	size := before
 	var kept []*Proposal
-	var program string
 	for _, p := range proposals {
 		if ctx.Err() != nil {
 			return before, size, ctx.Err()
@@ -227,7 +226,7 @@ func Prove(ctx context.Context, scratch *Scratch, steps Steps, sources []*Source
 		if err := scratch.Put(ctx, sources, append(slices.Clone(kept), p)); err != nil {
 			return before, size, err
 		}
-		now, built, err := steps.Size(ctx)
+		now, _, err := steps.Size(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return before, size, ctx.Err()
@@ -244,16 +243,16 @@ func Prove(ctx context.Context, scratch *Scratch, steps Steps, sources []*Source
 			continue
 		}
 		p.Kept = true
-		kept, size, program = append(kept, p), now, built
+		kept, size = append(kept, p), now
 	}
 	for len(kept) > 0 {
 		tell("tests and checks")
 		if err := scratch.Put(ctx, sources, kept); err != nil {
 			return before, size, err
 		}
-		now, built, err := steps.Size(ctx)
+		now, program, err := steps.Size(ctx)
 		if err == nil {
-			size, program = now, built
+			size = now
 			err = steps.Verify(ctx, program)
 		}
 		if err == nil {

@@ -118,7 +118,7 @@ func TestCodegen(t *testing.T) {
 		for _, name := range names {
 			pipeline := PipelineByName(name)
 			if p.name == unwindLTO.name && len(pipeline.Needs) > 0 {
-				name, pipeline = "lto", PipelineByName("lto")
+				name = "lto"
 			}
 			cuts := []Cut{CutByName("std-symbolizer").Cut, CutByName("backtrace-printer").Cut, CutByName("stack-overflow-message").Cut}
 			v := Variant{Options: []string{"strip-all"}, Cuts: cuts}

@@ -160,7 +160,7 @@ func compose(data []byte, blocks []block, fresh []patch, patches []patch) byteio
 		}
 	}
 	for _, p := range fresh {
-		parts = append(parts, part{p.at, p.data})
+		parts = append(parts, part(p))
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.at, b.at) })
 	slices.SortStableFunc(patches, func(a, b patch) int { return cmp.Compare(a.at, b.at) })

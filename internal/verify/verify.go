@@ -345,7 +345,6 @@ const maxOutput = 4 << 20
 type stream struct {
 	head  []byte
 	total int64
-	sum   [sha256.Size]byte
 	hash  interface {
 		io.Writer
 		Sum([]byte) []byte
