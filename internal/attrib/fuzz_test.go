@@ -176,10 +176,10 @@ func TestGenericOf(t *testing.T) {
 func TestCrateOfPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"/home/u/.cargo/registry/src/index.example-1949cf8c6b5b557f/regex-syntax-0.8.5/src/hir/mod.rs": "regex_syntax",
-		"/home/u/.cargo/git/checkouts/some-tool-1a2b3c4d/9f8e7d6/src/lib.rs":                             "some_tool",
-		"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/fmt/mod.rs":                    "core",
-		"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/backtrace/src/lib.rs":                   "std",
-		"/build/vendor/libgit2-sys-0.18.0/libgit2/src/util.c":                                            "libgit2_sys",
+		"/home/u/.cargo/git/checkouts/some-tool-1a2b3c4d/9f8e7d6/src/lib.rs":                           "some_tool",
+		"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/fmt/mod.rs":                  "core",
+		"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/backtrace/src/lib.rs":                 "std",
+		"/build/vendor/libgit2-sys-0.18.0/libgit2/src/util.c":                                          "libgit2_sys",
 		"src/main.rs":  "",
 		"/usr/src/x.c": "",
 	} {
