@@ -36,9 +36,11 @@ cross:
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/... ./internal/...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/... ./internal/...
 
-# The whole system as test input: every ELF file, every stable --version.
+# The whole system as test input: every ELF file, every stable --version, other
+# machines, all Rust source there is; and strip against its rivals.
 sweep: build
-	MINSIZE_SWEEP=1 $(GO) test -count=1 -timeout 6h -run Sweep -v ./internal/...
+	MINSIZE_SWEEP=1 $(GO) test -count=1 -timeout 6h -run 'Sweep|Foreign|Wine|NotLargerThanGo|GoCorpus|Objdump|MergedSource|CrateCuts|ELFMachines' -v ./internal/...
+	$(GO) run ./bench/strip
 
 # FUZZTIME each, for every fuzz target there is.
 FUZZTIME ?= 2m
@@ -46,7 +48,7 @@ fuzz:
 	@grep -rl --include='*_test.go' '^func Fuzz' internal | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 			echo "$$target in $$(dirname $$file)"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$(dirname $$file) || exit 1; \
 		done; \
 	done
 
@@ -56,6 +58,7 @@ bench: build
 
 # The packer's stubs from their sources, into the blobs that are committed.
 stubs:
+	$(GO) test ./internal/pack/codec -run StubTables -update
 	sh internal/pack/stub/src/build.sh internal/pack/stub/blobs
 
 # The scripts of the HTML figures with their library, into internal/report/assets.

@@ -73,55 +73,6 @@ func runInImage(t *testing.T, img v1.Image, command ...string) string {
 	return out.String()
 }
 
-// compile builds a C program in a folder of its own; compiler may be absent.
-func compile(t *testing.T, compiler, source string, args ...string) string {
-	t.Helper()
-	if _, err := exec.LookPath(compiler); err != nil {
-		t.Skipf("needs %s", compiler)
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "main.c")
-	if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(dir, "app")
-	cmd := exec.Command(compiler, append([]string{"-o", out, file}, args...)...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", compiler, err, text)
-	}
-	return out
-}
-
-func composeFile(t *testing.T, file string, extra Extra) *Composition {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := objfile.Parse(file, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Compose(Root{Dir: "/"}, f, data, "/app", extra, 65532, 65532)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func build(t *testing.T, c *Composition, compression Compression) v1.Image {
-	t.Helper()
-	img, err := Build(c, Config{User: "65532:65532", Entrypoint: []string{c.Program}, Compression: compression})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
-}
-
-const helloC = `#include <stdio.h>
-#include <math.h>
-int main(int argc, char **argv) { printf("hello %.3f\n", sin(argc)); return 0; }`
-
 func TestImagesRun(t *testing.T) {
 	for _, test := range []struct {
 		name, compiler string
@@ -228,5 +179,36 @@ int `+last+`(void); int main(void) { printf("%d\n", `+last+`()); return 0; }`)
 	missing, ok := err.(*MissingError)
 	if !ok || missing.Library != "libfc.so" || missing.NeededBy != "libfd.so" {
 		t.Errorf("error %v, want libfc.so needed by libfd.so", err)
+	}
+}
+
+func TestAlternativeOfFatImage(t *testing.T) {
+	app := compile(t, "cc", helloC, "-fno-builtin", "-lm")
+	c := composeFile(t, app, Extra{})
+	c.App = append(c.App, Entry{Path: "/usr/share/doc/big", Mode: 0o644, Data: make([]byte, 1<<20), Size: 1 << 20})
+	img := build(t, c, Gzip)
+	in, err := Inspect("fat", img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alternative, err := in.Alternative(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alternative.Program != "/app" || alternative.Size != in.Size-1<<20 {
+		t.Errorf("program %s with %d bytes; the image has %d", alternative.Program, alternative.Size, in.Size)
+	}
+	if got := runInImage(t, build(t, alternative.Composition, Gzip), "/app"); got != "hello 0.841\n" {
+		t.Errorf("printed %q", got)
+	}
+
+	empty := mutate.MediaType(img, "application/vnd.oci.image.manifest.v1+json")
+	plain, err := Inspect("x", empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.Entrypoint = nil
+	if _, err := plain.Alternative(empty); err == nil {
+		t.Error("an alternative without an entrypoint")
 	}
 }

@@ -45,6 +45,55 @@ func goProgram(t *testing.T, arch string) string {
 	return out
 }
 
+// compile builds a C program in a folder of its own; compiler may be absent.
+func compile(t *testing.T, compiler, source string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(compiler); err != nil {
+		t.Skipf("needs %s", compiler)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "main.c")
+	if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "app")
+	cmd := exec.Command(compiler, append([]string{"-o", out, file}, args...)...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", compiler, err, text)
+	}
+	return out
+}
+
+func composeFile(t *testing.T, file string, extra Extra) *Composition {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := objfile.Parse(file, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Compose(Root{Dir: "/"}, f, data, "/app", extra, 65532, 65532)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func build(t *testing.T, c *Composition, compression Compression) v1.Image {
+	t.Helper()
+	img, err := Build(c, Config{User: "65532:65532", Entrypoint: []string{c.Program}, Compression: compression})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+const helloC = `#include <stdio.h>
+#include <math.h>
+int main(int argc, char **argv) { printf("hello %.3f\n", sin(argc)); return 0; }`
+
 func TestSameInputSameDigest(t *testing.T) {
 	app := goProgram(t, "amd64")
 	extra := Extra{Tmp: true, UserName: "app"}

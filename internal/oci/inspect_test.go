@@ -79,37 +79,6 @@ func TestWaste(t *testing.T) {
 	}
 }
 
-func TestAlternativeOfFatImage(t *testing.T) {
-	app := compile(t, "cc", helloC, "-fno-builtin", "-lm")
-	c := composeFile(t, app, Extra{})
-	c.App = append(c.App, Entry{Path: "/usr/share/doc/big", Mode: 0o644, Data: make([]byte, 1<<20), Size: 1 << 20})
-	img := build(t, c, Gzip)
-	in, err := Inspect("fat", img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	alternative, err := in.Alternative(img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if alternative.Program != "/app" || alternative.Size != in.Size-1<<20 {
-		t.Errorf("program %s with %d bytes; the image has %d", alternative.Program, alternative.Size, in.Size)
-	}
-	if got := runInImage(t, build(t, alternative.Composition, Gzip), "/app"); got != "hello 0.841\n" {
-		t.Errorf("printed %q", got)
-	}
-
-	empty := mutate.MediaType(img, "application/vnd.oci.image.manifest.v1+json")
-	plain, err := Inspect("x", empty)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain.Entrypoint = nil
-	if _, err := plain.Alternative(empty); err == nil {
-		t.Error("an alternative without an entrypoint")
-	}
-}
-
 func TestOpenWhatIsNoImage(t *testing.T) {
 	for _, source := range []string{"/etc/passwd", "/etc", "./absent.tar", "no such reference"} {
 		if _, _, err := Open(context.Background(), source, Platform{}, RegistryOptions{}); err == nil {
