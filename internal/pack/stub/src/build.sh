@@ -1,7 +1,7 @@
 #!/bin/sh
 # build.sh DIR: compile every part of the stub into DIR/<machine>-<part>.bin.
-# The committed blobs come from the compilers that blobs/COMPILERS names; the
-# test TestBlobs rebuilds and compares when the same ones are installed.
+# The committed blobs come from the compilers that stub_test.go names; its
+# TestBlobs rebuilds and compares when the same ones are installed.
 set -e
 src=$(dirname "$0")
 out=$1
