@@ -1,3 +1,5 @@
+//go:build unix
+
 package strip
 
 // The whole system as test input; `make sweep` sets MINSIZE_SWEEP. The size
