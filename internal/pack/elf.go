@@ -76,6 +76,10 @@ func refuse(hint, format string, args ...any) error {
 // maxImage bounds what is built in memory for one program.
 const maxImage = 1 << 28
 
+// maxHeaders is how many program headers Linux takes: 64 KiB of them
+// (load_elf_phdrs in fs/binfmt_elf.c). Work is quadratic in them here.
+const maxHeaders = 65536 / 56
+
 func readProgram(data []byte) (*program, error) {
 	v := byteio.View{Data: data, Order: binary.LittleEndian}
 	ident, err := v.Slice(0, 64, "ELF header")
@@ -112,6 +116,9 @@ func readProgram(data []byte) (*program, error) {
 	phnum, shnum := le.Uint16(ident[56:]), le.Uint16(ident[60:])
 	if phnum == 0 || le.Uint16(ident[54:]) != 56 {
 		return nil, byteio.Errorf(54, "e_phentsize, e_phnum", "program headers of 56 bytes expected, got %d of %d", phnum, le.Uint16(ident[54:]))
+	}
+	if phnum > maxHeaders {
+		return nil, refuse("", "%d program headers: the kernel runs programs with %d at most", phnum, maxHeaders)
 	}
 	table, err := v.Table(phoff, uint64(phnum), 56, "program headers")
 	if err != nil {

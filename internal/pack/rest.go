@@ -165,6 +165,9 @@ func rebuild(image, prefix []byte, first uint64, t *trailer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(table) > maxHeaders*56 {
+		return nil, errDamaged("%d program headers", len(table)/56)
+	}
 	out := make([]byte, t.size)
 	var headers, loads []programHeader
 	for b := table; len(b) >= 56; b = b[56:] {
