@@ -53,7 +53,7 @@ type Params struct {
 func (p *Params) Check(size int) error {
 	switch p.Method {
 	case LZMA:
-		if p.LC+p.LP > 4 || p.PB > 4 {
+		if p.LC > 4 || p.LP > 4 || p.LC+p.LP > 4 || p.PB > 4 { // the sum of bytes wraps
 			return fmt.Errorf("LZMA parameters lc=%d lp=%d pb=%d are out of range", p.LC, p.LP, p.PB)
 		}
 	case XLZ, Mix:
