@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,27 +29,65 @@ var kinds = []struct {
 	{"large-pages", []string{"gcc", "-O2", "-fPIE", "-pie", "-Wl,-z,max-page-size=0x200000", "-Wl,-z,common-page-size=0x200000"}},
 	{"no-separate-code", []string{"gcc", "-O2", "-fPIE", "-pie", "-Wl,-z,noseparate-code"}},
 	{"lld", []string{"gcc", "-O2", "-fPIE", "-pie", "-fuse-ld=lld"}},
+	{"lld-clang", []string{"clang", "-O2", "-fPIE", "-pie", "-fuse-ld=lld"}},
+	{"lld-fixed", []string{"clang", "-O2", "-fno-pie", "-no-pie", "-fuse-ld=lld"}},
+	{"lld-static-pie", []string{"gcc", "-O2", "-fPIE", "-static-pie", "-fuse-ld=lld"}},
+	{"lld-relr", []string{"gcc", "-O2", "-fPIE", "-pie", "-fuse-ld=lld", "-Wl,-z,pack-relative-relocs"}},
+	{"mold", []string{"gcc", "-O2", "-fPIE", "-pie", "-fuse-ld=mold"}},
+	{"go-fixed", []string{"go", "build", "-ldflags=-s -w"}},
+	{"go-pie", []string{"go", "build", "-buildmode=pie", "-ldflags=-s -w"}},
 	{"static-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static"}},
 	{"static-pie-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static-pie"}},
 	{"dynamic-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2"}},
 	{"bti-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static", "-mbranch-protection=standard"}},
 }
 
-// sample builds testdata/sample.c; the test is skipped where that cannot be.
+// sample builds testdata/sample.c, or sample.go; the test is skipped where that
+// cannot be.
 func sample(t *testing.T, argv []string) string {
 	t.Helper()
 	if _, err := exec.LookPath(argv[0]); err != nil {
 		t.Skipf("%s is not here", argv[0])
 	}
-	out := filepath.Join(t.TempDir(), "sample")
-	args := append(argv[1:len(argv):len(argv)], "testdata/sample.c", "-s", "-o", out)
-	if b, err := exec.Command(argv[0], args...).CombinedOutput(); err != nil {
-		if strings.Contains(string(b), "sample.c:") {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "sample")
+	args := argv[1:len(argv):len(argv)]
+	source := "sample.c"
+	switch {
+	case argv[0] == "go":
+		source = "sample.go"
+		args = append(args, "-o", out, "testdata/sample.go")
+	default:
+		args = append(args, "testdata/sample.c", "-s", "-o", out)
+	}
+	if slices.Contains(argv, "-fuse-ld=lld") {
+		if err := os.Symlink(findLLD(t), filepath.Join(dir, "ld.lld")); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "-B", dir)
+	}
+	cmd := exec.Command(argv[0], args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		if strings.Contains(string(b), source+":") {
 			t.Fatalf("%s", b)
 		}
 		t.Skipf("%s %s: %v\n%s", argv[0], strings.Join(args, " "), err, b)
 	}
 	return out
+}
+
+// findLLD is ld.lld under the name that compilers look for, or under that of
+// a version, the only one that distributions install.
+func findLLD(t *testing.T) string {
+	t.Helper()
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if found, _ := filepath.Glob(filepath.Join(dir, "ld.lld*")); len(found) > 0 {
+			return found[0]
+		}
+	}
+	t.Skip("ld.lld is not here")
+	return ""
 }
 
 // runner is how a program for a foreign machine runs here.
