@@ -117,6 +117,9 @@ func (g *Generics) Document(copies int) *Document {
 	for _, c := range g.Items {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{c.Generic, c.Bytes, c.Copies, c.Largest, c.Bound, c.Identical, shortList(c.Crates)}})
 		for i, x := range c.Instances {
+			if copies == 0 {
+				break
+			}
 			if i == copies {
 				t.Rows = append(t.Rows, Row{Depth: 1, Faint: true, Cells: []Cell{fmt.Sprintf("... and %d more", len(c.Instances)-i), nil, nil, nil, nil, nil, nil}})
 				break

@@ -68,7 +68,7 @@ func (o *Outline) Document(refused bool) *Document {
 		}
 		d.Blocks = append(d.Blocks, Block{Heading: "Functions that stay as they are", Table: t})
 	}
-	if o.Proved {
+	if o.Proved && o.Before > 0 {
 		d.Blocks = append(d.Blocks, Block{Text: []string{fmt.Sprintf("%s: %s bytes before, %s after: %s saved, proved by a rebuild", o.Program,
 			thousands(o.Before), thousands(o.After), thousands(o.Before-o.After))}})
 	}
