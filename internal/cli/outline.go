@@ -245,12 +245,8 @@ func (e *env) newOutlineSteps(ctx context.Context, f *outlineFlags, p *cargo.Pro
 	for _, check := range f.checks {
 		o.Checks = append(o.Checks, verify.Check{Command: check})
 	}
-	for _, text := range f.checkIgnore {
-		re, err := regexp.Compile(text)
-		if err != nil {
-			return nil, usageError("--check-ignore 'took [0-9.]+ ms'", "--check-ignore: %v", err)
-		}
-		o.Ignore = append(o.Ignore, re)
+	if o.Ignore, err = ignorePatterns(f.checkIgnore); err != nil {
+		return nil, err
 	}
 	if s.suite, err = verify.New(o); err != nil {
 		return nil, usageError("--check '{} --version'", "%v", err)

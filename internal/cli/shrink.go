@@ -184,12 +184,8 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	if f.checkFiles && len(f.checks) == 0 {
 		return nil, usageError("--check '{} $MINSIZE_CHECK_DIR/input' --check-files", "--check-files needs --check, a command that writes files")
 	}
-	for _, text := range f.checkIgnore {
-		re, err := regexp.Compile(text)
-		if err != nil {
-			return nil, usageError("--check-ignore 'took [0-9.]+ ms'", "--check-ignore: %v", err)
-		}
-		p.ignore = append(p.ignore, re)
+	if p.ignore, err = ignorePatterns(f.checkIgnore); err != nil {
+		return nil, err
 	}
 	if f.maxSlowdown != "" && f.bench == "" {
 		return nil, usageError("--bench '{} INPUT' --max-slowdown "+f.maxSlowdown, "--max-slowdown needs --bench, a command to measure")
@@ -529,4 +525,17 @@ func shortPath(dir, path string) string {
 		return rel
 	}
 	return path
+}
+
+// ignorePatterns reads what --check-ignore was given.
+func ignorePatterns(texts []string) ([]*regexp.Regexp, error) {
+	var out []*regexp.Regexp
+	for _, text := range texts {
+		re, err := regexp.Compile(text)
+		if err != nil {
+			return nil, usageError("--check-ignore 'took [0-9.]+ ms'", "--check-ignore: %v", err)
+		}
+		out = append(out, re)
+	}
+	return out, nil
 }

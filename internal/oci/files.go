@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -291,9 +290,6 @@ func (c *Composition) check() error {
 	}
 	return nil
 }
-
-// ErrEmpty is what layers of nothing give.
-var ErrEmpty = errors.New("no files")
 
 // sorted returns entries by path with the folders that they need, each once.
 func sorted(entries []Entry) []Entry {

@@ -22,7 +22,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Inspection is what an image is made of.
@@ -296,7 +295,7 @@ func Inspect(source string, img v1.Image) (*Inspection, error) {
 		if info.Compressed, err = layer.Size(); err != nil {
 			return nil, err
 		}
-		if mediaType, err := layer.MediaType(); err == nil && !isTarLayer(mediaType) {
+		if mediaType, err := layer.MediaType(); err == nil && !mediaType.IsLayer() {
 			return nil, fmt.Errorf("layer %d is %s, not a file tree", i+1, mediaType)
 		}
 		rc, err := layer.Uncompressed()
@@ -327,8 +326,6 @@ func Inspect(source string, img v1.Image) (*Inspection, error) {
 	}
 	return in, nil
 }
-
-func isTarLayer(mediaType types.MediaType) bool { return mediaType.IsLayer() }
 
 // layerCommands are the history entries that made a layer.
 func layerCommands(config *v1.ConfigFile) []string {
