@@ -28,6 +28,9 @@ const (
 
 	etExec, etDyn = 2, 3
 
+	dtSoname, dtDebug, dtFlags1 = 14, 21, 0x6ffffffb
+	df1PIE                      = 0x08000000
+
 	emX86_64, emAArch64 = 62, 183
 
 	shfAlloc, shfExec = 2, 4
@@ -177,8 +180,25 @@ func readProgram(data []byte) (*program, error) {
 	if err := p.layOut(ident, phoff, uint64(phnum)*56); err != nil {
 		return nil, err
 	}
+	if !p.fixed && p.isLibrary(interp) {
+		return nil, refuse("", "a shared library: only programs can be packed")
+	}
 	p.findCode(v, shoff, shnum)
 	return p, nil
+}
+
+// isLibrary tells the C library and the dynamic linker, which have an entry
+// point and can be run, from position-independent programs, which linkers mark
+// with DF_1_PIE (since 2015) or give a DT_DEBUG for debuggers. Packed, the
+// former could no longer be loaded by anything.
+func (p *program) isLibrary(interp bool) bool {
+	d := p.dynamic()
+	if d == nil || d[dtFlags1]&df1PIE != 0 {
+		return false
+	}
+	_, program := d[dtDebug]
+	_, named := d[dtSoname]
+	return !program && (named || !interp)
 }
 
 // layOut builds the image and checks what the stub relies on.

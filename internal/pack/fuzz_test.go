@@ -50,7 +50,7 @@ func tinyProgram(arch codec.Arch) []byte {
 	for at := code; at < rela; at += len(word) {
 		copy(b[at:], word)
 	}
-	for i, v := range []uint64{dtRela, rela, dtRelaSz, 6 * relaSize, 9, relaSize} {
+	for i, v := range []uint64{dtRela, rela, dtRelaSz, 6 * relaSize, 9, relaSize, dtDebug, 0} {
 		le.PutUint64(b[dyn+8*i:], v)
 	}
 	for i := range 6 {

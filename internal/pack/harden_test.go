@@ -120,6 +120,29 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestLibraries: what can be run but is loaded by others is not packed; the
+// C library of a running system would be lost with it.
+func TestLibraries(t *testing.T) {
+	found := 0
+	for _, pattern := range []string{"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-musl/libc.so", "/usr/aarch64-linux-gnu/lib/libc.so.6",
+		"/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/lib/ld-musl-*.so.1", "/lib/x86_64-linux-gnu/libcap.so.2", "/lib/x86_64-linux-gnu/libm.so.6"} {
+		names, _ := filepath.Glob(pattern)
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found++
+			if _, _, err := Pack(data, Options{}); err == nil || !strings.Contains(err.Error(), "a shared library") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Skip("no C library is where they usually are")
+	}
+}
+
 // TestRefusals: what would break is named.
 func TestRefusals(t *testing.T) {
 	runner(t, "")
