@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pdb"
 	"github.com/minsize/minsize/internal/rangemap"
@@ -56,6 +57,9 @@ type Options struct {
 	// Companion is a separate debug file: its symbols and debug information
 	// count, in the addresses of this file.
 	Companion *objfile.File
+	// Split finds the .dwo files and packages of split units; nil looks for
+	// none. It stays open as long as the Program is used.
+	Split *dwarf.SplitFinder
 }
 
 // Atom is the smallest thing that has an owner: a function, a named datum, a

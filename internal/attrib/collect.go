@@ -107,7 +107,9 @@ func (c *collector) run() error {
 	c.charge()
 	readers.Wait()
 	if c.o.Debug {
-		c.readDebug()
+		if err := c.readDebug(); err != nil {
+			return err
+		}
 	}
 	if c.o.References {
 		c.resolveRefs()

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"path"
 	"runtime"
 	"slices"
@@ -54,7 +55,7 @@ type fileLine struct{ file, line int32 }
 type origin struct{ name, crate string }
 
 // readDebug opens the debug information of the file, or of its companion.
-func (c *collector) readDebug() {
+func (c *collector) readDebug() error {
 	p := c.p
 	f := p.File
 	d, err := dwarf.Open(f, nil)
@@ -70,7 +71,10 @@ func (c *collector) readDebug() {
 		if c.o.Database != nil {
 			p.debug = p.databaseUnits(c.o.Database)
 		}
-		return
+		return c.attachSplit(d)
+	}
+	if err := c.attachSplit(d); err != nil {
+		return err
 	}
 	info := &debugInfo{data: d, separate: separate}
 	b := rangemap.NewBuilder(p.Space.Total)
@@ -78,7 +82,11 @@ func (c *collector) readDebug() {
 	for i := range d.Units {
 		u := &d.Units[i]
 		name := u.Name
-		if name == "" {
+		if u.TypeUnit() {
+			name = "[type units]"
+		} else if name == "" && u.DWOName != "" {
+			name = "[unit in " + path.Base(u.DWOName) + "]"
+		} else if name == "" {
 			name = "[unit without a name]"
 		} else if u.CompDir != "" && !path.IsAbs(name) && u.Language != dwarf.DW_LANG_Rust && u.Language != dwarf.DW_LANG_Go {
 			name = path.Join(u.CompDir, name)
@@ -96,6 +104,23 @@ func (c *collector) readDebug() {
 	info.code = b.Finish(-1)
 	p.debug = info
 	p.unitsOfAtoms()
+	return nil
+}
+
+// attachSplit finds what skeleton units keep in other files. The error is
+// about a file that the user named.
+func (c *collector) attachSplit(d *dwarf.Data) error {
+	s := c.o.Split
+	if s == nil {
+		return nil
+	}
+	if d == nil {
+		d = &dwarf.Data{}
+	}
+	if err := s.Attach(d); err != nil {
+		return fmt.Errorf("%s: %w", s.Asked.Name, err)
+	}
+	return nil
 }
 
 // appendRange translates a range of addresses; empty and foreign ones are left out.
@@ -270,11 +295,18 @@ func (p *Program) unitBytes() *rangemap.Map {
 // debugSections are the uncompressed debug sections by DWARF's kind.
 func (p *Program) debugSections() map[string]rangemap.Range {
 	sections := map[string]rangemap.Range{}
+	seen := map[string]int{}
 	for i := range p.File.Sections {
 		s := &p.File.Sections[i]
 		kind, split, ok := dwarf.Kind(s.Name)
-		if start := p.Space.sections[i]; ok && !split && !s.Compressed && !strings.Contains(s.Name, "zdebug") && start < p.Space.File {
+		if start := p.Space.sections[i]; ok && split == p.debug.data.Split() && !s.Compressed && !strings.Contains(s.Name, "zdebug") && start < p.Space.File {
 			sections[kind] = rangemap.Range{Start: start, End: min(start+s.FileSize, p.Space.File)}
+			seen[kind]++
+		}
+	}
+	for kind, n := range seen {
+		if n > 1 { // an object's type units: offsets count in no one of them
+			delete(sections, kind)
 		}
 	}
 	return sections

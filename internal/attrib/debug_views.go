@@ -20,6 +20,9 @@ func (p *Program) lineMap() *rangemap.Map {
 		index := map[fileLine]int32{}
 		var mu sync.Mutex
 		d.lines = d.inParallel(p.Space.Total, func(unit int, out []rangemap.Range) []rangemap.Range {
+			if d.data.Units[unit].TypeUnit() { // its table is a compile unit's
+				return nil
+			}
 			t, err := d.data.Lines(&d.data.Units[unit])
 			if t == nil || err != nil {
 				return nil
@@ -69,12 +72,12 @@ func (p *Program) originMap() *rangemap.Map {
 		var mu sync.Mutex
 		index := map[origin]int32{}
 		d.origins = d.inParallel(p.Space.Total, func(unit int, out []rangemap.Range) []rangemap.Range {
-			u := &d.data.Units[unit]
-			code, err := d.data.Code(u)
+			data, u := d.data.Full(&d.data.Units[unit])
+			code, err := data.Code(u)
 			if code == nil || err != nil && len(code.Functions) == 0 {
 				return nil
 			}
-			w := originNamer{d: d, byOffset: map[uint64]int32{}, files: map[*dwarf.Unit]*dwarf.LineTable{}, intern: func(o origin) int32 {
+			w := originNamer{data: data, byOffset: map[uint64]int32{}, files: map[*dwarf.Unit]*dwarf.LineTable{}, intern: func(o origin) int32 {
 				mu.Lock()
 				defer mu.Unlock()
 				id, ok := index[o]
@@ -151,7 +154,7 @@ func (p *Program) originMap() *rangemap.Map {
 
 // originNamer names entries of .debug_info, each once.
 type originNamer struct {
-	d        *debugInfo
+	data     *dwarf.Data
 	byOffset map[uint64]int32
 	files    map[*dwarf.Unit]*dwarf.LineTable
 	intern   func(origin) int32
@@ -162,7 +165,7 @@ func (w *originNamer) of(off uint64, u *dwarf.Unit) int32 {
 	if id, ok := w.byOffset[off]; ok {
 		return id
 	}
-	n := w.d.data.Names(off)
+	n := w.data.Names(off)
 	o := origin{name: n.Name}
 	if n.Link != "" {
 		name := w.parser.Parse(n.Link)
@@ -178,7 +181,7 @@ func (w *originNamer) of(off uint64, u *dwarf.Unit) int32 {
 	if o.crate == "" && n.Unit != nil {
 		files, ok := w.files[n.Unit]
 		if !ok {
-			files, _ = w.d.data.Files(n.Unit)
+			files, _ = w.data.Files(n.Unit)
 			w.files[n.Unit] = files
 		}
 		o.crate = crateOfPath(files.File(n.DeclFile))

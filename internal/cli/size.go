@@ -14,6 +14,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -107,7 +108,7 @@ func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
 	flags.StringVar(&f.crateBy, "crate-by", "generic", "which crate owns a function: generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)")
 	flags.StringVar(&f.rules, "rules", "", "custom views from a `FILE` of regex rules, see docs/size.md")
-	flags.StringVar(&f.debugFile, "debug-file", "", "symbols and debug information from this separate `FILE`")
+	flags.StringVar(&f.debugFile, "debug-file", "", "symbols and debug information from this separate `FILE`: a debug file, a .dwp package or .dwo file, a .pdb")
 }
 
 // resolve checks what was typed without touching the machine, the rules file aside.
@@ -201,6 +202,7 @@ func (e *env) printWarnings(l *loadedPrograms) {
 type loadedPrograms struct {
 	inputs   []attrib.Input
 	mappings []*byteio.Mapping
+	splits   []*dwarf.SplitFinder
 	shipped  *report.SizeShipped
 	notes    []string
 }
@@ -208,6 +210,9 @@ type loadedPrograms struct {
 func (l *loadedPrograms) close() {
 	for _, m := range l.mappings {
 		_ = m.Close()
+	}
+	for _, s := range l.splits {
+		s.Close()
 	}
 }
 
@@ -248,9 +253,13 @@ func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
 		if errors.Is(err, objfile.ErrFormat) {
 			return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
 		}
+		if errors.Is(err, dwarf.ErrOtherBuild) || errors.Is(err, dwarf.ErrNoSkeletons) {
+			return withStatus(exitFailed, "the .dwp package of this very build, and the program before strip", err)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
+		l.splitNotes(o.Split)
 		l.inputs = append(l.inputs, inputs...)
 		return nil
 	})

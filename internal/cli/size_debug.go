@@ -2,9 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pdb"
 )
@@ -24,6 +26,11 @@ func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *at
 	if f.PE != nil {
 		return l.findDatabase(f, path, asked, o)
 	}
+	if f.ELF != nil || f.Wasm != nil || f.Ar != nil {
+		if asked, err = l.findSplit(path, asked, o); err != nil {
+			return err
+		}
+	}
 	if asked != "" {
 		c, err := objfile.OpenDebugFile(f, asked)
 		if err != nil {
@@ -31,6 +38,9 @@ func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *at
 		}
 		l.mappings = append(l.mappings, c.Mapping)
 		o.Companion = c.File
+		if o.Split != nil {
+			o.Split.Companion = asked
+		}
 		return nil
 	}
 	if f.SectionByName(".symtab") != nil || f.Kind == objfile.Relocatable || f.ELF == nil && f.MachO == nil {
@@ -46,9 +56,51 @@ func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *at
 	if c != nil {
 		l.mappings = append(l.mappings, c.Mapping)
 		o.Companion = c.File
+		if o.Split != nil {
+			o.Split.Companion = c.Path
+		}
 		l.notes = append(l.notes, fmt.Sprintf("names and debug information from %s, found by %s", c.Path, c.How))
 	}
 	return nil
+}
+
+// findSplit prepares the search for .dwo files and packages, which comes when
+// the program's units are known. It takes a package that the user named away
+// from what is still to be found.
+func (l *loadedPrograms) findSplit(path, asked string, o *attrib.Options) (rest string, err error) {
+	o.Split = &dwarf.SplitFinder{Program: path}
+	l.splits = append(l.splits, o.Split)
+	if asked == "" {
+		return "", nil
+	}
+	m, err := byteio.Open(asked)
+	if err != nil {
+		return "", err
+	}
+	g, err := objfile.Parse(asked, m.Data)
+	if err != nil || !dwarf.IsSplit(g) {
+		return asked, m.Close()
+	}
+	l.mappings = append(l.mappings, m)
+	o.Split.Asked = g
+	o.Debug = true
+	return "", nil
+}
+
+// splitNotes says where split units were found and which are missing.
+func (l *loadedPrograms) splitNotes(s *dwarf.SplitFinder) {
+	if s == nil {
+		return
+	}
+	if s.Found > 0 {
+		l.notes = append(l.notes, fmt.Sprintf("split debug information of %d of %d units from %s", s.Found, s.Units, strings.Join(s.From, ", ")))
+	}
+	for _, why := range s.Refused {
+		l.notes = append(l.notes, fmt.Sprintf("not used: %v", why))
+	}
+	if missing := s.Missing(); missing != "" {
+		l.notes = append(l.notes, missing)
+	}
 }
 
 // findDatabase opens a program's PDB.

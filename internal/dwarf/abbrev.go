@@ -31,6 +31,7 @@ const (
 	atMIPSLinkage    = 0x2007
 	atGNUDWOName     = 0x2130
 	atGNUDWOID       = 0x2131
+	atGNURangesBase  = 0x2132
 	atGNUAddrBase    = 0x2133
 )
 
@@ -39,6 +40,7 @@ const (
 	tagInlinedSubroutine = 0x1d
 	tagSubprogram        = 0x2e
 	tagVariable          = 0x34
+	tagTypeUnit          = 0x41
 )
 
 // Forms (7.5.6).

@@ -116,7 +116,7 @@ func (d *Data) Code(u *Unit) (*Code, error) {
 // span appends an entry's ranges and says where they are.
 func (c *Code) span(d *Data, u *Unit, low, high, ranges value) (first, count int32) {
 	first = int32(len(c.Ranges))
-	if len(c.Ranges) > len(d.info)/4+len(d.ranges)/8+len(d.rnglists)+1024 { // more than there are: lists are shared without end
+	if len(c.Ranges) > len(d.info)/4+len(u.ranges)/8+len(d.rnglists)+1024 { // more than there are: lists are shared without end
 		return first, 0
 	}
 	c.Ranges = d.appendRanges(c.Ranges, u, low, high, ranges)

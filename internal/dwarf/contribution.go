@@ -13,6 +13,22 @@ type Contribution struct {
 // Contributions returns the parts that unit headers and bases point at.
 func (d *Data) Contributions(u *Unit) []Contribution {
 	list := []Contribution{{"info", u.Offset, u.End - u.Offset}}
+	if c, ok := d.packaged[u.Offset]; ok { // the index says it
+		for _, part := range c {
+			if part.Size > 0 && part.Kind != "info" {
+				list = append(list, part)
+			}
+		}
+		return list
+	}
+	if d.split && len(d.Units) == 1 { // a .dwo file's sections are its unit's
+		for kind, section := range d.sectionTargets() {
+			if len(*section) > 0 && kind != "info" {
+				list = append(list, Contribution{kind, 0, uint64(len(*section))})
+			}
+		}
+		return list
+	}
 	if u.table != nil {
 		list = append(list, Contribution{"abbrev", u.AbbrevOffset, u.table.end - u.AbbrevOffset})
 	}
@@ -122,7 +138,7 @@ func (d *Data) References(u *Unit, yield func(kind string, off uint64)) {
 			continue
 		}
 		s := d.reader(d.strOffsets, u.strOffsetsBase, ".debug_str_offsets")
-		s.end = c.Offset + c.Size
+		s.end = min(c.Offset+c.Size, s.end) // what a package's index says is a claim
 		for s.at+uint64(u.OffsetSize) <= s.end && !s.bad {
 			yield(ToStr, s.offset(u.OffsetSize))
 		}

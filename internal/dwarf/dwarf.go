@@ -38,8 +38,10 @@ type Data struct {
 	big                                          bool
 	relocatable                                  bool  // address 0 is an address, not a function that the linker took out
 	alt                                          *Data // dwz's shared file (DW_FORM_GNU_strp_alt, DW_FORM_strp_sup)
+	split                                        bool  // the sections read are .dwo sections
 
-	packaged map[uint64]contributions // of a .dwp, by the unit's offset
+	packaged     map[uint64]contributions // of a .dwp, by the unit's offset
+	indexVersion uint32                   // of a .dwp
 
 	budget atomic.Int64 // bytes of shared tables that may still be read
 
@@ -69,12 +71,18 @@ type Unit struct {
 	lowPC                                                uint64
 	dies                                                 uint64 // offset of the root entry
 	table                                                *abbrevTable
-	skeleton                                             *Unit  // of a split unit
-	addr                                                 []byte // .debug_addr: the skeleton's file's for split units
+	addr, ranges                                         []byte // .debug_addr, .debug_ranges: the skeleton's file's for split units
+	rangesBase                                           uint64 // DW_AT_GNU_ranges_base: split units' ranges count from it
+
+	skeleton, full *Unit // of a split unit, of a skeleton
+	other          *Data // that the skeleton, or the full unit, is in
 }
 
 // Range is [Low, High) in memory.
 type Range struct{ Low, High uint64 }
+
+// TypeUnit says whether the unit describes a type, and so no code.
+func (u *Unit) TypeUnit() bool { return u.Tag == tagTypeUnit || u.Type == 2 || u.Type == 6 }
 
 // Languages that callers tell apart (7.12).
 const (
@@ -126,26 +134,35 @@ func Open(f *objfile.File, alt *Data) (*Data, error) {
 			split = true
 		}
 	}
+	d.split = split
 	patches := patchesOf(f)
 	for i := range f.Sections {
 		s := &f.Sections[i]
 		kind, dwo, ok := Kind(s.Name)
-		if into := targets[kind]; ok && into != nil && dwo == split && *into == nil && s.FileSize > 0 {
+		if into := targets[kind]; ok && into != nil && dwo == split && s.FileSize > 0 && (*into == nil || kind == "info") {
 			data, err := f.SectionData(s)
 			if err != nil {
 				return nil, err
 			}
-			*into = patches.apply(f, i, data)
+			data = patches.apply(f, i, data)
+			if *into != nil { // type units of objects and .dwo files lie in a group, and a section, each
+				data = append((*into)[:len(*into):len(*into)], data...)
+			}
+			*into = data
 		}
 	}
 	if len(d.info) == 0 {
 		return nil, ErrNone
 	}
 	d.budget.Store(sharing * int64(len(d.info)+len(d.abbrev)+len(d.line)+len(d.ranges)+len(d.rnglists)+1<<20))
-	if s := f.SectionByName(".debug_cu_index"); s != nil {
+	for _, name := range []string{".debug_cu_index", ".debug_tu_index"} {
+		s := f.SectionByName(name)
+		if s == nil || s.FileSize == 0 {
+			continue
+		}
 		index, err := f.SectionData(s)
 		if err == nil {
-			d.packaged, err = d.readIndex(index)
+			err = d.readIndex(index, name)
 		}
 		if err != nil {
 			return nil, err
@@ -204,6 +221,9 @@ func (d *Data) readHeader(at uint64) (Unit, error) {
 	if u.Version < 2 || u.Version > 5 {
 		return u, byteio.Errorf(at, ".debug_info version", "expected 2 to 5, got %d", u.Version)
 	}
+	if d.indexVersion == 2 && u.Version >= 5 {
+		return u, byteio.Errorf(at, ".debug_cu_index", "an index of version 2 over units of DWARF 5: what made the package did not know DWARF 5 (llvm-dwp does)")
+	}
 	if u.Version >= 5 {
 		u.Type, u.AddrSize = r.u8(), r.u8()
 		u.AbbrevOffset = r.offset(u.OffsetSize)
@@ -220,9 +240,9 @@ func (d *Data) readHeader(at uint64) (Unit, error) {
 	if r.bad || u.AddrSize != 4 && u.AddrSize != 8 && u.AddrSize != 2 || r.at > u.End {
 		return u, byteio.Errorf(at, ".debug_info address_size", "expected 2, 4 or 8, got %d", u.AddrSize)
 	}
-	u.AbbrevOffset += d.packaged[at].abbrev
+	u.AbbrevOffset += d.packaged[at].base(columnAbbrev)
 	u.dies = r.at
-	u.addr = d.addr
+	u.addr, u.ranges = d.addr, d.ranges
 	return u, nil
 }
 
@@ -249,8 +269,8 @@ func (d *Data) readRoot(u *Unit) error {
 		return byteio.Errorf(u.dies, ".debug_info", "unit's root has the unknown abbreviation %d", code)
 	}
 	u.Tag = decl.tag
-	var values [16]value
-	keep := [16]uint16{atName, atCompDir, atProducer, atLanguage, atStmtList, atLowPC, atHighPC, atRanges, atStrOffsetsBase, atAddrBase, atRnglistsBase, atLoclistsBase, atDWOName, atGNUDWOName, atGNUDWOID, atGNUAddrBase}
+	var values [17]value
+	keep := [17]uint16{atName, atCompDir, atProducer, atLanguage, atStmtList, atLowPC, atHighPC, atRanges, atStrOffsetsBase, atAddrBase, atRnglistsBase, atLoclistsBase, atDWOName, atGNUDWOName, atGNUDWOID, atGNUAddrBase, atGNURangesBase}
 	for _, a := range decl.attrs {
 		v := r.value(u, a)
 		for i, name := range keep {
@@ -262,17 +282,17 @@ func (d *Data) readRoot(u *Unit) error {
 	if r.bad {
 		return byteio.Errorf(u.dies, ".debug_info", "unit's root entry runs past the unit's end")
 	}
-	for i, into := range map[int]*uint64{4: &u.LineOffset, 8: &u.strOffsetsBase, 9: &u.addrBase, 10: &u.rnglistsBase, 11: &u.loclistsBase, 14: &u.DWOID, 15: &u.addrBase} {
+	for i, into := range map[int]*uint64{4: &u.LineOffset, 8: &u.strOffsetsBase, 9: &u.addrBase, 10: &u.rnglistsBase, 11: &u.loclistsBase, 14: &u.DWOID, 15: &u.addrBase, 16: &u.rangesBase} {
 		if values[i].form != 0 {
 			*into = values[i].number
 		}
 	}
 	u.HasLine = values[4].form != 0
-	if base, ok := d.packaged[u.Offset]; ok {
-		u.LineOffset += base.line
-		u.strOffsetsBase += base.strOffsets
-		u.rnglistsBase += base.rnglists
-		u.loclistsBase += base.loclists
+	if c, ok := d.packaged[u.Offset]; ok {
+		u.LineOffset += c.base(columnLine)
+		u.strOffsetsBase += c.base(columnStrOffsets)
+		u.rnglistsBase += c.base(columnRnglists)
+		u.loclistsBase += c.base(columnLoclists)
 	}
 	u.Name, u.CompDir, u.Producer = d.stringOf(u, values[0]), d.stringOf(u, values[1]), d.stringOf(u, values[2])
 	u.DWOName = d.stringOf(u, values[12]) + d.stringOf(u, values[13])
@@ -289,30 +309,4 @@ func (d *Data) UnitAt(off uint64) *Unit {
 		return nil
 	}
 	return &d.Units[i]
-}
-
-// AttachSplit makes the units of a .dwo or .dwp file know their skeletons in
-// d: addresses are in d's .debug_addr. It returns how many found theirs.
-func (d *Data) AttachSplit(split *Data) int {
-	byID := map[uint64]*Unit{}
-	for i := range d.Units {
-		if u := &d.Units[i]; u.DWOID != 0 {
-			byID[u.DWOID] = u
-		}
-	}
-	n := 0
-	for i := range split.Units {
-		u := &split.Units[i]
-		skeleton := byID[u.DWOID]
-		if u.DWOID == 0 || skeleton == nil {
-			continue
-		}
-		u.skeleton, u.addr, u.addrBase, u.lowPC = skeleton, d.addr, skeleton.addrBase, skeleton.lowPC
-		u.Ranges = skeleton.Ranges
-		if u.CompDir == "" {
-			u.CompDir = skeleton.CompDir
-		}
-		n++
-	}
-	return n
 }

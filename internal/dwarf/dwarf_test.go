@@ -508,3 +508,67 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { touch(data) })
 }
+
+// FuzzSplit takes data as a .dwo file or package of a program that is known.
+func FuzzSplit(f *testing.F) {
+	dir := f.TempDir()
+	run := func(name string, args ...string) bool {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		return cmd.Run() == nil
+	}
+	var programs [][]byte
+	for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
+		if os.WriteFile(filepath.Join(dir, "s.c"), []byte(sampleC), 0o666) != nil ||
+			!run("clang", version, "-O2", "-gsplit-dwarf", "-c", "-o", "s.o", "s.c") || !run("clang", "-o", "s", "s.o") {
+			continue
+		}
+		program, err := os.ReadFile(filepath.Join(dir, "s"))
+		if err != nil {
+			continue
+		}
+		programs = append(programs, program)
+		run("llvm-dwp", "-o", "s.dwp", "s.dwo")
+		for _, name := range []string{"s.dwo", "s.dwp"} {
+			if data, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+				f.Add(data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, program := range programs {
+			p, err := objfile.Parse("program", program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := Open(p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := objfile.Parse("split", data)
+			if err != nil {
+				return
+			}
+			finder := SplitFinder{Asked: s}
+			if finder.Attach(d) != nil {
+				continue
+			}
+			for i := range d.Units {
+				full, u := d.Full(&d.Units[i])
+				code, err := full.Code(u)
+				if code == nil || err != nil {
+					continue
+				}
+				for _, fn := range code.Functions {
+					n := full.Names(fn.Offset)
+					if n.Unit != nil {
+						_, _ = full.Files(n.Unit)
+					}
+				}
+				_, _ = full.Lines(u)
+				full.References(u, func(string, uint64) {})
+				full.Contributions(u)
+			}
+		}
+	})
+}

@@ -54,6 +54,9 @@ type lineHeader struct {
 
 // Lines reads the unit's line table; nil without one.
 func (d *Data) Lines(u *Unit) (*LineTable, error) {
+	if !u.HasLine && u.skeleton != nil {
+		return u.other.Lines(u.skeleton)
+	}
 	t, h, err := d.lineHeader(u)
 	if t == nil || err != nil {
 		return t, err
@@ -160,6 +163,9 @@ func (d *Data) Files(u *Unit) (*LineTable, error) {
 
 func (d *Data) lineHeader(u *Unit) (*LineTable, lineHeader, error) {
 	var h lineHeader
+	if !u.HasLine && u.skeleton != nil { // a split unit's files are its skeleton's
+		return u.other.lineHeader(u.skeleton)
+	}
 	if !u.HasLine {
 		return nil, h, nil
 	}

@@ -181,7 +181,10 @@ func (d *Data) appendRangeList(list []Range, u *Unit, v value) []Range {
 
 // appendRanges4 reads .debug_ranges (DWARF 4, 2.17.3).
 func (d *Data) appendRanges4(list []Range, u *Unit, off uint64) []Range {
-	r := d.reader(d.ranges, off, ".debug_ranges")
+	if u.skeleton != nil {
+		off += u.rangesBase
+	}
+	r := d.reader(u.ranges, off, ".debug_ranges")
 	base := u.lowPC
 	highest := uint64(1)<<(8*uint(u.AddrSize)-1)*2 - 1
 	for n := 0; n < maxRanges; n++ {

@@ -3,7 +3,8 @@ package objfile
 // Separate debug files: where a program's symbols and DWARF went when they were
 // taken out. GDB's manual, "Debugging Information in Separate Files": by
 // build-id under a root, or by the name and CRC of .gnu_debuglink; Apple's
-// dSYM bundles by UUID; .dwp packages beside the program.
+// dSYM bundles by UUID. (Split DWARF's files are found by package dwarf, which
+// knows their ids.)
 //
 // What is hard is not finding a file but trusting it: names in attributes of
 // the program point anywhere, and a debug file of last week's build gives
@@ -159,14 +160,4 @@ func openCompanion(f *File, m *byteio.Mapping, path, how string) (*DebugCompanio
 		}
 	}
 	return c, nil
-}
-
-// FindPackage returns the path of the .dwp package of split DWARF beside a
-// program, "" without one. Its units are matched by their DWO ids.
-func FindPackage(path string) string {
-	if m, err := byteio.Open(path + ".dwp"); err == nil {
-		_ = m.Close()
-		return path + ".dwp"
-	}
-	return ""
 }
