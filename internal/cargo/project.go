@@ -111,29 +111,34 @@ func (p *Project) ReadProfile(name string) (*Profile, error) {
 }
 
 // FindRoot is the workspace root's folder, found without resolving anything:
-// cargo metadata could write Cargo.lock.
-func FindRoot(ctx context.Context, o Options) (string, error) {
+// cargo metadata could write Cargo.lock. pkg is the package whose folder this
+// is, "" in a virtual workspace's root.
+func FindRoot(ctx context.Context, o Options) (root, pkg string, err error) {
 	dir, err := o.dir()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	manifest, err := findManifest(dir, o.ManifestPath)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	c, err := loadConfig(dir, o)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	t, err := ownToolchain(ctx, dir, o, c)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	out, err := output(ctx, dir, t.Environ(o.environ()), t.Cargo, "locate-project", "--workspace", "--message-format", "plain", "--manifest-path", manifest)
 	if err != nil {
-		return "", asBuildError(err, manifest)
+		return "", "", asBuildError(err, manifest)
 	}
-	return filepath.Dir(strings.TrimSpace(string(out))), nil
+	if m, err := readManifest(manifest); err == nil { // else cargo will say what is wrong
+		section, _ := m["package"].(map[string]any)
+		pkg, _ = section["name"].(string)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), pkg, nil
 }
 
 // findManifest looks for Cargo.toml as cargo does, to give the error first.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -22,45 +21,14 @@ type analysisFlags struct {
 	out    string
 	bytes  bool
 	wide   bool
-	short  map[string]*bool // --json and the like
+	figure bool // the report can be drawn as SVG
 }
 
 func (o *analysisFlags) register(flags *pflag.FlagSet) {
-	flags.StringVarP(&o.format, "format", "f", "text", "how to print: `"+strings.Join(report.Names(), ", ")+"`")
+	registerFormat(flags, &o.format, "f", o.figure)
 	flags.StringVarP(&o.out, "output", "o", "", "write to `FILE` instead of stdout")
 	flags.BoolVar(&o.bytes, "bytes", false, "exact bytes instead of KiB and MiB")
 	flags.BoolVarP(&o.wide, "wide", "w", false, "do not cut long names to the terminal")
-	o.short = map[string]*bool{}
-	for _, name := range report.Names() {
-		if name != "text" {
-			o.short[name] = flags.Bool(name, false, "short for --format "+name)
-		}
-	}
-}
-
-// resolve settles the format from what was typed.
-func (o *analysisFlags) resolve(flags *pflag.FlagSet) error {
-	chosen := ""
-	if flags.Changed("format") {
-		chosen = o.format
-	}
-	for _, name := range report.Names() {
-		if on := o.short[name]; on != nil && *on {
-			if chosen != "" && chosen != name {
-				return usageError("one of --"+chosen+" and --"+name, "two formats asked for: %s and %s", chosen, name)
-			}
-			chosen = name
-		}
-	}
-	if chosen != "" {
-		o.format = chosen
-	}
-	for _, name := range report.Names() {
-		if name == o.format {
-			return nil
-		}
-	}
-	return usageError("--format "+strings.Join(report.Names(), "|"), "unknown format %q", o.format)
 }
 
 // machine says whether programs read the format: they get all rows.

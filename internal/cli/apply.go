@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,9 +52,6 @@ pointed out, and what cargo cannot express is listed; "minsize build" does that.
 			if f.undo && cmd.Flags().Changed("profile") {
 				return usageError("minsize apply --undo", "--undo takes back what was written last, whichever profile that was")
 			}
-			if !slices.Contains(report.Names(), f.output.format) {
-				return usageError("--format text", "unknown format %q (one of %s)", f.output.format, strings.Join(report.Names(), ", "))
-			}
 			if f.undo {
 				return e.applyUndo(cmd.Context(), f)
 			}
@@ -89,6 +84,9 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	if err != nil {
 		return cargoError(err)
 	}
+	for _, path := range project.IgnoredProfiles() {
+		edit.Notes = append(edit.Notes, noEffect(shortPath(project.Dir, path)))
+	}
 	if err := e.printEdit(project.Root, edit, f.output); err != nil {
 		return err
 	}
@@ -96,7 +94,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 		e.note("nothing to write: the files say it already")
 		return nil
 	}
-	if write, err := e.confirm(f); err != nil || !write {
+	if write, err := e.confirm(ctx, f); err != nil || !write {
 		return err
 	}
 	undo := apply.OpenUndo(project.Root, project.OutputDir())
@@ -119,11 +117,15 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 // loadRecipe reads minsize.toml of the workspace, then the project as it was
 // searched.
 func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, *recipe, error) {
-	root, err := cargo.FindRoot(ctx, o)
+	root, folder, err := cargo.FindRoot(ctx, o)
 	if err != nil {
 		return nil, nil, cargoError(err)
 	}
-	c, err := readRecipe(root, o.Bin+o.Example)
+	of := recipeOf{o.Package, o.Bin + o.Example}
+	if of == (recipeOf{}) {
+		of.pkg = folder // as cargo chooses
+	}
+	c, _, err := findRecipe(root, of)
 	var missing *noRecipeError
 	if errors.As(err, &missing) {
 		return nil, nil, withStatus(exitUsage, "minsize shrink, which finds the settings and writes it", err)
@@ -144,7 +146,7 @@ func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, 
 }
 
 // confirm asks on a terminal; elsewhere it wants --yes.
-func (e *env) confirm(f *applyFlags) (bool, error) {
+func (e *env) confirm(ctx context.Context, f *applyFlags) (bool, error) {
 	switch {
 	case f.dryRun:
 		e.note("nothing was written (--dry-run)")
@@ -155,7 +157,11 @@ func (e *env) confirm(f *applyFlags) (bool, error) {
 		return false, withStatus(exitRefused, "minsize apply --yes", errors.New("nothing was written: no terminal to ask on"))
 	}
 	fmt.Fprint(e.stderr, "write these changes? [y/N] ")
-	answer, _ := bufio.NewReader(e.stdin).ReadString('\n')
+	answer, err := e.readLine(ctx)
+	if err != nil {
+		fmt.Fprintln(e.stderr) // the question's line
+		return false, err
+	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 		return true, nil
 	}
@@ -236,7 +242,7 @@ func applyError(err error) error {
 // stdout gets; the rest is advice.
 func (e *env) printEdit(root string, edit *apply.Edit, o outputFlags) error {
 	d := editDocument(root, edit)
-	if o.format != "text" || o.json || o.file != "" {
+	if o.typed() {
 		return e.print(d, o)
 	}
 	colorful := e.colorful(e.stdout)

@@ -17,6 +17,10 @@ type cargoFlags struct{ cargo.Options }
 // register adds the flags. Verbs that build nothing take those that choose a
 // project and a program all the same, so that a command line can be reused.
 func (c *cargoFlags) register(flags *pflag.FlagSet) {
+	inGroup(flags, "cargo", func() { c.add(flags) })
+}
+
+func (c *cargoFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.ManifestPath, "manifest-path", "", "the project's `Cargo.toml`")
 	flags.StringVarP(&c.Package, "package", "p", "", "the workspace's package that holds the program")
 	flags.StringVar(&c.Bin, "bin", "", "the program, where a package has several")

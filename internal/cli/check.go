@@ -43,9 +43,6 @@ func newCheckCommand(e *env) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.size.output.resolve(cmd.Flags()); err != nil {
-				return err
-			}
 			return e.runCheck(cmd.Context(), cmd, &f, args)
 		},
 	}
@@ -106,7 +103,7 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer l.close(ctx)
 	e.printWarnings(l)
 	var file, memory uint64
 	for _, in := range l.inputs {

@@ -118,6 +118,7 @@ var verbs = []verb{
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // whoever interrupts twice does not wait for the tidying
 
 	if relink.ActsAsLinker() { // before all else: rustc's arguments are not ours
 		return relink.LinkerMain(ctx, args, stdin, stdout, stderr)
@@ -127,7 +128,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand(e)
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		fmt.Fprintln(stderr, "minsize: interrupted")
 		return exitInterrupted
 	}
@@ -155,6 +156,7 @@ func takeToolchain(args []string) (rest []string, toolchain string) {
 }
 
 func newRootCommand(e *env) *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:           "minsize",
 		Short:         "the smallest program that still does the job, and why each byte is there",
@@ -162,20 +164,35 @@ func newRootCommand(e *env) *cobra.Command {
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("minsize help", "unknown command %q", args[0])
+				return unknownVerb(cmd, args[0])
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return printVersion(e)
+			}
+			return cmd.Help()
+		},
+		SuggestionsMinimumDistance: 2,
 	}
+	root.SetUsageFunc(usage)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Flags().BoolVarP(&version, "version", "V", false, "print the version")
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		var own *statusError
+		if errors.As(err, &own) {
+			return own
+		}
 		return usageError(cmd.CommandPath()+" --help", "%v", err)
 	})
-	e.global.register(root.PersistentFlags())
+	inGroup(root.PersistentFlags(), "global", func() { e.global.register(root.PersistentFlags()) })
 	root.AddGroup(groups...)
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetHelpCommand(newHelpCommand(e))
 	for _, v := range verbs {
 		cmd := v.make(e)
 		cmd.GroupID = v.group

@@ -16,7 +16,7 @@ import (
 )
 
 func newDiffCommand(e *env) *cobra.Command {
-	var f sizeFlags
+	f := sizeFlags{output: analysisFlags{figure: true}}
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "what grew, shrank, came and went between two programs, to the byte",
@@ -34,9 +34,6 @@ func newDiffCommand(e *env) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.output.resolve(cmd.Flags()); err != nil {
-				return err
-			}
 			request, err := f.resolve(cmd)
 			if err != nil {
 				return err
@@ -145,9 +142,13 @@ func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, pat
 	if err != nil {
 		return nil, err
 	}
-	defer l.close()
+	defer l.close(ctx)
 	e.printWarnings(l)
-	result, err := sizeResult(l, r)
+	var result *report.SizeResult
+	err = interruptible(ctx, func() (err error) {
+		result, err = sizeResult(l, r)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

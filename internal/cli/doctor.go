@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,7 @@ import (
 
 func newDoctorCommand(e *env) *cobra.Command {
 	var c cargoFlags
-	var format, output string
+	var out analysisFlags
 	cmd := &cobra.Command{
 		Use:   "doctor [flags] [cargo's flags]",
 		Short: "what is here to make programs small with, what is missing, how to get it",
@@ -33,14 +32,11 @@ is changed. The exit status is 1 where "minsize shrink" cannot work at all.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(report.Names(), format) {
-				return usageError("--format "+strings.Join(report.Names(), ", --format "), "unknown format %q", format)
-			}
 			survey, err := cargo.Examine(cmd.Context(), e.cargoOptions(&c), verify.Emulator)
 			if err != nil {
 				return cargoError(err)
 			}
-			if err := e.print(doctorDocument(survey), outputFlags{format: format, file: output}); err != nil {
+			if err := e.printDocument(cmd.Context(), doctorDocument(survey), &out); err != nil {
 				return err
 			}
 			if !survey.Ready() {
@@ -51,8 +47,7 @@ is changed. The exit status is 1 where "minsize shrink" cannot work at all.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&format, "format", "text", "format of the report: "+strings.Join(report.Names(), ", "))
-	flags.StringVarP(&output, "output", "o", "", "write the report to a `file`")
+	out.register(flags)
 	c.register(flags)
 	return cmd
 }
@@ -223,7 +218,7 @@ func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
 		}
 	}
 	for _, path := range p.IgnoredProfiles() {
-		b.Notes = append(b.Notes, fmt.Sprintf("the profiles in %s have no effect: those of the workspace root count", path))
+		b.Notes = append(b.Notes, noEffect(path))
 	}
 	if len(p.Rustflags.Flags) > 0 {
 		row("rustflags", strings.Join(p.Rustflags.Flags, " "), strings.Join(p.Rustflags.Origins, ", "))
@@ -242,6 +237,11 @@ func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
 	}
 	b.Table = t
 	return b
+}
+
+// noEffect is the sentence about a member's profiles, which cargo does not read.
+func noEffect(manifest string) string {
+	return fmt.Sprintf("the profiles in %s have no effect: those of the workspace root count", manifest)
 }
 
 // piecesBlocks are what is here, and what is not.

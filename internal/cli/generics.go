@@ -52,9 +52,6 @@ cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.output.resolve(cmd.Flags()); err != nil {
-				return err
-			}
 			return e.generics(cmd.Context(), f, args)
 		},
 	}
@@ -106,7 +103,7 @@ func (e *env) generics(ctx context.Context, f *genericsFlags, args []string) err
 			return err
 		}
 	}
-	monos, err := e.monosOf(path)
+	monos, err := e.monosOf(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -136,12 +133,13 @@ func (e *env) buildForGenerics(ctx context.Context, p *cargo.Project, dir string
 }
 
 // monosOf groups a program's functions by the generic that they are copies of.
-func (e *env) monosOf(path string) (*refgraph.Monos, error) {
+func (e *env) monosOf(ctx context.Context, path string) (*refgraph.Monos, error) {
 	var monos *refgraph.Monos
-	err := e.withGraph(path, &graphFlags{edges: "twiggy", bodies: true}, func(c *report.GraphContext) error {
-		var err error
-		monos, err = c.Graph.Monos(refgraph.MonosOptions{})
-		return err
+	err := e.withGraph(ctx, path, &graphFlags{edges: "twiggy", bodies: true}, func(c *report.GraphContext) error {
+		return interruptible(ctx, func() (err error) {
+			monos, err = c.Graph.Monos(refgraph.MonosOptions{})
+			return err
+		})
 	})
 	return monos, err
 }

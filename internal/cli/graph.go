@@ -29,6 +29,7 @@ type graphFlags struct {
 	cargo  cargoFlags
 	edges  string
 	bodies bool // identical machine code is wanted
+	builds bool // the verb builds something once it has the graph
 }
 
 func (f *graphFlags) register(flags *pflag.FlagSet) {
@@ -65,15 +66,21 @@ func (f *graphFlags) limit(flags *pflag.FlagSet, name string, fallback int) int 
 func (e *env) graphCommand(cmd *cobra.Command, f *graphFlags, run func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error)) *cobra.Command {
 	f.register(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := f.output.resolve(cmd.Flags()); err != nil {
-			return err
-		}
 		path, items, err := e.graphInput(cmd, f, args)
 		if err != nil {
 			return err
 		}
-		return e.withGraph(path, f, func(c *report.GraphContext) error {
-			d, err := run(cmd.Context(), c, items)
+		return e.withGraph(cmd.Context(), path, f, func(c *report.GraphContext) error {
+			var d *report.Document
+			compute := func() (err error) {
+				d, err = run(cmd.Context(), c, items)
+				return err
+			}
+			if f.builds {
+				err = compute()
+			} else {
+				err = interruptible(cmd.Context(), compute)
+			}
 			if err != nil {
 				return noMatch(err, cmd)
 			}
@@ -123,7 +130,7 @@ func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project) (string, e
 
 // withGraph opens a program and gives its graph to use; what use keeps must
 // not refer to the file afterwards.
-func (e *env) withGraph(path string, f *graphFlags, use func(*report.GraphContext) error) error {
+func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use func(*report.GraphContext) error) error {
 	var choice refgraph.WasmEdges
 	switch f.edges {
 	case "twiggy":
@@ -136,7 +143,11 @@ func (e *env) withGraph(path string, f *graphFlags, use func(*report.GraphContex
 	if err != nil {
 		return err
 	}
-	defer m.Close()
+	defer func() {
+		if ctx.Err() == nil { // else an interrupted analysis may still read it
+			_ = m.Close()
+		}
+	}()
 	var forget func([]byte)
 	if len(m.Data) < smallProgram {
 		// A short run ends before garbage is worth collecting often.
@@ -146,11 +157,15 @@ func (e *env) withGraph(path string, f *graphFlags, use func(*report.GraphContex
 		defer debug.SetGCPercent(debug.SetGCPercent(15))
 		forget = m.Forget
 	}
+	var g *refgraph.Graph
+	err = interruptible(ctx, func() (err error) {
+		g, err = openGraph(path, m.Data, choice, attrib.Options{References: true, Bodies: f.bodies, Forget: forget})
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return byteio.Guard(func() error {
-		g, err := openGraph(path, m.Data, choice, attrib.Options{References: true, Bodies: f.bodies, Forget: forget})
-		if err != nil {
-			return err
-		}
 		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format == "csv" || f.output.format == "tsv"})
 	})
 }

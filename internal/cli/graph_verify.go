@@ -77,7 +77,7 @@ func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFl
 		defer remove()
 		path = built
 	}
-	err := e.withGraph(path, f, func(after *report.GraphContext) error {
+	err := e.withGraph(ctx, path, f, func(after *report.GraphContext) error {
 		out.After = after.Graph.Total
 		return nil
 	})

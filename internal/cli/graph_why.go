@@ -29,6 +29,10 @@ func newWhyCommand(e *env) *cobra.Command {
 	flags.StringSliceVar(&own, "own", nil, "your own crates, for the chain (default: those with a main function)")
 	flags.BoolVar(&regex, "regex", false, "patterns are regular expressions on the readable names")
 	v.register(flags)
+	cmd.PreRun = func(*cobra.Command, []string) {
+		way, err := v.chosen(flags)
+		f.builds = way != "" && err == nil
+	}
 	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default 10, all in json and csv)")
 	return e.graphCommand(cmd, &f, func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		if len(items) == 0 {

@@ -59,9 +59,6 @@ workspace is ever written to.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.output.resolve(cmd.Flags()); err != nil {
-				return err
-			}
 			return e.outline(cmd.Context(), f)
 		},
 	}
@@ -168,7 +165,7 @@ func (e *env) copiesOf(ctx context.Context, p *cargo.Project) ([]outline.Copies,
 	if err != nil {
 		return nil, err
 	}
-	monos, err := e.monosOf(program)
+	monos, err := e.monosOf(ctx, program)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (e *env) eachPacked(ctx context.Context, f *packFlags, args []string, resul
 		smaller = smaller || file.Status == "packed"
 		result.Files = append(result.Files, file)
 	}
-	if (len(args) > 1 || worst == nil || f.out.json) && (!e.global.quiet || f.out.json) {
+	if (len(args) > 1 || worst == nil || f.out.typed()) && (!e.global.quiet || f.out.typed()) {
 		if err := e.print(result.Document(), f.out); err != nil {
 			return err
 		}

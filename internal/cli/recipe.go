@@ -227,23 +227,48 @@ type noRecipeError struct{ path string }
 
 func (e *noRecipeError) Error() string { return e.path + ": not there" }
 
-// recipePath is the file of a program: minsize.toml, or minsize-NAME.toml in a
-// workspace where the former is another program's. An empty name is whichever
-// minsize.toml is of.
-func recipePath(root, program string) string {
-	if program != "" {
-		own := filepath.Join(root, "minsize-"+program+".toml")
-		if _, err := os.Stat(own); err == nil {
-			return own
-		}
-	}
-	return filepath.Join(root, recipeName)
+// errOtherVersion: a file with this program's name that this version does not
+// understand.
+var errOtherVersion = errors.New("made by another version of minsize")
+
+// recipeOf says which program is meant; what is empty may be anything.
+type recipeOf struct{ pkg, program string }
+
+func (of recipeOf) fits(c *recipe) bool {
+	return (of.pkg == "" || of.pkg == c.Package) && (of.program == "" || of.program == c.Bin+c.Example)
 }
 
-// readRecipe reads a program's minsize.toml of the workspace at root. Errors:
-// *noRecipeError, or the file with line and column of what is wrong.
-func readRecipe(root, program string) (*recipe, error) {
-	path := recipePath(root, program)
+// findRecipe reads a program's recipe of the workspace at root, and says where
+// it lies: minsize.toml is that of the first program, further ones have
+// minsize-NAME.toml. Where none fits it is minsize.toml, of whatever it is; the
+// caller looks. Errors: *noRecipeError, or the file with line and column of
+// what is wrong.
+func findRecipe(root string, of recipeOf) (c *recipe, path string, err error) {
+	further, err := filepath.Glob(filepath.Join(escapeGlob(root), "minsize-*.toml"))
+	if err != nil {
+		return nil, "", err
+	}
+	first := filepath.Join(root, recipeName)
+	for _, path := range append([]string{first}, further...) {
+		c, err := readRecipe(path)
+		if err == nil && of.fits(c) {
+			return c, path, nil
+		}
+	}
+	c, err = readRecipe(first)
+	return c, first, err
+}
+
+// escapeGlob makes a folder's name a pattern of itself.
+func escapeGlob(dir string) string {
+	if filepath.Separator == '\\' {
+		return dir // no escapes there, and no such names
+	}
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+}
+
+// readRecipe reads one file.
+func readRecipe(path string) (*recipe, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &noRecipeError{path}
@@ -257,7 +282,7 @@ func readRecipe(root, program string) (*recipe, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if schema, _ := head["schema"].(string); schema != recipeSchema {
-		return nil, fmt.Errorf("%s: schema %q, expected %q: made by another version of minsize", path, schema, recipeSchema)
+		return nil, fmt.Errorf("%s: schema %q, expected %q: %w", path, schema, recipeSchema, errOtherVersion)
 	}
 	if err := toml.DecodeInto(data, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -276,9 +301,13 @@ func (c *recipe) write(ctx context.Context, root string) (string, error) {
 	text.WriteString("# Written by `minsize shrink`. `minsize build` makes the same program again, to the byte;\n" +
 		"# `minsize apply` writes what cargo can express into the manifest. Checks may be edited.\n\n")
 	text.Write(body)
-	path := recipePath(root, c.Bin+c.Example)
-	if old, err := readRecipe(root, ""); err == nil && (old.Package != c.Package || old.Bin+old.Example != c.Bin+c.Example) {
-		path = filepath.Join(root, "minsize-"+c.Bin+c.Example+".toml")
+	of := recipeOf{c.Package, c.Bin + c.Example}
+	old, path, err := findRecipe(root, of)
+	if err == nil && !of.fits(old) {
+		path = filepath.Join(root, "minsize-"+of.program+".toml")
+		if taken, err := readRecipe(path); err == nil && !of.fits(taken) { // two packages, one name
+			path = filepath.Join(root, "minsize-"+of.pkg+"-"+of.program+".toml")
+		}
 	}
 	_, err = byteio.WriteFile(ctx, path, byteio.Content{{Data: text.Bytes()}}, byteio.WriteOptions{})
 	return path, err

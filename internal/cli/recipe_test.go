@@ -39,7 +39,7 @@ func TestRecipeRoundTrip(t *testing.T) {
 		if _, err := c.write(context.Background(), dir); err != nil {
 			r.Fatal(err)
 		}
-		back, err := readRecipe(dir, "")
+		back, err := readRecipe(filepath.Join(dir, recipeName))
 		if err != nil {
 			text, _ := os.ReadFile(filepath.Join(dir, recipeName))
 			r.Fatalf("%v\n%s", err, text)
@@ -66,33 +66,44 @@ func TestRecipeErrors(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, err := readRecipe(dir, "")
+		_, err := readRecipe(filepath.Join(dir, recipeName))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: got %v, want the file's name and %q", c.text, err, c.want)
 		}
 	}
-	if _, err := readRecipe(t.TempDir(), ""); err == nil {
+	if _, err := readRecipe(filepath.Join(t.TempDir(), recipeName)); err == nil {
 		t.Error("a recipe that is not there was read")
 	}
 }
 
-// TestRecipeOfSeveralPrograms: the second program of a workspace gets a file
-// of its own, and each finds its own again.
+// TestRecipeOfSeveralPrograms: each further program of a workspace gets a file
+// of its own, and each is found again by what is known of it.
 func TestRecipeOfSeveralPrograms(t *testing.T) {
-	dir := t.TempDir()
-	for _, bin := range []string{"one", "two", "one", "two"} {
-		c := &recipe{Schema: recipeSchema, Package: "p", Bin: bin}
-		if err := c.setPlan(technique.NewPlan("x", technique.Find("lto-fat"))); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.write(context.Background(), dir); err != nil {
-			t.Fatal(err)
+	dir := filepath.Join(t.TempDir(), "a[b]*") // a folder whose name looks like a pattern
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	files := map[recipeOf]string{{"p", "one"}: "minsize.toml", {"p", "two"}: "minsize-two.toml", {"q", "one"}: "minsize-one.toml", {"q", "two"}: "minsize-q-two.toml"}
+	for range 2 { // the second time nothing moves
+		for _, of := range []recipeOf{{"p", "one"}, {"p", "two"}, {"q", "one"}, {"q", "two"}} {
+			c := &recipe{Schema: recipeSchema, Package: of.pkg, Bin: of.program}
+			if err := c.setPlan(technique.NewPlan("x", technique.Find("lto-fat"))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.write(context.Background(), dir); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	for bin, file := range map[string]string{"one": "minsize.toml", "two": "minsize-two.toml"} {
-		c, err := readRecipe(dir, bin)
-		if err != nil || c.Bin != bin || recipePath(dir, bin) != filepath.Join(dir, file) {
-			t.Errorf("%s: got %+v of %s, %v", bin, c, recipePath(dir, bin), err)
+	for of, file := range files {
+		c, path, err := findRecipe(dir, of)
+		if err != nil || !of.fits(c) || path != filepath.Join(dir, file) {
+			t.Errorf("%s: got %+v of %s, %v", of, c, path, err)
+		}
+	}
+	for of, file := range map[recipeOf]string{{}: "minsize.toml", {pkg: "q"}: "minsize-one.toml", {program: "two"}: "minsize-q-two.toml", {pkg: "no such"}: "minsize.toml"} {
+		if _, path, err := findRecipe(dir, of); err != nil || path != filepath.Join(dir, file) {
+			t.Errorf("%v: got %s, %v", of, path, err)
 		}
 	}
 }

@@ -201,9 +201,6 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	if f.bench != "" && !strings.Contains(f.bench, "{}") {
 		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
 	}
-	if !slices.Contains(report.Names(), f.out.format) {
-		return nil, usageError("--format "+strings.Join(report.Names(), ", --format "), "unknown format %q", f.out.format)
-	}
 	return p, nil
 }
 
@@ -219,8 +216,14 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return cargoError(err)
 	}
 	adopted := ""
-	if old, err := readRecipe(project.Root, project.Target.Name); err == nil && old.isFor(project) {
+	old, path, err := findRecipe(project.Root, recipeOf{project.Package.Name, project.Target.Name})
+	var missing *noRecipeError
+	switch {
+	case err == nil && old.isFor(project):
 		adopted = old.adopt(f)
+	case err == nil, errors.As(err, &missing), errors.Is(err, errOtherVersion):
+	default: // its checks may be edited: a slip there is not to be lost
+		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", shortPath(project.Dir, path), errors.Unwrap(err)))
 	}
 	plan, err := f.resolve(cmd.Flags().Changed)
 	if err != nil {
@@ -274,6 +277,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if noRun != "" {
 		notes = append(notes, noRun)
 	}
+	for _, path := range project.IgnoredProfiles() {
+		notes = append(notes, noEffect(shortPath(project.Dir, path)))
+	}
 	if plan.wantsUnstable() {
 		var said []string
 		search.Night, said = nightSide(ctx, project, toolchains, plan, f)
@@ -312,7 +318,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if result.FinalSize >= result.Baseline && f.needSmaller {
 		return withStatus(exitNotSmaller, "--level abort, or a look at `minsize size`", errors.New("nothing smaller was found"))
 	}
-	if f.out.format == "text" && !f.out.json && f.out.file == "" {
+	if !f.out.typed() {
 		e.nextCommand(f, result)
 	}
 	return nil

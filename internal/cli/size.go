@@ -48,7 +48,7 @@ type sizeRequest struct {
 }
 
 func newSizeCommand(e *env) *cobra.Command {
-	var f sizeFlags
+	f := sizeFlags{output: analysisFlags{figure: true}}
 	var lines strings.Builder
 	for _, v := range attrib.Views() {
 		fmt.Fprintf(&lines, "  %-13s %s\n", v.Name, v.Summary)
@@ -68,9 +68,6 @@ func newSizeCommand(e *env) *cobra.Command {
 			"  minsize size --explain 0x12340 app\n" +
 			"  cargo minsize size --bin app",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.output.resolve(cmd.Flags()); err != nil {
-				return err
-			}
 			request, err := f.resolve(cmd)
 			if err != nil {
 				return err
@@ -169,14 +166,18 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if err != nil {
 		return err
 	}
-	defer loaded.close()
+	defer loaded.close(ctx)
 	switch {
 	case f.explain != "":
 		return e.explainByte(ctx, loaded, f.explain, &f.output)
 	case f.disassemble != "":
 		return e.disassemble(loaded, f.disassemble)
 	}
-	result, err := sizeResult(loaded, r)
+	var result *report.SizeResult
+	err = interruptible(ctx, func() (err error) {
+		result, err = sizeResult(loaded, r)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -207,7 +208,11 @@ type loadedPrograms struct {
 	notes    []string
 }
 
-func (l *loadedPrograms) close() {
+// close unmaps the files, unless an interrupted analysis may still read them.
+func (l *loadedPrograms) close(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
 	for _, m := range l.mappings {
 		_ = m.Close()
 	}
@@ -221,7 +226,11 @@ func (l *loadedPrograms) close() {
 const largeInput, hugeInput = 8 << 20, 96 << 20
 
 // open maps and attributes one file.
-func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
+func (l *loadedPrograms) open(ctx context.Context, path, debugFile string, o attrib.Options) error {
+	return interruptible(ctx, func() error { return l.openNow(path, debugFile, o) })
+}
+
+func (l *loadedPrograms) openNow(path, debugFile string, o attrib.Options) error {
 	m, err := byteio.Open(path)
 	if err != nil {
 		if errors.Is(err, byteio.ErrNotRegular) {
@@ -238,31 +247,29 @@ func (l *loadedPrograms) open(path, debugFile string, o attrib.Options) error {
 	if len(m.Data) > hugeInput {
 		debug.SetGCPercent(25)
 	}
-	return byteio.Guard(func() error {
-		data, err := unpacked(path, m.Data)
-		if err != nil {
-			return err
-		}
-		if len(data) != len(m.Data) {
-			o.Forget = nil // not the mapping any more
-		}
-		if err := l.findDebug(path, data, debugFile, &o); err != nil {
-			return err
-		}
-		inputs, err := attrib.Load(path, data, o)
-		if errors.Is(err, objfile.ErrFormat) {
-			return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
-		}
-		if errors.Is(err, dwarf.ErrOtherBuild) || errors.Is(err, dwarf.ErrNoSkeletons) {
-			return withStatus(exitFailed, "the .dwp package of this very build, and the program before strip", err)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		l.splitNotes(o.Split)
-		l.inputs = append(l.inputs, inputs...)
-		return nil
-	})
+	data, err := unpacked(path, m.Data)
+	if err != nil {
+		return err
+	}
+	if len(data) != len(m.Data) {
+		o.Forget = nil // not the mapping any more
+	}
+	if err := l.findDebug(path, data, debugFile, &o); err != nil {
+		return err
+	}
+	inputs, err := attrib.Load(path, data, o)
+	if errors.Is(err, objfile.ErrFormat) {
+		return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
+	}
+	if errors.Is(err, dwarf.ErrOtherBuild) || errors.Is(err, dwarf.ErrNoSkeletons) {
+		return withStatus(exitFailed, "the .dwp package of this very build, and the program before strip", err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	l.splitNotes(o.Split)
+	l.inputs = append(l.inputs, inputs...)
+	return nil
 }
 
 func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) (*loadedPrograms, error) {
@@ -280,12 +287,8 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 		r.rollup.Shipped = attrib.ShippedStripped
 	}
 	for _, path := range args {
-		if err := l.open(path, f.debugFile, o); err != nil {
-			l.close()
-			return nil, err
-		}
-		if err := ctx.Err(); err != nil {
-			l.close()
+		if err := l.open(ctx, path, f.debugFile, o); err != nil {
+			l.close(ctx)
 			return nil, err
 		}
 	}

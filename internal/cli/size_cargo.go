@@ -43,7 +43,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 		return nil, cargoError(err)
 	}
 	l := &loadedPrograms{}
-	if err := l.open(result.Executable, f.debugFile, o); err != nil {
+	if err := l.open(ctx, result.Executable, f.debugFile, o); err != nil {
 		return nil, err
 	}
 	name := project.Target.Name

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -170,12 +169,12 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 		shrunk = shrunk || file.After < file.Before
 		result.Files = append(result.Files, file.StripFile)
 	}
-	if len(args) > 1 || worst == nil || f.out.json {
+	if len(args) > 1 || worst == nil || f.out.typed() {
 		to := *e
 		if f.output == "-" {
 			to.stdout = e.stderr // stdout is the file's
 		}
-		if !e.global.quiet || f.out.json {
+		if !e.global.quiet || f.out.typed() {
 			if err := to.print(result.Document(), f.out); err != nil {
 				return err
 			}
@@ -327,7 +326,7 @@ func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripR
 	if f.keep || f.onlyKeepDebug != "" {
 		return usageError("minsize strip FILE", "-k and --only-keep-debug need a file, not stdin")
 	}
-	data, err := io.ReadAll(e.stdin)
+	data, err := e.readAll(ctx)
 	if err != nil {
 		return err
 	}

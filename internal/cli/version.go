@@ -16,10 +16,14 @@ func newVersionCommand(e *env) *cobra.Command {
 		Short: "print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			fmt.Fprintf(e.stdout, "minsize %s%s\n", Version, revision())
-			return nil
+			return printVersion(e)
 		},
 	}
+}
+
+func printVersion(e *env) error {
+	_, err := fmt.Fprintf(e.stdout, "minsize %s%s\n", Version, revision())
+	return err
 }
 
 // revision is " (commit)" when the Go command stamped one.

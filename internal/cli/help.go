@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Help is read from the top and left after a screen, so a verb's own flags
+// stand first and alone; cargo's, which every user of cargo knows, and those of
+// every verb come below. The flags carry their group as an annotation.
+
+// flagGroup is the annotation's key; its value is one of flagGroups' keys.
+const flagGroup = "minsize_group"
+
+// flagGroups are the groups below a verb's own flags, in the order of help.
+var flagGroups = []struct{ key, title string }{
+	{"cargo", "Cargo's flags"},
+	{"global", "Flags of every verb"},
+}
+
+// inGroup puts the flags that register adds into a group.
+func inGroup(flags *pflag.FlagSet, group string, register func()) {
+	known := map[string]bool{}
+	flags.VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	register()
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !known[f.Name] {
+			if f.Annotations == nil {
+				f.Annotations = map[string][]string{}
+			}
+			f.Annotations[flagGroup] = []string{group}
+		}
+	})
+}
+
+// usage is what --help prints below a verb's description.
+func usage(cmd *cobra.Command) error {
+	w := cmd.OutOrStderr()
+	fmt.Fprint(w, "Usage:\n")
+	if cmd.Runnable() && cmd.HasParent() {
+		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "  %s COMMAND\n", cmd.CommandPath())
+	}
+	if cmd.HasExample() {
+		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+	}
+	usageCommands(cmd)
+	own, grouped := pflag.NewFlagSet("", pflag.ContinueOnError), map[string]*pflag.FlagSet{}
+	own.SortFlags = cmd.Flags().SortFlags
+	cmd.LocalFlags().VisitAll(func(*pflag.Flag) {}) // settles which flags are inherited
+	add := func(f *pflag.Flag) {
+		to := own
+		if group := f.Annotations[flagGroup]; len(group) == 1 {
+			if grouped[group[0]] == nil {
+				grouped[group[0]] = pflag.NewFlagSet("", pflag.ContinueOnError)
+				grouped[group[0]].SortFlags = false
+			}
+			to = grouped[group[0]]
+		}
+		to.AddFlag(f)
+	}
+	set := *cmd.Flags()
+	set.SortFlags = false
+	set.VisitAll(add)
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if set.Lookup(f.Name) == nil {
+			add(f)
+		}
+	})
+	if text := own.FlagUsages(); text != "" {
+		fmt.Fprintf(w, "\nFlags:\n%s", text)
+	}
+	for _, g := range flagGroups {
+		if set := grouped[g.key]; set != nil {
+			fmt.Fprintf(w, "\n%s:\n%s", g.title, set.FlagUsages())
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n\"%s COMMAND --help\" says more", cmd.CommandPath())
+		if !cmd.HasParent() {
+			fmt.Fprint(w, "; \"minsize help exit-status\" what each exit status means")
+		}
+		fmt.Fprint(w, ".\n")
+	}
+	return nil
+}
+
+// usageCommands lists the verbs in their groups.
+func usageCommands(cmd *cobra.Command) {
+	w := cmd.OutOrStderr()
+	list := func(title, group string) {
+		var lines []string
+		for _, c := range cmd.Commands() {
+			if c.GroupID == group && c.IsAvailableCommand() {
+				lines = append(lines, fmt.Sprintf("  %-12s%s\n", c.Name(), c.Short))
+			}
+		}
+		if len(lines) > 0 {
+			fmt.Fprintf(w, "\n%s\n%s", title, strings.Join(lines, ""))
+		}
+	}
+	for _, g := range cmd.Groups() {
+		list(g.Title, g.ID)
+	}
+	if cmd.HasParent() {
+		list("Commands:", "")
+	}
+}
+
+// statusHelp is the table of `minsize help exit-status`, and the README's.
+var statusHelp = []struct {
+	status int
+	means  string
+}{
+	{exitOK, "done"},
+	{exitFailed, "failed"},
+	{exitUsage, "usage"},
+	{exitBudget, "a budget exceeded"},
+	{exitVerification, "a check did not pass"},
+	{exitNotSmaller, "nothing smaller (where asked for)"},
+	{exitRefused, "refused, with the reason and the flag that overrides"},
+	{exitInterrupted, "interrupted"},
+}
+
+// newHelpCommand is `minsize help [VERB...]`. Cobra's own takes any word.
+func newHelpCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [VERB]",
+		Short:   "help about a verb, or about exit-status",
+		GroupID: groupOther,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			if at, _, err := cmd.Root().Find(args); err == nil {
+				for _, c := range at.Commands() {
+					names = append(names, c.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if slices.Equal(args, []string{"exit-status"}) {
+				for _, s := range statusHelp {
+					fmt.Fprintf(e.stdout, "%4d  %s\n", s.status, s.means)
+				}
+				return nil
+			}
+			at, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownVerb(cmd.Root(), args[0])
+			}
+			at.InitDefaultHelpFlag()
+			return at.Help()
+		},
+	}
+}
+
+// unknownVerb names the verbs that were perhaps meant.
+func unknownVerb(root *cobra.Command, typed string) error {
+	hint := "minsize help"
+	if near := root.SuggestionsFor(typed); len(near) > 0 {
+		hint = "minsize " + strings.Join(near, ", minsize ")
+	}
+	return usageError(hint, "unknown command %q", typed)
+}

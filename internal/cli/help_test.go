@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestExitStatusesInREADME: help and README list the same statuses.
+func TestExitStatusesInREADME(t *testing.T) {
+	var list []string
+	for _, s := range statusHelp {
+		list = append(list, fmt.Sprintf("%d %s", s.status, s.means))
+	}
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Join(list, " · "); !bytes.Contains(text, []byte(want)) {
+		t.Errorf("README.md has no line\n%s", want)
+	}
+}
+
+// TestEveryVerbIsExplained: each verb has a sentence, its flags are described,
+// and those that are cargo's or every verb's stand apart.
+func TestEveryVerbIsExplained(t *testing.T) {
+	var out bytes.Buffer
+	root := newRootCommand(&env{stdout: &out, stderr: &out})
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Name() != "help" && cmd.Long == "" && cmd.HasParent() && cmd.Name() != "version" {
+			t.Errorf("%s: --help says nothing", cmd.CommandPath())
+		}
+		out.Reset()
+		cmd.SetOut(&out)
+		if err := cmd.Usage(); err != nil {
+			t.Fatal(err)
+		}
+		text := out.String()
+		if n := strings.Count(text, "--manifest-path"); n > 1 || n == 1 && !strings.Contains(text, "\nCargo's flags:\n") {
+			t.Errorf("%s: cargo's flags are not in a group of their own:\n%s", cmd.CommandPath(), text)
+		}
+		if strings.Count(text, "--quiet") != 1 || !strings.Contains(text, "\nFlags of every verb:\n") {
+			t.Errorf("%s: the flags of every verb are not there once:\n%s", cmd.CommandPath(), text)
+		}
+		for _, line := range strings.Split(text, "\n") {
+			if i := strings.Index(line, "--"); i > 0 && strings.TrimSpace(line[:i]) == "" && len(strings.Fields(line)) < 3 {
+				t.Errorf("%s: a flag without a description: %s", cmd.CommandPath(), line)
+			}
+		}
+		for _, c := range cmd.Commands() {
+			if c.Name() != "completion" {
+				visit(c)
+			}
+		}
+	}
+	visit(root)
+}

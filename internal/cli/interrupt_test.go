@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestInterruptedRead: a question and a pipe end with the context, although
+// nobody answers; what was typed before comes through.
+func TestInterruptedRead(t *testing.T) {
+	for name, read := range map[string]func(*env, context.Context) error{
+		"line": func(e *env, ctx context.Context) error { _, err := e.readLine(ctx); return err },
+		"all":  func(e *env, ctx context.Context) error { _, err := e.readAll(ctx); return err },
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(20*time.Millisecond, cancel)
+		done := make(chan error, 1)
+		go func() { done <- read(&env{stdin: r}, ctx) }()
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: still waits for input after the interrupt", name)
+		}
+		w.Close()
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("yes\nno"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	e := &env{stdin: r}
+	for _, want := range []string{"yes", "no", ""} {
+		if got, err := e.readLine(context.Background()); got != want || err != nil {
+			t.Errorf("got %q and %v, want %q", got, err, want)
+		}
+	}
+}
+
+// TestInterruptible: a computation that takes no context is left behind.
+func TestInterruptible(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	never := make(chan struct{})
+	defer close(never)
+	cancel()
+	if err := interruptible(ctx, func() error { <-never; return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	want := errors.New("its own")
+	if err := interruptible(context.Background(), func() error { return want }); err != want {
+		t.Errorf("got %v", err)
+	}
+}
