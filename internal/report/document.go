@@ -7,7 +7,6 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -173,10 +172,7 @@ func Write(w io.Writer, format string, d *Document, o Options) error {
 			return f.Write(w, d, o)
 		}
 	}
-	return fmt.Errorf("%w %q (one of %s)", errUnknownFormat, format, strings.Join(Names(), ", "))
+	return fmt.Errorf("unknown format %q (one of %s)", format, strings.Join(Names(), ", "))
 }
 
-var errUnknownFormat = errors.New("unknown format")
 
-// IsUnknownFormat says whether Write failed for the format's name.
-func IsUnknownFormat(err error) bool { return errors.Is(err, errUnknownFormat) }
