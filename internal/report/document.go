@@ -174,5 +174,3 @@ func Write(w io.Writer, format string, d *Document, o Options) error {
 	}
 	return fmt.Errorf("unknown format %q (one of %s)", format, strings.Join(Names(), ", "))
 }
-
-
