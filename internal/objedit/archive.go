@@ -30,7 +30,8 @@ type File struct {
 	name    string
 	data    []byte
 	objects []*Object
-	members []member // of an archive; nil for a bare object
+	members []member        // of an archive; nil for a bare object
+	mapping *byteio.Mapping // OpenFile's; nil for Open's
 }
 
 type member struct {
@@ -128,6 +129,36 @@ func (f *File) readMembers() error {
 	}
 	return nil
 }
+
+// OpenFile maps the object or archive at path and opens it under a name for
+// errors; nil for a file that is neither. Close ends the mapping: no byte of
+// it may be looked at afterwards.
+func OpenFile(name, path string) (*File, error) {
+	m, err := byteio.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if !IsObject(m.Data) {
+		return nil, m.Close()
+	}
+	f, err := Open(name, m.Data)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	f.mapping = m
+	return f, nil
+}
+
+// Close ends what OpenFile began.
+func (f *File) Close() error {
+	if f.mapping == nil {
+		return nil
+	}
+	return f.mapping.Close()
+}
+
+// IsArchive says whether the file is an archive.
+func (f *File) IsArchive() bool { return !IsELF(f.data) }
 
 // Objects are the object itself or the editable members, in file order.
 func (f *File) Objects() []*Object { return f.objects }

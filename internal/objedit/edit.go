@@ -80,7 +80,7 @@ func (o *Object) compactRelocations() {
 			if gone[i] {
 				continue
 			}
-			copy(out[kept:], o.data[s.offset+uint64(i)*relaEntry:][:relaEntry])
+			copy(out[kept:], out[i*relaEntry:][:relaEntry])
 			kept += relaEntry
 		}
 		if s.size != 0 { // not taken out altogether since

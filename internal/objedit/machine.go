@@ -37,6 +37,11 @@ type machine struct {
 	stubs  map[Kind][]byte
 	report func(message []byte) []byte
 	trap   []byte // one trap instruction
+	// dataReferences are the relocations by which code and data take an
+	// address of read-only data; the first is the plain 64-bit pointer.
+	dataReferences []uint32
+	// alignment is where a function may begin; see AlignFunctions.
+	alignment uint64
 	// pads are the instructions that an indirect call must land on when the
 	// program is built with control flow protection; kept when the function
 	// begins with one.
@@ -48,7 +53,9 @@ type landing struct{ found, kept []byte }
 var machines = []machine{
 	{
 		name: "x86_64", number: 62, // EM_X86_64
-		trap: []byte{0xcc}, // int3, to fill with: ud2 has two bytes
+		trap:           []byte{0xcc}, // int3, to fill with: ud2 has two bytes
+		alignment:      2,
+		dataReferences: []uint32{1, 2, 10, 11, 24}, // R_X86_64_64, _PC32, _32, _32S, _PC64
 		stubs: map[Kind][]byte{
 			Return:    {0xc3},                   // ret
 			Zero:      {0x31, 0xc0, 0xc3},       // xor eax, eax; ret
@@ -91,7 +98,10 @@ var machines = []machine{
 	},
 	{
 		name: "aarch64", number: 183, // EM_AARCH64
-		trap: words(0xd4200020), // brk #1
+		trap:      words(0xd4200020), // brk #1
+		alignment: 4,
+		// R_AARCH64_ABS64, _PREL64, _PREL32, _ADR_PREL_LO21, _ADR_PREL_PG_HI21, _ADD_ABS_LO12_NC, _LDST8_, _LDST16_, _LDST32_, _LDST64_ABS_LO12_NC
+		dataReferences: []uint32{257, 260, 261, 274, 275, 277, 278, 284, 285, 286},
 		stubs: map[Kind][]byte{
 			Return:    words(0xd65f03c0),             // ret
 			Zero:      words(0xd2800000, 0xd65f03c0), // mov x0, #0; ret
@@ -185,6 +195,18 @@ func (o *Object) Code(kind Kind, name string) ([]byte, error) {
 
 // Machine is the machine's name as in LLVM's triples.
 func (o *Object) Machine() string { return o.machine.name }
+
+// MachineName is Machine of an ELF object that is not parsed; "" for a machine
+// without stubs.
+func MachineName(data []byte) string {
+	if !IsELF(data) || len(data) < elfHeader64 {
+		return ""
+	}
+	if m := machineByNumber(binary.LittleEndian.Uint16(data[18:])); m != nil {
+		return m.name
+	}
+	return ""
+}
 
 func (m *machine) landingPad(function []byte) []byte {
 	for _, p := range m.pads {

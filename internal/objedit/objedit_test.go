@@ -66,7 +66,13 @@ func (c toolchain) compile(t testing.TB, flags ...string) string {
 	if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	object := filepath.Join(dir, "program.o")
+	return c.compileFile(t, file, flags...)
+}
+
+// compileFile makes an object of a file, beside it.
+func (c toolchain) compileFile(t testing.TB, file string, flags ...string) string {
+	t.Helper()
+	object := strings.TrimSuffix(file, ".c") + ".o"
 	if said, err := exec.Command(c.cc, append([]string{"-Os", "-fexceptions", "-c", file, "-o", object}, flags...)...).CombinedOutput(); err != nil {
 		t.Skipf("%s: %v %s", c.cc, err, said)
 	}

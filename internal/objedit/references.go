@@ -50,6 +50,16 @@ func isRoot(s section) bool {
 	return false
 }
 
+// HasSection says whether a section with that name has any bytes.
+func (o *Object) HasSection(match func(name string) bool) bool {
+	for i := range o.sections {
+		if s := &o.sections[i]; i > 0 && s.size > 0 && s.shType == shtProgbits && match(s.name) {
+			return true
+		}
+	}
+	return false
+}
+
 // References lists every edge between loaded sections. A function's frame
 // entry counts as part of the function: its LSDA is referred to by it.
 func (o *Object) References() ([]Reference, error) {

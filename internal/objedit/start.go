@@ -82,8 +82,14 @@ func StartObject(machineName string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("no _start for the machine %s (known: x86_64, aarch64)", machineName)
 	}
-	dso := definition{name: "__dso_handle", data: make([]byte, 8), hidden: true, weak: true}
-	return newObject(machineName, []definition{start, dso})
+	return newObject(machineName, []definition{start, handle})
+}
+
+var handle = definition{name: "__dso_handle", data: make([]byte, 8), hidden: true, weak: true}
+
+// HandleObject makes the object with __dso_handle alone.
+func HandleObject(machineName string) ([]byte, error) {
+	return newObject(machineName, []definition{handle})
 }
 
 // StubObject makes an object that defines each name as its code, hidden, so

@@ -125,8 +125,9 @@ const maxMatches = 1000
 // editCache keeps what every link of a recording would work out again.
 type editCache struct {
 	names   sync.Map // symbol -> names
-	inputs  sync.Map // stored path -> []byte
 	digests sync.Map // stored path -> string
+
+	startFiles sync.Map // name -> where the driver has it
 }
 
 // of is namesOf, remembered.
@@ -151,73 +152,20 @@ func (c *editCache) digest(path string) (string, error) {
 	return d, err
 }
 
-// read returns a recorded input's bytes; they are never written to.
-func (c *editCache) read(path string) ([]byte, error) {
-	if data, ok := c.inputs.Load(path); ok {
-		return data.([]byte), nil
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c.inputs.Store(path, data)
-	return data, nil
-}
-
-// cuts edits the objects: the variant's cuts, where the bitcode has not had
-// them already, and the unwind tables. What is edited is written to the
+// cuts edits the objects: where functions begin, the variant's cuts, where
+// the bitcode has not had them already, and the unwind tables. What is edited is written to the
 // link's own folder.
 func (p *plan) cuts() error {
-	if p.ownStart {
-		if err := p.writeStart(); err != nil {
-			return err
-		}
+	if err := p.writeStart(); err != nil {
+		return err
 	}
 	cuts := p.variant.Cuts
 	m := newMatcher(cuts, &p.recording.edit)
-	if len(cuts) == 0 && !p.dropUnwind {
+	if len(cuts) == 0 && !p.dropUnwind && !p.align && !p.plainStart && !p.foldLocations {
 		return nil
 	}
 	for i := range p.files {
-		f := &p.files[i]
-		var data []byte
-		var err error
-		if p.inBitcode != nil && f.Bitcode != "" {
-			data, err = os.ReadFile(f.now)
-		} else {
-			data, err = p.recording.edit.read(f.now)
-		}
-		if err != nil {
-			return err
-		}
-		if !objedit.IsObject(data) {
-			continue // a linker script, a shared library
-		}
-		file, err := objedit.Open(filepath.Base(f.Path), data)
-		if err != nil {
-			if errors.Is(err, objedit.ErrUnsupported) {
-				return fmt.Errorf("%w: %w", ErrNotApplicable, err)
-			}
-			return err
-		}
-		for _, o := range file.Objects() {
-			m.sawImports(o)
-			if err := m.stub(o); err != nil {
-				return err
-			}
-			if p.dropUnwind {
-				o.TakeOut(objedit.UnwindTables)
-			}
-		}
-		if !file.Edited() {
-			continue
-		}
-		edited, err := file.Bytes()
-		if err != nil {
-			return err
-		}
-		f.now = filepath.Join(p.scratch, filepath.Base(f.Stored))
-		if err := os.WriteFile(f.now, edited, 0o666); err != nil {
+		if err := p.editInput(&p.files[i], m); err != nil {
 			return err
 		}
 	}
@@ -231,6 +179,48 @@ func (p *plan) cuts() error {
 	}
 	p.outcomes = m.outcomes()
 	return nil
+}
+
+// editInput writes an edited copy of one input, where there is something to
+// edit, into the link's own folder. One input is in memory at a time.
+func (p *plan) editInput(f *planFile, m *matcher) error {
+	file, err := objedit.OpenFile(filepath.Base(f.Path), f.now)
+	if errors.Is(err, objedit.ErrUnsupported) {
+		return fmt.Errorf("%w: %w", ErrNotApplicable, err)
+	}
+	if err != nil || file == nil { // a linker script, a shared library
+		return err
+	}
+	defer file.Close()
+	for _, o := range file.Objects() {
+		m.sawImports(o)
+		if p.plainStart && o.HasSection(oldConstructors) {
+			return fmt.Errorf("plain-start: %w: %s has code for .init, .fini, .ctors or .dtors", ErrNotApplicable, o.Name())
+		}
+		if p.align {
+			o.AlignFunctions()
+		}
+		if p.foldLocations {
+			if _, err := o.FoldLocations(); err != nil {
+				return err
+			}
+		}
+		if err := m.stub(o); err != nil {
+			return err
+		}
+		if p.dropUnwind {
+			o.TakeOut(objedit.UnwindTables)
+		}
+	}
+	if !file.Edited() {
+		return nil
+	}
+	edited, err := file.Bytes()
+	if err != nil {
+		return err
+	}
+	f.now = filepath.Join(p.scratch, filepath.Base(f.Stored))
+	return os.WriteFile(f.now, edited, 0o666)
 }
 
 // stubImports gives the link an object with the functions that a cut names
@@ -257,12 +247,7 @@ func (p *plan) stubImports(m *matcher) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(p.scratch, "imports.o")
-	if err := os.WriteFile(file, object, 0o666); err != nil {
-		return err
-	}
-	p.before = append(p.before, file)
-	return nil
+	return p.addObject("imports.o", object)
 }
 
 // matcher finds the functions of a list of cuts and counts what it met.

@@ -38,10 +38,14 @@ type compiler struct {
 }
 
 // compilers are the rustc programs at hand: the one that PATH gives, the
-// distribution's, each once. None: the test is skipped.
+// distribution's, rustup's nightly, each once. None: the test is skipped.
 var compilers = sync.OnceValue(func() []compiler {
 	var list []compiler
-	for _, path := range []string{"rustc", "/usr/bin/rustc"} {
+	paths := []string{"rustc", "/usr/bin/rustc"}
+	if nightly, err := exec.Command("rustup", "which", "--toolchain", "nightly", "rustc").Output(); err == nil {
+		paths = append(paths, strings.TrimSpace(string(nightly)))
+	}
+	for _, path := range paths {
 		said, err := exec.Command(path, "-vV").Output()
 		if err != nil {
 			continue

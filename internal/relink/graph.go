@@ -67,17 +67,14 @@ func (r *Recording) graph(cuts []Cut) (*graph, error) {
 	var objects []*objedit.Object
 	var fromArchive []bool
 	for _, in := range r.link.Inputs {
-		data, err := r.edit.read(filepath.Join(r.Dir, in.Stored))
+		file, err := objedit.OpenFile(filepath.Base(in.Path), filepath.Join(r.Dir, in.Stored))
 		if err != nil {
 			return nil, err
 		}
-		if !objedit.IsObject(data) {
+		if file == nil {
 			continue
 		}
-		file, err := objedit.Open(filepath.Base(in.Path), data)
-		if err != nil {
-			return nil, err
-		}
+		defer file.Close()
 		for _, o := range file.Objects() {
 			if len(cuts) > 0 {
 				if err := m.stub(o); err != nil {
@@ -90,7 +87,7 @@ func (r *Recording) graph(cuts []Cut) (*graph, error) {
 				}
 			}
 			objects = append(objects, o)
-			fromArchive = append(fromArchive, !objedit.IsELF(data))
+			fromArchive = append(fromArchive, file.IsArchive())
 		}
 	}
 	return buildGraph(objects, fromArchive)

@@ -128,12 +128,35 @@ var Options = []Option{
 		},
 	},
 	{
+		Name: "even-functions", Static: true,
+		Summary: "lets functions begin at any even address, not at multiples of 16 bytes (aarch64: of 4)",
+		Loses:   "a little speed where short functions of std are called in a row",
+		set:     func(p *plan) { p.align = true },
+	},
+	{
+		Name: "locations-out", Static: true,
+		Summary: "lets all panics name one empty source location",
+		Loses:   "where a panic happened: messages say :0:0, and so does std::panic::Location",
+		set:     func(p *plan) { p.foldLocations = true },
+	},
+	{
+		Name:    "plain-start",
+		Summary: "leaves out the C runtime's hooks that no Rust program uses (crtbegin, crti: transactional memory, gprof, .init and .fini) and keeps its _start",
+		needs:   plainStartAvailable,
+		set: func(p *plan) {
+			p.plainStart = true
+			p.add = append(p.add, "-nostartfiles")
+		},
+	},
+	{
 		Name:    "own-start",
 		Summary: "replaces the C runtime's start files by a `_start` of a few bytes that calls __libc_start_main",
 		Loses:   "systems before glibc 2.34; profilers' and sanitizers' start hooks (gprof, __gmon_start__)",
-		Args:    []string{"-nostartfiles"},
 		needs:   startAvailable,
-		set:     func(p *plan) { p.ownStart = true },
+		set: func(p *plan) {
+			p.ownStart, p.plainStart = true, false
+			p.add = append(p.add, "-nostartfiles")
+		},
 	},
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -81,20 +82,121 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestOwnStartKeepsEverything: no behaviour changes.
-func TestOwnStartKeepsEverything(t *testing.T) {
-	c := needCompilers(t)[0]
-	r := record(t, c, unwindLTO, "behaviours.rs")
-	plain, _ := linkTo(t, r, Variant{})
-	started, _ := linkTo(t, r, Variant{Options: []string{"own-start"}})
-	for _, b := range behaviours() {
-		if b == "backtrace-text" {
-			continue // _start is in its frames
-		}
-		if before, after := runProgram(t, plain, "0", b), runProgram(t, started, "0", b); before != after && b != "double-panic" {
-			t.Errorf("%s: %s", b, different(before, after))
+// TestStartKeepsEverything: other start code, other places of functions: no
+// behaviour changes.
+func TestStartKeepsEverything(t *testing.T) {
+	for _, c := range needCompilers(t) {
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		plain, _ := linkTo(t, r, Variant{})
+		for _, option := range []string{"own-start", "plain-start", "even-functions"} {
+			changed, res := linkTo(t, r, Variant{Options: []string{option}})
+			if info, err := os.Stat(plain); err != nil || res.Size >= info.Size() {
+				t.Errorf("%s: %d bytes, not smaller", option, res.Size)
+			}
+			for _, b := range behaviours() {
+				if b == "backtrace-text" && option == "own-start" {
+					continue // _start is in its frames
+				}
+				if before, after := runProgram(t, plain, "0", b), runProgram(t, changed, "0", b); before != after && b != "double-panic" && b != "backtrace-text" {
+					t.Errorf("%s %s: %s", option, b, different(before, after))
+				}
+			}
 		}
 	}
+}
+
+// TestLocationsOut: messages lose their location, and nothing else changes.
+func TestLocationsOut(t *testing.T) {
+	shown := regexp.MustCompile(`(panicked at )[^\n]*:\d+:\d+:|(\w+ at )library/[^\n]*:\d+:\d+:`)
+	for _, c := range needCompilers(t) {
+		for _, p := range []profile{unwindLTO, abortLTO, unwindAr} {
+			r := record(t, c, p, "behaviours.rs")
+			plain, base := linkTo(t, r, Variant{Options: []string{"strip-all"}})
+			without, res := linkTo(t, r, Variant{Options: []string{"strip-all", "locations-out"}})
+			if res.Size >= base.Size {
+				t.Errorf("%s %s: %d bytes, %d before", c.name, p.name, res.Size, base.Size)
+			}
+			lost := 0
+			for _, b := range behaviours() {
+				before, after := runProgram(t, plain, "0", b), runProgram(t, without, "0", b)
+				if b == "panic-hook" { // it prints whether there is a line
+					before.stdout, after.stdout = strings.Replace(before.stdout, "true", "false", 1), strings.Replace(after.stdout, "true", "false", 1)
+				}
+				if strings.Contains(after.stderr, "panicked at :0:0:") {
+					lost++
+				}
+				before.stderr, after.stderr = shown.ReplaceAllString(before.stderr, "$1$2"), shown.ReplaceAllString(after.stderr, "$1$2")
+				if before != after && b != "backtrace-text" {
+					t.Errorf("%s %s %s: %s", c.name, p.name, b, different(before, after))
+				}
+			}
+			// Without LTO some paths are in another object than their location,
+			// which then stays.
+			if lost < 8 && p.name != unwindAr.name {
+				t.Errorf("%s %s: %d runs show that the location is lost", c.name, p.name, lost)
+			}
+		}
+	}
+}
+
+// TestPlainStartOfC: constructors, destructors and atexit run in their order
+// without the C runtime's hooks; code that only the hooks would run refuses.
+func TestPlainStartOfC(t *testing.T) {
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs cc")
+	}
+	recordC := func(text string, flags ...string) *Recording {
+		dir := t.TempDir()
+		source, object, out := filepath.Join(dir, "a.c"), filepath.Join(dir, "a.o"), filepath.Join(dir, "a.out")
+		os.WriteFile(source, []byte(text), 0o666)
+		if said, err := exec.Command(cc, "-c", source, "-o", object).CombinedOutput(); err != nil {
+			t.Fatalf("%v %s", err, said)
+		}
+		rec := Recorder{Dir: filepath.Join(dir, "rec"), Bin: "a", Linker: cc}
+		for _, kv := range rec.Env() {
+			name, value, _ := strings.Cut(kv, "=")
+			t.Setenv(name, value)
+		}
+		t.Setenv("CARGO_BIN_NAME", "a")
+		var said bytes.Buffer
+		if status := LinkerMain(context.Background(), append([]string{"minsize", object, "-o", out}, flags...), nil, &said, &said); status != 0 {
+			t.Fatalf("%d %s", status, said.String())
+		}
+		r, err := Find(rec.Dir, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	const order = `
+#include <stdio.h>
+#include <stdlib.h>
+static void last(void) { puts("atexit"); }
+__attribute__((constructor)) static void first(void) { puts("constructor"); atexit(last); }
+__attribute__((destructor)) static void end(void) { puts("destructor"); }
+int main(int argc, char **argv) { printf("%d\n", argc); return 3; }
+`
+	for _, pie := range []string{"-pie", "-no-pie"} {
+		r := recordC(order, pie)
+		plain, _ := linkTo(t, r, Variant{})
+		for _, option := range []string{"plain-start", "own-start"} {
+			program, _ := linkTo(t, r, Variant{Options: []string{option}})
+			if before, after := runProgram(t, plain, ""), runProgram(t, program, ""); before != after || !strings.Contains(after.stdout, "destructor") {
+				t.Errorf("%s %s: %s", pie, option, different(before, after))
+			}
+		}
+	}
+	refused := func(r *Recording, want string) {
+		t.Helper()
+		_, err := r.Link(context.Background(), Variant{Options: []string{"plain-start"}}, filepath.Join(t.TempDir(), "p"))
+		if !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected a refusal that says %q, got %v", want, err)
+		}
+	}
+	refused(recordC(order+`__asm__(".section .init\n nop\n .text\n");`, "-pie"), ".init")
+	refused(recordC(order, "-pie", "-pg"), "-pg")
+	refused(recordC(order, "-static"), "statically")
 }
 
 // TestCodegen makes the machine code again and compares every behaviour.

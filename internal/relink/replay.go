@@ -58,7 +58,7 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 		// lld --omagic exits with 0 and writes nothing.
 		return nil, &LinkError{Command: command, Message: message, Err: errors.New("the linker reported success and wrote no file")}
 	}
-	if p.ownStart {
+	if p.ownStart || p.plainStart {
 		if err := checkStart(p.out); err != nil {
 			return nil, err
 		}
@@ -82,17 +82,20 @@ type plan struct {
 	out         string
 	environment []string
 
-	files      []planFile // by the recording's inputs
-	driver     string
-	before     []string // arguments that must stand before the recorded ones
-	remove     []string
-	add        []string
-	dropUnwind bool
-	ownStart   bool
-	kind       LinkerKind
-	outcomes   []CutOutcome
-	inBitcode  []map[string]bool // by cut: what codegen has cut already; nil without codegen
-	codegenCPU time.Duration
+	files         []planFile // by the recording's inputs
+	driver        string
+	before        []string // arguments that must stand before the recorded ones
+	remove        []string
+	add           []string
+	dropUnwind    bool
+	align         bool // functions begin wherever the machine allows it
+	ownStart      bool
+	foldLocations bool
+	plainStart    bool
+	kind          LinkerKind
+	outcomes      []CutOutcome
+	inBitcode     []map[string]bool // by cut: what codegen has cut already; nil without codegen
+	codegenCPU    time.Duration
 }
 
 // planFile is one input and the file that this link reads for it.

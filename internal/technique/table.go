@@ -196,6 +196,8 @@ var linkTable = []*Technique{
 	option("no-build-id", Debuggability, Safe, NeedLinker),
 	option("hash-style-gnu", Size, Safe, NeedLinker),
 	option("strip-all", Debuggability, Safe, NeedLinker),
+	option("even-functions", Size, Safe, NeedUnixELF),
+	option("plain-start", Size, Safe, NeedUnixELF, NeedDynamicGNU),
 	option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR),
 	option("icf-all", Behaviour, Abort, NeedLLD, NeedUnixELF),
 	option("unwind-tables-out", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
@@ -205,6 +207,7 @@ var linkTable = []*Technique{
 	option("norelro", Security, Asked, NeedUnixELF, NeedLinker),
 	option("nognustack", Security, Asked, NeedLLD, NeedUnixELF),
 	option("no-pie", Security, Asked, NeedUnixELF, NeedLinker),
+	option("locations-out", Behaviour, Max, NeedUnixELF),
 	option("own-start", Behaviour, Max, NeedX86ELF, NeedDynamicGNU),
 }
 
