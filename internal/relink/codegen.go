@@ -22,7 +22,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -187,9 +186,7 @@ func (p *plan) writeHelpers(i int, helpers []string) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(p.scratch, fmt.Sprintf("helpers-%d.o", i))
-	p.before = append(p.before, file)
-	return os.WriteFile(file, object, 0o666)
+	return p.addObject(fmt.Sprintf("helpers-%d.o", i), object)
 }
 
 func helperName(n int) string { return fmt.Sprintf("minsize_stub_%d", n) }
@@ -220,17 +217,14 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	for _, c := range cuts {
 		fmt.Fprintln(h, c)
 	}
-	dir := filepath.Join(r.Dir, "codegen")
-	object := filepath.Join(dir, hex.EncodeToString(h.Sum(nil)[:12])+".o")
-	if text, err := os.ReadFile(object + ".json"); err == nil && json.Unmarshal(text, &meta) == nil && len(meta.Outcomes) == len(cuts) {
-		if _, err := os.Stat(object); err == nil {
-			return object, meta, nil
-		}
+	cache, key := codegenCacheIn(r.Dir), hex.EncodeToString(h.Sum(nil)[:12])
+	if object, meta, ok := cache.find(key, len(cuts)); ok {
+		return object, meta, nil
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(cache.dir, 0o777); err != nil {
 		return "", meta, err
 	}
-	scratch, err := os.MkdirTemp(dir, ".compile-*")
+	scratch, err := os.MkdirTemp(cache.dir, ".compile-*")
 	if err != nil {
 		return "", meta, err
 	}
@@ -260,17 +254,8 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 		slices.Sort(o.Functions)
 		meta.Outcomes = append(meta.Outcomes, o)
 	}
-	text, err := json.Marshal(meta)
-	if err != nil {
-		return "", meta, err
-	}
-	if err := os.WriteFile(at("out.json"), text, 0o666); err != nil {
-		return "", meta, err
-	}
-	if err := os.Rename(at("out.o"), object); err != nil {
-		return "", meta, err
-	}
-	return object, meta, os.Rename(at("out.json"), object+".json")
+	object, err := cache.store(key, at("out.o"), meta)
+	return object, meta, err
 }
 
 // tool runs one of LLVM's programs and counts its CPU time.
