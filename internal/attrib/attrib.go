@@ -138,6 +138,10 @@ const maxAtoms = 1<<26 - 2
 // readable file are left out and said in Warnings: the sections that hold them
 // still own their bytes.
 func New(f *objfile.File, o Options) (*Program, error) {
+	f, err := objfile.WithSections(f, deriveSections)
+	if err != nil {
+		return nil, fmt.Errorf("attribution: %w", err)
+	}
 	p := &Program{File: f, Space: newSpace(f)}
 	p.layout()
 	if o.LayoutOnly {

@@ -223,7 +223,7 @@ func (p *Program) symbolPlace(s *objfile.Symbol) (uint64, bool) {
 	}
 	addr := s.Addr
 	if s.Kind == objfile.SymTLS && f.Format == objfile.ELF {
-		if s.Section >= 0 && s.Section < len(f.Sections) && f.Sections[s.Section].FileSize == 0 {
+		if s.Section >= 0 && s.Section < len(f.Sections) && f.Sections[s.Section].FileSize == 0 && !f.Sections[s.Section].Derived {
 			return 0, false // .tbss: memory of each thread, not of the image
 		}
 		addr += p.Space.tls

@@ -106,6 +106,11 @@ func FuzzAttribution(f *testing.F) {
 			exec.Command(gcc, "-g", "-O1", "-nostdlib", "-Wl,-e,main", "-o", out, source).Run() == nil {
 			if data, err := os.ReadFile(out); err == nil {
 				f.Add(data)
+				bare := slices.Clone(data) // without section headers: e_shoff, e_shnum, e_shstrndx
+				for _, part := range [][2]int{{40, 48}, {60, 64}} {
+					clear(bare[part[0]:part[1]])
+				}
+				f.Add(bare)
 			}
 		}
 	}

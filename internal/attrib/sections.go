@@ -139,6 +139,9 @@ func (p *Program) sectionLabelName(label int32) string {
 		return p.extras[^label].name
 	}
 	c := &p.File.Sections[label]
+	if c.Derived {
+		return "[" + c.Name + "]"
+	}
 	if c.Name == "" {
 		return "[unnamed section " + c.Type + "]"
 	}

@@ -51,9 +51,6 @@ func (c *collector) readFrames() {
 			}
 		}
 	}
-	if len(f.Sections) == 0 {
-		c.readEhFrameOfSegments()
-	}
 }
 
 // cie is what a frame description takes from its common information entry.
@@ -328,42 +325,6 @@ func readCIE(r *reader, width int) cie {
 	}
 	info.ok = !r.bad
 	return info
-}
-
-// readEhFrameOfSegments finds .eh_frame without section headers: the segment
-// PT_GNU_EH_FRAME is .eh_frame_hdr, whose header points to it (LSB 5, 10.6.2).
-func (c *collector) readEhFrameOfSegments() {
-	p, f := c.p, c.p.File
-	for i := range f.Segments {
-		g := &f.Segments[i]
-		if g.Type != "PT_GNU_EH_FRAME" || g.FileSize < 8 || g.Offset+g.FileSize > f.Size {
-			continue
-		}
-		big := f.Order.String() == "BigEndian"
-		r := reader{data: f.Data[g.Offset : g.Offset+g.FileSize], at: 4, big: big}
-		addr, null := r.pointer(f.Data[g.Offset+1], g.Addr+4, f.Bits/8)
-		if null || r.bad {
-			continue
-		}
-		place, ok := p.Space.AddrToPlace(addr)
-		if !ok || place >= p.Space.File {
-			continue
-		}
-		// It ends at its terminator, or at the end of its segment.
-		seg := f.SegmentAt(addr)
-		end := f.Segments[seg].Offset + f.Segments[seg].FileSize
-		data := f.Data[place:end]
-		at := 0
-		for at+4 <= len(data) {
-			r := reader{data: data, at: at, big: big}
-			n := r.uint(4)
-			if n == 0 || n > uint64(len(data)-at-4) {
-				break
-			}
-			at += 4 + int(n)
-		}
-		c.readEhFrame(data[:at], &objfile.Section{Name: ".eh_frame", Addr: addr}, place, false)
-	}
 }
 
 // addFrames turns frames into bodies.

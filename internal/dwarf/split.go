@@ -215,7 +215,7 @@ func (s *SplitFinder) Missing() string {
 	if s.Units-s.Found > 1 {
 		more = fmt.Sprintf(" and %d more", s.Units-s.Found-1)
 	}
-	return fmt.Sprintf("debug information of %d of %d units is missing: no %s%s, and no package %s.dwp",
+	return fmt.Sprintf("debug information of %d of %d units is missing: no %s%s, and no usable package %s.dwp",
 		s.Units-s.Found, s.Units, name, more, filepath.Base(s.Program))
 }
 

@@ -131,6 +131,7 @@ type Section struct {
 	EntSize                 uint64
 	Alloc, Write, Exec, TLS bool
 	Compressed              bool // SHF_COMPRESSED or .zdebug
+	Derived                 bool // no header says it: see ELFFile.DynamicTables
 	Segment                 int  // index into File.Segments of the loaded segment that holds it, -1 without
 }
 
