@@ -44,6 +44,7 @@ type result struct {
 	GuideLast    int64   `json:"guide_last"`
 	Night        int64   `json:"nightly"`
 	Max          int64   `json:"max"`
+	Silent       int64   `json:"silent"`
 	BuildsStable int     `json:"builds_stable"`
 	BuildsNight  int     `json:"builds_nightly"`
 	CPUStable    float64 `json:"cpu_stable"`
@@ -181,13 +182,14 @@ var stages = []struct {
 		r.Abort, r.BuildsStable, r.CPUStable = rep.Final, rep.Builds, rep.CPUs
 		r.Guide = stripped(rep, "panic-abort", "opt-level-z")
 	}},
+	{"silent", []string{"--level", "abort", "--allow-deployment", "--with", "silent-panics,stack-overflow-message", "--codegen-budget", "20m"}, func(r *result, rep report) { r.Silent = rep.Final }},
 	{"guide-last", []string{"--level", "nightly", "--bootstrap", "--without", "opt-level-s,location-detail-none,optimize-for-size,no-unwind-tables"}, func(r *result, rep report) {
 		r.GuideLast = stripped(rep, "immediate-abort")
 	}},
 	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) {
 		r.Night, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs
 	}},
-	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) { r.Max = rep.Final }},
+	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment", "--codegen-budget", "20m"}, func(r *result, rep report) { r.Max = rep.Final }},
 }
 
 // stripped is the size of the full build that added these techniques.

@@ -114,6 +114,14 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{
+		// What -Z fmt-debug=none gives on nightly, and a little more: there an
+		// impl written by hand, called by its name, still prints.
+		Cut:     Cut{"debug-formats", sites(StubZero, "<* as core::fmt::Debug>::fmt")},
+		Summary: "every implementation of Debug",
+		Loses:   "{:?} prints nothing, nor does what is displayed by way of it, such as tracing's messages and the error that main returns",
+		Risk:    RiskBehaviour, Crate: "std",
+	},
+	{
 		Cut: Cut{"error-backtraces", sites(StubZero, "<std::backtrace::Backtrace as core::fmt::Display>::fmt", "<std::backtrace::Backtrace as core::fmt::Debug>::fmt",
 			// Where LTO has put Display into its only caller, this is what is left of it.
 			"std::backtrace_rs::print::BacktraceFrameFmt::print_raw_with_column")},

@@ -95,6 +95,16 @@ func backtraceText(s string) string {
 	return frame.ReplaceAllString(frameAt.ReplaceAllString(s, ""), "")
 }
 
+// fewer says whether after is before with some of its text left out.
+func fewer(before, after string) bool {
+	for i := range len(before) {
+		if after != "" && before[i] == after[0] {
+			after = after[1:]
+		}
+	}
+	return after == ""
+}
+
 func isPanic(behaviour string) bool {
 	for _, word := range []string{"panic", "catch", "through-c", "alloc-failure", "capacity"} {
 		if strings.Contains(behaviour, word) {
@@ -165,6 +175,21 @@ var cutEffects = map[string]struct {
 			return different(before, after)
 		},
 		shows: "backtrace-text RUST_BACKTRACE=",
+	},
+	"debug-formats": {
+		profiles: []profile{unwindLTO, abortLTO, unwindAr},
+		effect: func(b string, before, after ran) string {
+			name, backtrace, _ := strings.Cut(b, " ")
+			frames := backtrace != "RUST_BACKTRACE=" || name == "double-panic" || name == "backtrace-text" // their addresses and paths
+			if !frames && !slices.Contains([]string{"panic-unwrap", "panic-assert", "stderr", "error", "threads", "collections", "child", "floats"}, name) {
+				return different(before, after)
+			}
+			if before.status != after.status || !fewer(before.stdout, after.stdout) || !fewer(before.stderr, after.stderr) {
+				return "more than text left out: " + different(before, after)
+			}
+			return ""
+		},
+		shows: "collections RUST_BACKTRACE=",
 	},
 	"unwinder": {
 		profiles: []profile{abortLTO},
