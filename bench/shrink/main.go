@@ -44,7 +44,8 @@ type result struct {
 	GuideLast    int64   `json:"guide_last"`
 	Night        int64   `json:"nightly"`
 	Max          int64   `json:"max"`
-	Silent       int64   `json:"silent"`
+	Silent       int64   `json:"silent"`     // stable, silent panics, codegen replay
+	StableMax    int64   `json:"stable_max"` // stable, every cut of level max, codegen replay
 	BuildsStable int     `json:"builds_stable"`
 	BuildsNight  int     `json:"builds_nightly"`
 	CPUStable    float64 `json:"cpu_stable"`
@@ -182,14 +183,18 @@ var stages = []struct {
 		r.Abort, r.BuildsStable, r.CPUStable = rep.Final, rep.Builds, rep.CPUs
 		r.Guide = stripped(rep, "panic-abort", "opt-level-z")
 	}},
-	{"silent", []string{"--level", "abort", "--allow-deployment", "--with", "silent-panics,stack-overflow-message", "--codegen-budget", "20m"}, func(r *result, rep report) { r.Silent = rep.Final }},
+	{"silent", []string{"--level", "abort", "--allow-deployment", "--with", "silent-panics,stack-overflow-message,codegen-no-cleanup-outline",
+		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Silent = rep.Final }},
+	{"stable-max", []string{"--level", "max", "--allow-deployment", "--with", "stack-overflow-message,codegen-no-cleanup-outline",
+		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.StableMax = rep.Final }},
 	{"guide-last", []string{"--level", "nightly", "--bootstrap", "--without", "opt-level-s,location-detail-none,optimize-for-size,no-unwind-tables"}, func(r *result, rep report) {
 		r.GuideLast = stripped(rep, "immediate-abort")
 	}},
 	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) {
 		r.Night, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs
 	}},
-	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment", "--codegen-budget", "20m"}, func(r *result, rep report) { r.Max = rep.Final }},
+	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment", "--with", "stack-overflow-message,codegen-no-cleanup-outline",
+		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Max = rep.Final }},
 }
 
 // stripped is the size of the full build that added these techniques.

@@ -198,7 +198,12 @@ func (s *search) leftOut(best *candidate) error {
 		}
 		best = &candidate{side: best.side, plan: plain, build: best.build, file: file, rung: best.rung}
 	}
-	pipelines := 0
+	pipelines := 0 // those that were tried, or are told of
+	for _, t := range s.Table {
+		if t.Link != nil && t.Link.Pipeline != "" && s.tried[t.Name] {
+			pipelines++
+		}
+	}
 	for _, t := range s.Table {
 		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
 			continue // "pack" was tried where it is in the winner
@@ -218,7 +223,8 @@ func (s *search) leftOut(best *candidate) error {
 			l.Why = missing
 		case !allowed:
 			l.Why, l.Allow = how, true
-			if s.Measure && t.Set == nil {
+			if s.Measure && t.Set == nil && !t.Slow() { // a relink, or a rewrite: free
+
 				if err := s.wouldSave(best, t, &l); err != nil {
 					return err
 				}

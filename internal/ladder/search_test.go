@@ -335,6 +335,23 @@ func TestSpeedLimit(t *testing.T) {
 			t.Errorf("won with %v %v", r.BestPlan.Techniques, r.BestPlan.Setting.Packages)
 		}
 	})
+	t.Run("a slower pipeline gives way to the one before", func(t *testing.T) {
+		w := newWorld(t)
+		w.saves["codegen-no-cleanup-twice"], w.saves["codegen-no-cleanup-size"] = 500, 600
+		w.slow["codegen-no-cleanup-size"] = .3
+		o := w.options(technique.Abort)
+		o.Table = append(slices.Clone(o.Table), technique.PipelineTable()...)
+		if r := w.run(o); !r.BestPlan.Has("codegen-no-cleanup-size") {
+			t.Errorf("without a limit, won with %v", r.BestPlan.Techniques)
+		}
+		w = newWorld(t)
+		w.saves["codegen-no-cleanup-twice"], w.saves["codegen-no-cleanup-size"] = 500, 600
+		w.slow["codegen-no-cleanup-size"] = .3
+		o.Builder, o.Verifier, o.Observer, o.Bencher, o.Profiler, o.MaxSlow = w, w, w, w, w, .05
+		if r := w.run(o); !r.BestPlan.Has("codegen-no-cleanup-twice") || r.Builds != 3 {
+			t.Errorf("%d builds, won with %v", r.Builds, r.BestPlan.Techniques)
+		}
+	})
 	t.Run("nothing is fast enough", func(t *testing.T) {
 		w := newWorld(t)
 		w.slow["lto-fat"] = 1

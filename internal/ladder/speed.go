@@ -31,6 +31,11 @@ func (s *search) withinSpeed(best *candidate) (*candidate, error) {
 			finalists = append(finalists, c)
 		}
 	}
+	for c := best; c.build == best.build && costsSpeed(c.plan); { // the same build without what made its link slower
+		if c = s.below(c); c.build == best.build && !costsSpeed(c.plan) {
+			finalists = append(finalists, c)
+		}
+	}
 	slices.SortStableFunc(finalists, func(a, b *candidate) int { return cmp.Compare(a.file.Stripped, b.file.Stripped) })
 	fast, err := s.measure(finalists...)
 	if err != nil {
@@ -51,6 +56,10 @@ func (s *search) withinSpeed(best *candidate) (*candidate, error) {
 		}
 	}
 	return s.fastest()
+}
+
+func costsSpeed(p technique.Plan) bool {
+	return slices.ContainsFunc(p.Parts(), (*technique.Technique).CostsSpeed)
 }
 
 func (s *search) allowed(t *technique.Technique) bool {

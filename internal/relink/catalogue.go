@@ -24,6 +24,7 @@ type Need string
 
 const (
 	NeedAbort    Need = "panic=abort"      // panics do not unwind
+	NeedUnwind   Need = "panic=unwind"     // they do; for those that do not there is a better entry
 	NeedStripped Need = "stripped symbols" // the program carries no names anyway
 )
 

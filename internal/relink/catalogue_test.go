@@ -59,8 +59,11 @@ func TestPipelinesComplete(t *testing.T) {
 		if strings.Contains(p.Passes, "lower-invoke") && !slices.Contains(p.Needs, NeedAbort) {
 			t.Errorf("%s drops landing pads without needing panic=abort", p.Name)
 		}
-		if (len(p.LLC) > 0 || p.MinSize) && !p.Slower {
-			t.Errorf("%s outlines, or compiles std for size, and is not marked slower", p.Name)
+		if len(p.LLC) > 0 && !p.Slower {
+			t.Errorf("%s outlines and is not marked slower", p.Name)
+		}
+		if slices.Contains(p.Needs, NeedAbort) == slices.Contains(p.Needs, NeedUnwind) {
+			t.Errorf("%s is for programs that abort or for those that unwind", p.Name)
 		}
 		seen[p.Name] = true
 	}

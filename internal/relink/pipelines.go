@@ -10,7 +10,7 @@ type Pipeline struct {
 	Needs   []Need
 
 	MinSize bool // every function gets minsize and optsize, std's too, which was compiled for speed
-	Slower  bool // costs running time: only with a benchmark, or asked for
+	Slower  bool // costs running time wherever it finds something: only with a benchmark, or asked for
 }
 
 // lto is LLVM's own fat LTO pipeline at the level of -Oz.
@@ -25,16 +25,18 @@ const merged = "mergefunc," + lto + "," + lto + ",mergefunc"
 
 var outliner = []string{"--enable-machine-outliner=always"}
 
-// Pipelines is the table, in the order of trying: first those that cost no
-// running time, each a step beyond the one before.
+// Pipelines is the table, in the order of trying, each a step beyond the one
+// before. Compiling std for size is no more than opt-level asks of the crates,
+// and what building std from source gives; the outliner is another matter: its
+// calls run in the middle of loops.
 var Pipelines = []Pipeline{
 	{
 		Name: "lto", Summary: "LLVM's LTO pipeline for size again, with the cuts made before it",
-		Passes: lto,
+		Passes: lto, Needs: []Need{NeedUnwind},
 	},
 	{
 		Name: "twice", Summary: "the pipeline twice, with equal functions merged before and after",
-		Passes: merged,
+		Passes: merged, Needs: []Need{NeedUnwind},
 	},
 	{
 		Name: "no-cleanup", Summary: "no landing pads, which only unwinding would reach",
@@ -46,15 +48,15 @@ var Pipelines = []Pipeline{
 	},
 	{
 		Name: "size", Summary: "as twice, and every function compiled for size, std's too",
-		Passes: merged, MinSize: true, Slower: true,
+		Passes: merged, MinSize: true, Needs: []Need{NeedUnwind},
 	},
 	{
 		Name: "no-cleanup-size", Summary: "as no-cleanup-twice, and every function compiled for size, std's too",
-		Passes: noCleanup + merged, MinSize: true, Needs: []Need{NeedAbort}, Slower: true,
+		Passes: noCleanup + merged, MinSize: true, Needs: []Need{NeedAbort},
 	},
 	{
 		Name: "outline", Summary: "as size, and equal runs of instructions moved into functions of their own",
-		Passes: merged, MinSize: true, LLC: outliner, Slower: true,
+		Passes: merged, MinSize: true, LLC: outliner, Needs: []Need{NeedUnwind}, Slower: true,
 	},
 	{
 		Name: "no-cleanup-outline", Summary: "as no-cleanup-size, and equal runs of instructions moved into functions of their own",

@@ -36,6 +36,7 @@ var cutTable = func() []*Technique {
 // cutNeeds are relink's conditions as ours.
 var cutNeeds = map[relink.Need]Need{
 	relink.NeedAbort:    NeedPanicAbort,
+	relink.NeedUnwind:   NeedUnwinding,
 	relink.NeedStripped: NeedStripped,
 }
 
@@ -72,10 +73,10 @@ var pipelineTable = func() []*Technique {
 		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary, Loses: "nothing but time while shrinking",
 			Needs: []Need{NeedUnixELF, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
 		if p.MinSize {
-			t.Loses = "speed of std's own code, which was compiled for speed"
+			t.Loses = "speed of std's own code, which was compiled for speed, and of packages whose opt-level was raised"
 		}
 		if p.Slower {
-			t.Level, t.ByName, t.Loses = Asked, true, "speed: the outliner's calls are run each time"
+			t.Level, t.ByName, t.Loses = Asked, true, t.Loses+"; speed everywhere: the outliner's calls run each time"
 		}
 		for _, n := range p.Needs {
 			t.Needs = append(t.Needs, cutNeeds[n])
@@ -98,9 +99,19 @@ func PipelineTable() []*Technique { return pipelineTable }
 // Slow says whether a technique costs speed everywhere, so that it enters only
 // where speed is measured, or by name.
 func (t *Technique) Slow() bool {
-	if t.Link == nil || t.Link.Pipeline == "" {
-		return false
-	}
-	p := relink.PipelineByName(t.Link.Pipeline)
+	p := t.pipeline()
 	return p != nil && p.Slower
+}
+
+// CostsSpeed says whether a technique of the link makes the program slower.
+func (t *Technique) CostsSpeed() bool {
+	p := t.pipeline()
+	return p != nil && (p.Slower || p.MinSize)
+}
+
+func (t *Technique) pipeline() *relink.Pipeline {
+	if t.Link == nil {
+		return nil
+	}
+	return relink.PipelineByName(t.Link.Pipeline)
 }

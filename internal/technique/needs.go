@@ -36,6 +36,7 @@ const (
 	NeedMSVC        Need = "msvc"
 	NeedMinGW       Need = "mingw"
 	NeedPanicAbort  Need = "panic-abort"
+	NeedUnwinding   Need = "panic-unwind"
 	NeedBuildStd    Need = "build-std"
 	NeedGlibcRELR   Need = "glibc-2.36"
 	NeedDynamicGNU  Need = "dynamic-glibc"
@@ -84,6 +85,9 @@ var needs = map[Need]struct {
 	}, true},
 	NeedPanicAbort: {"a program that aborts on panic", func(f Facts, p Plan) string {
 		return unless(f.aborts(p), "needs panic=abort (--level abort)")
+	}, false},
+	NeedUnwinding: {"a program that unwinds", func(f Facts, p Plan) string {
+		return unless(!f.aborts(p), "for programs that unwind: others have a better one")
 	}, false},
 	NeedBuildStd: {"std built from source", func(_ Facts, p Plan) string {
 		return unless(len(p.Setting.BuildStd) > 0, "needs std built from source (--level nightly)")
