@@ -89,7 +89,7 @@ type rung struct {
 var (
 	minsize = flag.String("minsize", "minsize", "the minsize `program`")
 	state   = flag.String("state", "bench-shrink", "`folder` for sources, results and cargo's target dirs")
-	only    = flag.String("only", "", "measure only this stage: safe, abort, guide-last, nightly or max")
+	only    = flag.String("only", "", "measure only this stage: safe, abort, silent, stable-max, guide-last, nightly or max")
 	print   = flag.Bool("print", false, "print the table of what was measured before")
 )
 
@@ -344,11 +344,11 @@ func table() error {
 	for _, f := range files {
 		all = append(all, load(strings.TrimSuffix(filepath.Base(f), ".json")))
 	}
-	fmt.Println("| program | packages | its release profile | release | stripped | guide, stable | safe | abort | guide, last | nightly | max | builds | CPU s | relink s | checks |")
-	fmt.Println("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Println("| program | packages | its release profile | release | stripped | guide, stable | safe | abort | silent, replay | stable, max | guide, last | nightly | nightly, max | builds | CPU s | relink s | checks |")
+	fmt.Println("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range all {
-		fmt.Printf("| %s %s | %d | %s | %d | %d | %s | %s | %s | %s | %s | %s | %d / %d | %.0f / %.0f | %.2f | %d |\n", r.Name, r.Version, r.Packages, r.Profile,
-			r.Release, r.Stripped, r.of(r.Guide), r.of(r.Safe), r.of(r.Abort), r.of(r.GuideLast), r.of(r.Night), r.of(r.Max),
+		fmt.Printf("| %s %s | %d | %s | %d | %d | %s | %s | %s | %s | %s | %s | %s | %s | %d / %d | %.0f / %.0f | %.2f | %d |\n", r.Name, r.Version, r.Packages, r.Profile,
+			r.Release, r.Stripped, r.of(r.Guide), r.of(r.Safe), r.of(r.Abort), r.of(r.Silent), r.of(r.StableMax), r.of(r.GuideLast), r.of(r.Night), r.of(r.Max),
 			r.BuildsStable, r.BuildsNight, r.CPUStable, r.CPUNight, r.Relink, r.Checks)
 	}
 	fmt.Printf("\n| geometric mean over %d programs | share |\n|---|--:|\n", len(all))
@@ -358,13 +358,15 @@ func table() error {
 	}{
 		{"safe, of the stripped release build", func(r result) int64 { return r.Safe }, func(r result) int64 { return r.Stripped }},
 		{"abort, of the stripped release build", func(r result) int64 { return r.Abort }, func(r result) int64 { return r.Stripped }},
+		{"silent panics with codegen replay, of the stripped release build", func(r result) int64 { return r.Silent }, func(r result) int64 { return r.Stripped }},
+		{"stable compiler, level max with codegen replay, of the stripped release build", func(r result) int64 { return r.StableMax }, func(r result) int64 { return r.Stripped }},
 		{"nightly, of the stripped release build", func(r result) int64 { return r.Night }, func(r result) int64 { return r.Stripped }},
-		{"max, of the stripped release build", func(r result) int64 { return r.Max }, func(r result) int64 { return r.Stripped }},
+		{"nightly, level max with cuts and codegen replay, of the stripped release build", func(r result) int64 { return r.Max }, func(r result) int64 { return r.Stripped }},
 		{"guide's stable recipe, of the stripped release build", func(r result) int64 { return r.Guide }, func(r result) int64 { return r.Stripped }},
 		{"guide's last rung, of the stripped release build", func(r result) int64 { return r.GuideLast }, func(r result) int64 { return r.Stripped }},
 		{"abort, of the guide's stable recipe", func(r result) int64 { return r.Abort }, func(r result) int64 { return r.Guide }},
 		{"nightly, of the guide's last rung", func(r result) int64 { return r.Night }, func(r result) int64 { return r.GuideLast }},
-		{"max, of the guide's last rung", func(r result) int64 { return r.Max }, func(r result) int64 { return r.GuideLast }},
+		{"nightly, level max, of the guide's last rung", func(r result) int64 { return r.Max }, func(r result) int64 { return r.GuideLast }},
 	} {
 		sum, n := 0.0, 0
 		for _, r := range all {
