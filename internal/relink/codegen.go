@@ -213,7 +213,7 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 		return "", meta, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "4\n%s\n%s\n%s\n%+v\n", digest, tools.Version, relocation, *pipeline)
+	fmt.Fprintf(h, "3\n%s\n%s\n%s\n%+v\n", digest, tools.Version, relocation, *pipeline)
 	for _, c := range cuts {
 		fmt.Fprintln(h, c)
 	}

@@ -21,7 +21,6 @@ type moduleEditor struct {
 	hasTrap  bool                // llvm.trap is declared
 	needTrap bool
 	declared strings.Builder // for the end of the module
-	groups   []string        // attribute groups, which stand together at the end
 }
 
 func (e *moduleEditor) line(line string) error {
@@ -36,12 +35,8 @@ func (e *moduleEditor) line(line string) error {
 		e.alias(line)
 	case strings.HasPrefix(line, "declare ") && strings.Contains(line, "@llvm.trap()"):
 		e.hasTrap = true
-	case strings.HasPrefix(line, "attributes #"):
-		e.groups = append(e.groups, line)
-		return nil
-	}
-	if err := e.flushGroups(); err != nil {
-		return err
+	case e.pipeline.MinSize && strings.HasPrefix(line, "attributes #"):
+		line = forSize(line)
 	}
 	_, err := e.out.WriteString(line)
 	return err
@@ -61,56 +56,11 @@ func (e *moduleEditor) alias(line string) {
 	e.aliases[function] = append(e.aliases[function], name)
 }
 
-// framePointers are the attributes by which functions keep one.
-var framePointers = []string{` "frame-pointer"="non-leaf"`, ` "frame-pointer"="all"`}
-
-// flushGroups writes the attribute groups. std comes compiled with frame
-// pointers; in a program that was not asked for them they are of
-// no use, for the chain of frames is broken anyway, and cost a register and
-// several bytes in each function.
-func (e *moduleEditor) flushGroups() error {
-	broken := false
-	for _, g := range e.groups {
-		broken = broken || compiled(g) && keepsFramePointer(g) == ""
-	}
-	for _, g := range e.groups {
-		if broken {
-			g = strings.Replace(g, keepsFramePointer(g), "", 1)
-		}
-		if e.pipeline.MinSize {
-			g = forSize(g)
-		}
-		if _, err := e.out.WriteString(g); err != nil {
-			return err
-		}
-	}
-	e.groups = nil
-	return nil
-}
-
-// compiled says whether a group is of functions that rustc has compiled, and
-// not of declarations or calls.
-func compiled(group string) bool { return strings.Contains(group, ` "probe-stack"=`) }
-
-func keepsFramePointer(group string) string {
-	for _, text := range framePointers {
-		if strings.Contains(group, text) {
-			return text
-		}
-	}
-	return ""
-}
-
 // forSize adds minsize and optsize to an attribute group. `optnone` forbids
-// them; groups of calls alone take no harm from them. What was compiled for
-// speed (std) also loses noinline, by which it kept rare paths out of fast
-// ones; in the program's own crates noinline may be there for a reason.
+// them; groups of calls alone take no harm from them.
 func forSize(line string) string {
 	if strings.Contains(line, " optnone ") {
 		return line
-	}
-	if compiled(line) && !strings.Contains(line, " optsize ") {
-		line = strings.Replace(line, " noinline ", " ", 1)
 	}
 	for _, word := range []string{"minsize", "optsize"} {
 		if !strings.Contains(line, " "+word+" ") {
@@ -170,7 +120,6 @@ func (e *moduleEditor) helper(stub Stub, name, signature string) string {
 
 // finish writes the declarations that the new bodies need.
 func (e *moduleEditor) finish() {
-	e.flushGroups() // an error stays in out, and Flush gives it
 	if e.needTrap && !e.hasTrap {
 		e.out.WriteString("\ndeclare void @llvm.trap()\n")
 	}

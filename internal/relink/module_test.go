@@ -90,23 +90,6 @@ func TestModuleEditor(t *testing.T) {
 	}
 }
 
-// TestFramePointers: std's go where the program has none of its own.
-func TestFramePointers(t *testing.T) {
-	const std = "attributes #0 = { noinline uwtable \"frame-pointer\"=\"non-leaf\" \"probe-stack\"=\"inline-asm\" }\n"
-	const own = "attributes #1 = { noinline optsize uwtable \"probe-stack\"=\"inline-asm\" }\n"
-	const end = "!0 = !{}\n"
-	if got, _, _ := editModule(t, std+own+end, PipelineByName("twice")); got != strings.Replace(std, ` "frame-pointer"="non-leaf"`, "", 1)+own+end {
-		t.Errorf("std beside crates without frame pointers:\n%s", got)
-	}
-	if got, _, _ := editModule(t, std+end, PipelineByName("twice")); got != std+end {
-		t.Errorf("a program that has them everywhere:\n%s", got)
-	}
-	got, _, _ := editModule(t, std+own, PipelineByName("size"))
-	if want := "attributes #0 = { optsize minsize uwtable \"probe-stack\"=\"inline-asm\" }\nattributes #1 = { minsize noinline optsize uwtable \"probe-stack\"=\"inline-asm\" }\n"; got != want {
-		t.Errorf("for size:\n%s", got)
-	}
-}
-
 func TestReturnTypes(t *testing.T) {
 	for head, want := range map[string]string{
 		"define internal void ":                                   "void",
