@@ -339,7 +339,7 @@ func editDocument(root string, edit *apply.Edit) *report.Document {
 	for _, f := range edit.Files {
 		diff := apply.Diff(relative(root, f.Path), f.Before, f.After)
 		j.Files = append(j.Files, editFile{relative(root, f.Path), f.Before == nil, diff})
-		diffs.Text = append(diffs.Text, diff...)
+		diffs.Code = append(diffs.Code, diff...)
 	}
 	settings := &report.Table{Columns: []report.Column{{Name: "file"}, {Name: "setting"}, {Name: "value", Flex: true}, {Name: "before"}}}
 	for _, s := range edit.Written {

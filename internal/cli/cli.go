@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/report"
 	"github.com/spf13/cobra"
 )
 
@@ -212,15 +213,15 @@ func (e *env) explain(err error) int {
 		status = s.status
 	}
 	if msg := err.Error(); msg != "" {
-		fmt.Fprintf(e.stderr, "minsize: %s\n", msg)
+		fmt.Fprintf(e.stderr, "minsize: %s\n", report.PrintableProse(msg))
 	}
 	if s != nil {
 		for _, line := range s.detail {
-			fmt.Fprintf(e.stderr, "  | %s\n", line)
+			fmt.Fprintf(e.stderr, "  | %s\n", report.PrintableProse(line))
 		}
 	}
 	if s != nil && s.hint != "" {
-		fmt.Fprintf(e.stderr, "  try: %s\n", s.hint)
+		fmt.Fprintf(e.stderr, "  try: %s\n", report.PrintableProse(s.hint))
 	}
 	return status
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // format sets one cell as text. Unknown types print as fmt does, so that a
@@ -13,7 +15,7 @@ func (c Column) format(cell Cell, o Options) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return Printable(v)
 	case int:
 		return c.number(int64(v), o)
 	case int64:
@@ -28,8 +30,55 @@ func (c Column) format(cell Cell, o Options) string {
 		}
 		return "no"
 	default:
-		return fmt.Sprint(v)
+		return Printable(fmt.Sprint(v))
 	}
+}
+
+// Printable is s as a terminal may see it: names come out of files, which may
+// hold anything. Control characters, what turns the direction of writing, and
+// bytes that are no UTF-8 become escapes as in Go's strings (\x1b).
+func Printable(s string) string {
+	clean := true
+	for i := 0; i < len(s) && clean; i++ {
+		clean = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsControl(r):
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case unicode.Is(unicode.Bidi_Control, r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// PrintableProse is Printable of sentences, whose lines and tabs are meant.
+func PrintableProse(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		i := strings.IndexAny(s, "\n\t")
+		if i < 0 {
+			i = len(s)
+		}
+		b.WriteString(Printable(s[:i]))
+		if i < len(s) {
+			b.WriteByte(s[i])
+			i++
+		}
+		s = s[i:]
+	}
+	return b.String()
 }
 
 func (c Column) number(n int64, o Options) string {

@@ -27,6 +27,7 @@ type Document struct {
 type Block struct {
 	Heading string
 	Text    []string // paragraphs, one line each
+	Code    []string // lines that stay as they are, such as a diff's
 	Table   *Table
 	Notes   []string // what the reader must know to believe the table
 }

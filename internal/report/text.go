@@ -17,16 +17,19 @@ func writeText(w io.Writer, d *Document, o Options) error {
 			fmt.Fprintln(w)
 		}
 		if b.Heading != "" {
-			fmt.Fprintln(w, paint(b.Heading, text.Bold, o))
+			fmt.Fprintln(w, paint(PrintableProse(b.Heading), text.Bold, o))
 		}
 		for _, p := range b.Text {
-			fmt.Fprintln(w, p)
+			fmt.Fprintln(w, PrintableProse(p))
+		}
+		for _, line := range b.Code {
+			fmt.Fprintln(w, PrintableProse(line))
 		}
 		if b.Table != nil {
 			fmt.Fprintln(w, renderTable(b.Table.readFor(People), o))
 		}
 		for _, n := range b.Notes {
-			fmt.Fprintln(w, paint("note: "+n, text.Faint, o))
+			fmt.Fprintln(w, paint("note: "+PrintableProse(n), text.Faint, o))
 		}
 	}
 	return nil

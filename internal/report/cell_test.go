@@ -1,0 +1,68 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+// TestPrintable: nothing that a terminal obeys gets through, and what it does
+// not obey stays.
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"core::fmt::write":         "core::fmt::write",
+		"größe<T>":                 "größe<T>",
+		"\x1b[2J":                  `\x1b[2J`,
+		"a\nb\xff":                 `a\x0ab\xff`,
+		"\u009b31m":                `\x9b31m`,
+		"\u202egnp.exe":            `\u202egnp.exe`,
+		"\x7f":                     `\x7f`,
+		strings.Repeat("long ", 9): strings.Repeat("long ", 9),
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		in := string(rapid.SliceOf(rapid.Byte()).Draw(r, "bytes"))
+		got := Printable(in)
+		if !utf8.ValidString(got) || strings.IndexFunc(got, unicode.IsControl) >= 0 {
+			r.Fatalf("%q became %q", in, got)
+		}
+		prose := PrintableProse(in)
+		if strings.Count(prose, "\n") != strings.Count(in, "\n") || strings.Count(prose, "\t") != strings.Count(in, "\t") {
+			r.Fatalf("%q lost lines or tabs: %q", in, prose)
+		}
+	})
+}
+
+// TestNamesInReports: a hostile name is harmless in each format for people.
+func TestNamesInReports(t *testing.T) {
+	d := &Document{Title: "a_b <c>", Blocks: []Block{{
+		Heading: "*h*", Text: []string{"\x1b[2J"}, Code: []string{"-<old>", "+*new*"},
+		Table: &Table{Columns: []Column{{Name: "name"}}, Rows: []Row{{Cells: []Cell{"<T as *const __rust_x>|a_b\x1b[2J"}}}},
+		Notes: []string{"_note_"},
+	}}}
+	for format, want := range map[string][]string{
+		"text":     {"<T as *const __rust_x>|a_b\\x1b[2J", "-<old>\n+*new*\n", "note: _note_"},
+		"markdown": {"## a_b &lt;c>\n", `### \*h\*`, `| &lt;T as \*const \_\_rust_x>\|a_b`, "```\n-<old>\n+*new*\n```\n", `> \_note\_`},
+		"html":     {"&lt;T as *const __rust_x&gt;|a_b", "<pre>-&lt;old&gt;\n", "a_b &lt;c&gt;"},
+	} {
+		var out bytes.Buffer
+		if err := Write(&out, format, d, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s: no %q in\n%s", format, w, out.String())
+			}
+		}
+		if strings.Contains(out.String(), "\x1b") && format != "html" {
+			t.Errorf("%s: an escape sequence got through", format)
+		}
+	}
+}
