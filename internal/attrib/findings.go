@@ -32,17 +32,74 @@ var findings = []func(p *Program) *Finding{
 	copiesOfGenerics, panicLocations, sourcePaths, duplicateStrings, duplicateCrates,
 }
 
+// worthShare is from which share of the file on a finding is worth a line.
+const worthShare = 1. / 2000
+
 // Findings lists what is worth acting on, the largest first.
 func (p *Program) Findings() []Finding {
-	p.names.demangleAll()
+	language := p.Language()
 	var list []Finding
 	for _, find := range findings {
-		if f := find(p); f != nil && f.Bytes > 0 {
+		f := find(p)
+		if f == nil || f.Bytes == 0 || float64(f.Bytes) < worthShare*float64(p.File.Size) {
+			continue
+		}
+		for _, other := range advice[f.Name] {
+			if other.language == language {
+				f.Advice = other.text
+			}
+		}
+		if f.Advice != "" {
 			list = append(list, *f)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return list
+}
+
+// advice is what to do about a finding where the program is not Rust's, whose
+// advice stands with the finding itself. "" leaves the finding out: nothing can
+// be done about it there.
+var advice = map[string][]struct {
+	language Language
+	text     string
+}{
+	"debug":   {{Go, "minsize strip, or go build -ldflags=-w"}, {Other, "minsize strip"}},
+	"symbols": {{Go, "minsize strip, or go build -ldflags=-s"}, {Other, "minsize strip"}},
+	"unwind":  {{Go, ""}, {Other, "C: -fno-asynchronous-unwind-tables -fno-unwind-tables, where no exception passes through"}},
+	"relocations": {{Go, "go build -buildmode=exe, where address randomisation may go"},
+		{Other, "-Wl,-z,pack-relative-relocs (glibc 2.36), or -no-pie, where address randomisation may go"}},
+	"identical":         {{Go, ""}, {Other, "-Wl,--icf=all with lld or mold (functions may then share an address)"}},
+	"duplicate-strings": {{Go, ""}, {Other, "-fmerge-constants, or link-time optimisation"}},
+	"paths":             {{Go, "go build -trimpath"}, {Other, "-ffile-prefix-map=OLD=NEW"}},
+}
+
+// Language is what a program was written in, as far as advice depends on it.
+type Language string
+
+const (
+	Rust  Language = "Rust"
+	Go    Language = "Go"
+	Other Language = "" // C, C++ and whatever is not known
+)
+
+// Language tells by names, and where those are gone by what the compiler leaves
+// in constants: the places of Rust's panics, the tables of Go's runtime. One
+// Rust function makes a program Rust's.
+func (p *Program) Language() Language {
+	p.names.demangleAll()
+	switch {
+	case p.goProgram:
+		return Go
+	case p.locations.count > 0:
+		return Rust
+	}
+	for i := range p.names.parts {
+		if p.names.parts[i].rust {
+			return Rust
+		}
+	}
+	return Other
 }
 
 // ofKind sums bytes of the file by kind.

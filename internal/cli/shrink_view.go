@@ -92,7 +92,7 @@ func (v *shrinkView) Done(r ladder.Rung) {
 	case r.Kept:
 		b.WriteString("  kept, not run")
 	default:
-		b.WriteString("  left out: " + r.Why)
+		b.WriteString("  left out: " + report.GroupDigits(r.Why))
 	}
 	v.line(b.String())
 }

@@ -295,14 +295,22 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 	return l, nil
 }
 
-// overviewParts are the tables of the answer without -d.
-var overviewParts = []struct {
-	heading string
-	view    string
-}{
-	{"What the bytes are", "kind"},
-	{"Largest crates (%s)", "crates"},
-	{"Largest functions", "functions"},
+// overviewParts are the tables of the answer without -d. Whose code it is means
+// crates in Rust and packages in Go, and nothing that a program in C could tell.
+func overviewParts(l *loadedPrograms, by string) []report.SizePart {
+	whose := report.SizePart{Heading: "Largest sections", View: "sections"}
+	for _, in := range l.inputs {
+		switch in.Program.Language() {
+		case attrib.Rust:
+			verb := map[string]string{"generic": "defines", "instance": "instantiated", "origin": "wrote"}[by]
+			whose = report.SizePart{Heading: "Largest crates, by who " + verb + " the code", View: "crates"}
+		case attrib.Go:
+			if whose.View == "sections" {
+				whose = report.SizePart{Heading: "Largest packages", View: "crates"}
+			}
+		}
+	}
+	return []report.SizePart{{Heading: "What the bytes are", View: "kind"}, whose, {Heading: "Largest functions", View: "functions"}}
 }
 
 // treeViews are nested for the figures of an overview.
@@ -325,23 +333,26 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 	if overview {
 		s.Views = treeViews
 	}
+	var parts []report.SizePart
+	if overview {
+		parts = overviewParts(l, r.rollup.By.String())
+	}
 	if overview || slices.Contains(r.views, "crates") || slices.Contains(r.views, "packages") {
 		s.CrateBy = r.rollup.By.String()
-		s.Notes = append(s.Notes, r.rollup.By.Sentence())
+		if !overview || strings.HasPrefix(parts[1].Heading, "Largest crates") {
+			s.Notes = append(s.Notes, r.rollup.By.Sentence())
+		}
 	}
 	if overview {
-		for _, part := range overviewParts {
+		for _, part := range parts {
 			o := r.rollup
-			o.Views = []string{part.view}
+			o.Views = []string{part.View}
 			got, err := attrib.Rollup(l.inputs, o)
 			if err != nil {
 				return nil, viewError(err)
 			}
-			heading := part.heading
-			if part.view == "crates" {
-				heading = "Largest crates, by who " + map[string]string{"generic": "defines", "instance": "instantiated", "origin": "wrote"}[s.CrateBy] + " the code"
-			}
-			s.Parts = append(s.Parts, report.SizePart{Heading: heading, View: part.view, Rows: got.Rows})
+			part.Rows = got.Rows
+			s.Parts = append(s.Parts, part)
 		}
 		for _, in := range l.inputs {
 			for _, finding := range in.Program.Findings() {

@@ -138,6 +138,19 @@ func thousands(n int64) string {
 	return sign + s
 }
 
+// GroupDigits sets separators in the counts of a sentence that is the same in
+// every format: runs of digits that stand alone as words.
+func GroupDigits(s string) string {
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		number := strings.TrimRight(w, ",:;)")
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil && n > 999 && strconv.FormatInt(n, 10) == number {
+			words[i] = thousands(n) + w[len(number):]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // raw sets a cell for machines: numbers without separators and units.
 func raw(cell Cell) string {
 	switch v := cell.(type) {

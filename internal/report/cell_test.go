@@ -66,3 +66,16 @@ func TestNamesInReports(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupDigits(t *testing.T) {
+	for in, want := range map[string]string{
+		"2379 relative relocations, as RELR 672 bytes": "2,379 relative relocations, as RELR 672 bytes",
+		"59304 bytes larger than z":                    "59,304 bytes larger than z",
+		"see 0x12345, 1.2345 and a1234: 1234567":       "see 0x12345, 1.2345 and a1234: 1,234,567",
+		"":                                             "",
+	} {
+		if got := GroupDigits(in); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -76,7 +76,7 @@ func ladderBlock(r *ladder.Result) Block {
 		case i == r.Best:
 			remark = "the best"
 		case !rung.Kept:
-			remark = "left out: " + rung.Why
+			remark = "left out: " + GroupDigits(rung.Why)
 		}
 		cells = append(cells, remark)
 		t.Rows = append(t.Rows, Row{Cells: cells, Strong: i == r.Best, Faint: !rung.Kept})

@@ -245,7 +245,7 @@ func sortRows(rows []attrib.Row, by string) []attrib.Row {
 func findingsTable(findings []attrib.Finding) *Table {
 	t := &Table{Columns: []Column{{Name: "Bytes", Kind: Bytes}, {Name: "Finding"}, {Name: "What to do", Flex: true}}}
 	for _, f := range findings {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{f.Bytes, f.Title, f.Advice}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{f.Bytes, GroupDigits(f.Title), f.Advice}})
 	}
 	return t
 }
