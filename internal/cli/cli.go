@@ -109,6 +109,7 @@ var verbs = []verb{
 	{groupExplain, newGarbageCommand},
 	{groupExplain, newDiffCommand},
 	{groupGuard, newCheckCommand},
+	{groupGuard, newHistoryCommand},
 	{groupExplain, newGenericsCommand},
 	{groupRewrite, newOutlineCommand},
 	{groupOther, newVersionCommand},

@@ -10,6 +10,7 @@ import (
 	"github.com/minsize/minsize/internal/apply"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/history"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -17,15 +18,17 @@ import (
 // committed schemas (-update writes them anew). Fields may be added only.
 func TestSchemas(t *testing.T) {
 	for name, d := range map[string]*report.Document{
-		"doctor-1.json":  doctorDocument(&cargo.Survey{}),
-		"apply-1.json":   editDocument("", &apply.Edit{}),
-		"build-1.json":   builtDocument(&built{}),
-		"strip-1.json":   report.StripResult{}.Document(),
-		"pack-1.json":    report.PackResult{}.Document(),
-		"size-1.json":    report.Size(&report.SizeResult{}, report.SizeOptions{}),
-		"diff-1.json":    report.Diff(&report.DiffResult{}, report.SizeOptions{}),
-		"check-1.json":   report.Check(&report.CheckResult{}),
-		"explain-1.json": report.Explanation(&attrib.Explanation{}),
+		"doctor-1.json":       doctorDocument(&cargo.Survey{}),
+		"apply-1.json":        editDocument("", &apply.Edit{}),
+		"build-1.json":        builtDocument(&built{}),
+		"strip-1.json":        report.StripResult{}.Document(),
+		"pack-1.json":         report.PackResult{}.Document(),
+		"size-1.json":         report.Size(&report.SizeResult{}, report.SizeOptions{}),
+		"diff-1.json":         report.Diff(&report.DiffResult{}, report.SizeOptions{}),
+		"check-1.json":        report.Check(&report.CheckResult{}),
+		"history-show-1.json": report.History(&report.HistoryResult{View: "crates"}),
+		"history-1.json":      {Schema: history.Schema, Data: history.Record{}},
+		"explain-1.json":      report.Explanation(&attrib.Explanation{}),
 	} {
 		path := filepath.Join("..", "..", "docs", "schema", name)
 		got := report.SchemaOf(d.Schema, d.Data)

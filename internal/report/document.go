@@ -21,6 +21,7 @@ type Document struct {
 	Blocks []Block
 	Visual *Visual // what the HTML shows beyond the tables; nil for none
 	Tree   *Tree   // what the SVG draws; nil for none
+	Trend  *Trend  // what the SVG and the page draw of a history; nil for none
 }
 
 // Block is a heading, prose, and at most one table.
@@ -153,7 +154,7 @@ var formats = []Format{
 	{"csv", "the tables, comma separated", writeCSV},
 	{"tsv", "the tables, tab separated", writeTSV},
 	{"html", "one self-contained page that opens without network", writeHTML},
-	{"svg", "a treemap for READMEs, where the report has one", writeSVG},
+	{"svg", "a figure for READMEs, where the report has one", writeSVG},
 }
 
 // Names returns the formats' names, for help and completion.

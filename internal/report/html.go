@@ -20,6 +20,7 @@ type pageData struct {
 	Style  template.CSS
 	Script template.JS
 	JSON   template.JS
+	Figure template.HTML // drawn already
 	Tables []pageTable
 }
 
@@ -54,6 +55,9 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 			}
 		}
 		p.Tables = append(p.Tables, t)
+	}
+	if d.Trend != nil && len(d.Trend.Points) > 0 {
+		p.Figure = template.HTML(d.Trend.svg(o)) // names in it are escaped
 	}
 	if d.Visual != nil {
 		script, err := assets.ReadFile("assets/" + d.Visual.Kind + ".js")

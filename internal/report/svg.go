@@ -36,6 +36,10 @@ func (t *Tree) amount(o Options) string {
 
 // writeSVG draws the Tree as a treemap of two levels, small enough for a README.
 func writeSVG(w io.Writer, d *Document, o Options) error {
+	if d.Trend != nil && len(d.Trend.Points) > 0 {
+		_, err := io.WriteString(w, d.Trend.svg(o))
+		return err
+	}
 	if d.Tree == nil || d.Tree.Size <= 0 {
 		return ErrNoFigure
 	}
