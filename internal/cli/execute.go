@@ -42,7 +42,8 @@ type executor struct {
 	buildDir   string // cargo's target dir; "" for the project's own below target/minsize
 	log        io.Writer
 	progress   func(cargo.Progress)
-	saveTemps  bool // builds with fat LTO keep their bitcode, for codegen replay
+	saveTemps  bool         // builds with fat LTO keep their bitcode, for codegen replay
+	proof      *returnProof // of cuts that return at once; nil where they were proved before
 
 	codegenBudget time.Duration // what is left for codegen replay
 	llvm          map[string]relink.LLVM
@@ -433,6 +434,9 @@ func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 			return nil, err
 		}
 		v.Cuts = append(v.Cuts, cut)
+		if err := x.proof.of(ctx, recording, cut); err != nil {
+			return nil, err
+		}
 	}
 	if p.Link.Pipeline != "" {
 		if x.codegenBudget <= 0 {

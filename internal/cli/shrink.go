@@ -104,7 +104,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
 	flags.BoolVar(&f.suggest, "suggest-cuts", false, "list functions and crates by what cutting each would really save; nothing is applied")
 	flags.DurationVar(&f.codegen, "codegen-budget", 0, "time for compiling the bitcode anew under other pipelines, such as 5m")
-	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return are right: the functions return nothing")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return and =zero are right, where nothing proves it")
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
 	flags.BoolVar(&f.needSmaller, "fail-if-not-smaller", false, "exit with status 5 where nothing smaller was found")
@@ -122,6 +122,7 @@ type shrinkPlan struct {
 	ignore  []*regexp.Regexp
 	maxSlow float64
 	table   []*technique.Technique
+	prove   bool // a cut of the user's is right only where the function returns nothing
 }
 
 // resolve refuses bad combinations, each with a hint.
@@ -155,14 +156,15 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	}
 	p.table = slices.Concat(technique.Table(), technique.CutTable())
 	for _, text := range f.cuts {
-		t, confirm, err := technique.UserCut(text)
+		t, doubt, err := technique.UserCut(text)
 		if err != nil {
 			return nil, usageError("--cut 'crate::module::function=trap'", "%v", err)
 		}
-		if confirm && !f.yes {
-			return nil, usageError(fmt.Sprintf("--cut '%s' --yes, when it is certain that the function returns nothing; or =trap, which fits every function", text),
-				"--cut %q: a stub that returns is only right for functions that return nothing", text)
+		if doubt == technique.NeedConfirming && !f.yes {
+			return nil, usageError(fmt.Sprintf("--cut '%s' --yes, when it is certain that 0 is a result of the function; or =trap, which fits every function", text),
+				"--cut %q: a stub that returns 0 is only right for functions that may return 0", text)
 		}
+		p.prove = p.prove || doubt == technique.NeedProof && !f.yes
 		p.table = append(p.table, t)
 		p.policy.With = append(slices.Clone(p.policy.With), t.Name)
 	}
@@ -244,6 +246,12 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	defer x.close()
 	x.bootstrap, x.saveTemps, x.codegenBudget = f.bootstrap, f.codegen > 0, f.codegen
+	x.proof = newReturnProof(f.cuts, f.yes)
+	if plan.prove {
+		if err := x.proof.prepare(ctx, x, project); err != nil {
+			return err
+		}
+	}
 
 	runner, noRun := runnerOf(project)
 	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: runner,

@@ -19,10 +19,12 @@ const (
 	atDeclFile       = 0x3a
 	atDeclLine       = 0x3b
 	atSpecification  = 0x47
+	atType           = 0x49
 	atRanges         = 0x55
 	atCallFile       = 0x58
 	atCallLine       = 0x59
 	atLinkageName    = 0x6e
+	atNoreturn       = 0x87
 	atStrOffsetsBase = 0x72
 	atAddrBase       = 0x73
 	atRnglistsBase   = 0x74

@@ -364,6 +364,9 @@ func (o *Object) findFunctions() {
 // Name is the object's name: its file's, or "archive(member)".
 func (o *Object) Name() string { return o.name }
 
+// Data is the object as it was read: not to be written to.
+func (o *Object) Data() []byte { return o.data }
+
 // Functions lists the defined functions in symbol order. The index in this
 // list is what Stub takes.
 func (o *Object) Functions() []Function { return o.functions }

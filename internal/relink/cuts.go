@@ -92,7 +92,13 @@ func ParseCut(text string) (Cut, error) {
 // NeedsConfirmation says whether a typed cut is only right for functions that
 // return what the stub returns, which nothing here can know.
 func (c Cut) NeedsConfirmation() bool {
-	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Stub == StubReturn || s.Stub == StubZero || s.Stub == StubZeroFloat })
+	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Stub == StubZero || s.Stub == StubZeroFloat })
+}
+
+// NeedsProof says whether a typed cut is only right for functions that return
+// nothing; see Recording.Returning.
+func (c Cut) NeedsProof() bool {
+	return slices.ContainsFunc(c.Sites, func(s Site) bool { return s.Stub == StubReturn })
 }
 
 const maxStars = 16

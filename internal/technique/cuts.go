@@ -43,13 +43,27 @@ var cutNeeds = map[relink.Need]Need{
 // CutTable is the catalogue of cuts as techniques.
 func CutTable() []*Technique { return cutTable }
 
+// Doubt is what has to be settled before a cut that was typed may be made.
+type Doubt uint8
+
+const (
+	NoDoubt        Doubt = iota
+	NeedProof            // the functions must return nothing: to be found out
+	NeedConfirming       // the functions must return what the stub returns: somebody has to know
+)
+
 // UserCut is a cut that the user typed, PATTERN[=stub], as a technique: asked
-// for by name, kept where the checks pass. confirm says that the stub is only
-// right for functions that return nothing, which somebody has to know.
-func UserCut(text string) (t *Technique, confirm bool, err error) {
+// for by name, kept where the checks pass.
+func UserCut(text string) (t *Technique, doubt Doubt, err error) {
 	cut, err := relink.ParseCut(text)
 	if err != nil {
-		return nil, false, err
+		return nil, NoDoubt, err
+	}
+	switch {
+	case cut.NeedsConfirmation():
+		doubt = NeedConfirming
+	case cut.NeedsProof():
+		doubt = NeedProof
 	}
 	var stubs []string
 	for _, s := range cut.Sites {
@@ -62,7 +76,7 @@ func UserCut(text string) (t *Technique, confirm bool, err error) {
 		Loses: "what these functions do, and all that only they used",
 		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
 		Link: &Link{Cuts: []string{text}},
-	}, cut.NeedsConfirmation(), nil
+	}, doubt, nil
 }
 
 // pipelineTable is codegen replay: the program's machine code made again from
