@@ -205,7 +205,7 @@ func (c *collector) classify() {
 		}
 		if c.isVtable(a) {
 			a.Kind = Vtable
-			p.vtables = append(p.vtables, vtable{int32(i), c.atomOfPointer(a.Start), c.atomOfPointer(a.Start + 3*uint64(p.File.Bits/8))})
+			p.vtables = append(p.vtables, vtable{atom: int32(i), drop: c.atomOfPointer(a.Start), method: c.atomOfPointer(a.Start + 3*uint64(p.File.Bits/8))})
 		} else if isText(p.File.Data[a.Start:a.End]) {
 			a.Kind = String
 		}

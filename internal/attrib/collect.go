@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/rangemap"
 )
@@ -57,6 +58,10 @@ type collector struct {
 	goTable       *goTable
 	pads          map[uint64]int32 // place of an exception table -> atom
 	symbolAtom    []int32          // of each symbol its atom, -1
+
+	debugData     *dwarf.Data // of openDebug
+	debugSeparate bool
+	debugOpened   bool
 }
 
 // run is the list of passes; comments say what is fixed from there on.
@@ -93,6 +98,9 @@ func (c *collector) run() error {
 		}
 		c.carve()
 		c.forget()
+		if err := c.nameVtables(); err != nil {
+			return err
+		}
 	}
 	c.addImports()
 	if err := c.tooMany(); err != nil {

@@ -58,23 +58,15 @@ type origin struct{ name, crate string }
 func (c *collector) readDebug() error {
 	p := c.p
 	f := p.File
-	d, err := dwarf.Open(f, nil)
-	separate := false
-	if errors.Is(err, dwarf.ErrNone) && c.o.Companion != nil {
-		d, err = dwarf.Open(c.o.Companion, nil)
-		separate = true
+	d, separate, err := c.openDebug()
+	if err != nil {
+		return err
 	}
-	if err != nil && !errors.Is(err, dwarf.ErrNone) {
-		p.warn("debug information is broken: %v", err)
-	}
-	if d == nil || len(d.Units) == 0 {
+	if d == nil {
 		if c.o.Database != nil {
 			p.debug = p.databaseUnits(c.o.Database)
 		}
-		return c.attachSplit(d)
-	}
-	if err := c.attachSplit(d); err != nil {
-		return err
+		return nil
 	}
 	info := &debugInfo{data: d, separate: separate}
 	b := rangemap.NewBuilder(p.Space.Total)

@@ -432,60 +432,6 @@ func (p *Program) partOwner(atom int32) (owner int32, special string) {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// vtable is what carving found out about one.
-type vtable struct{ atom, drop, method int32 }
-
-func (p *Program) findVtable(atom int32) *vtable {
-	lo, hi := 0, len(p.vtables)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if p.vtables[mid].atom < atom {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo < len(p.vtables) && p.vtables[lo].atom == atom {
-		return &p.vtables[lo]
-	}
-	return nil
-}
-
-func (p *Program) vtableMethod(atom int32) int32 {
-	if v := p.findVtable(atom); v != nil {
-		if v.method >= 0 && p.mangled(v.method) != "" {
-			return v.method
-		}
-		if v.drop >= 0 && p.mangled(v.drop) != "" {
-			return v.drop
-		}
-	}
-	return -1
-}
-
-// vtableName is "T as Trait" from a method's name, or T from its drop glue.
-func (p *Program) vtableName(atom int32) string {
-	v := p.findVtable(atom)
-	if v == nil {
-		return ""
-	}
-	if v.method >= 0 {
-		if n := demangle.Parse(p.mangled(v.method)); n.SelfType != "" && n.Trait != "" {
-			return n.SelfType + " as " + n.Trait
-		}
-	}
-	if v.drop >= 0 {
-		n := demangle.Parse(p.mangled(v.drop))
-		if _, args, ok := strings.Cut(n.Display, "drop_in_place::<"); ok {
-			return strings.TrimSuffix(args, ">")
-		}
-		if _, args, ok := strings.Cut(n.Display, "drop_in_place<"); ok {
-			return strings.TrimSuffix(args, ">")
-		}
-	}
-	return ""
-}
-
 // Aliases returns the indices in Symbols of the further names of a body.
 func (p *Program) Aliases(atom int32) []int32 {
 	lo, hi := 0, len(p.aliases)

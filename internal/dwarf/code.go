@@ -220,6 +220,52 @@ func (d *Data) variable(c *Code, u *Unit, r *reader, a *abbrev, at uint64) {
 	c.Variables = append(c.Variables, out)
 }
 
+// Statics yields the unit's static variables, without looking at its functions:
+// a third of what Code costs. With an error comes what stood before it.
+func (d *Data) Statics(u *Unit, yield func(*Variable)) error {
+	if u.table == nil {
+		return nil
+	}
+	key := abbrevKey{u.AbbrevOffset, u.Version, u.AddrSize, u.OffsetSize}
+	r := d.reader(d.info, u.dies, ".debug_info")
+	r.end = u.End
+	depth, function := 0, 0 // of the function that we are in, 0 outside
+	var c Code
+	for r.at < r.end {
+		at := r.at
+		code := r.uleb()
+		if code == 0 {
+			depth = max(depth-1, 0)
+			if depth < function {
+				function = 0
+			}
+			continue
+		}
+		a := u.table.find(code)
+		if a == nil {
+			return byteio.Errorf(at, ".debug_info", "unknown abbreviation %d", code)
+		}
+		if a.tag == tagVariable && function == 0 {
+			if d.variable(&c, u, &r, a, at); len(c.Variables) > 0 {
+				yield(&c.Variables[0])
+				c.Variables = c.Variables[:0]
+			}
+		} else {
+			r.pass(a, key)
+		}
+		if r.bad {
+			return byteio.Errorf(at, ".debug_info", "an entry runs past the unit's end")
+		}
+		if a.children {
+			depth++
+			if a.tag == tagSubprogram && function == 0 {
+				function = depth
+			}
+		}
+	}
+	return nil
+}
+
 // Names are what an entry and the entries that it refers to say of a function
 // or variable.
 type Names struct {

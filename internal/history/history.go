@@ -183,13 +183,13 @@ func (r *Record) View(name string) *View {
 
 // Name is what people call the build: its label, or its commit, or its time.
 func (r *Record) Name() string {
-	name := r.Label
-	if name == "" && r.Commit != "" {
-		name = r.Commit[:min(len(r.Commit), 10)]
-	}
-	if name == "" {
+	switch {
+	case r.Label != "":
+		return r.Label
+	case r.Commit == "":
 		return r.When()
 	}
+	name := r.Commit[:min(len(r.Commit), 10)]
 	if r.Dirty {
 		name += "+"
 	}

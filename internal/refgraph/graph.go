@@ -97,6 +97,9 @@ type Graph struct {
 	Wasm bool
 	// Total is the size of the whole file; Unowned what no node owns.
 	Total, Unowned uint64
+	// Anonymous is the data that no symbol names, of native programs: it is cut
+	// where something points, and named after who refers to it.
+	Anonymous Rest
 	// Notes say what the reader must know to believe the answers.
 	Notes []string
 }

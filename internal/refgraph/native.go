@@ -71,6 +71,19 @@ func FromProgram(p *attrib.Program) *Graph {
 	g := b.Freeze(atomNames{p, module})
 	g.Total, g.Unowned, g.Program = total, unowned, p
 	g.Notes = append(g.Notes, p.Warnings...)
+	data := uint64(0)
+	for i := range p.Atoms {
+		if a := &p.Atoms[i]; g.nodes[i+1].Kind == KindData || g.nodes[i+1].Kind == KindVtable {
+			data += sizes[i]
+			if a.Flags&(attrib.Carved|attrib.Private) != 0 {
+				g.Anonymous.Count++
+				g.Anonymous.Size += sizes[i]
+			}
+		}
+	}
+	if g.Anonymous.Count > 0 {
+		g.Notes = append(g.Notes, fmt.Sprintf("%d items of data without a symbol, %d of %d bytes of data, are named after who refers to them", g.Anonymous.Count, g.Anonymous.Size, data))
+	}
 	if undecoded(p.File) {
 		g.Notes = append(g.Notes, fmt.Sprintf("code of %s is not decoded here: references are those of relocations alone, everything counts as used from outside, and retained sizes are too small", p.File.Arch))
 	}

@@ -101,10 +101,17 @@ type programJSON struct {
 	Nodes int      `json:"nodes"`
 	Edges int      `json:"edges"`
 	Notes []string `json:"notes,omitempty"`
+
+	Anonymous *restJSON `json:"anonymous_data,omitempty"` // native programs: data that no symbol names
 }
 
 func (c *GraphContext) program() programJSON {
-	return programJSON{c.File, c.Graph.Total, c.Graph.Len() - 1, c.Graph.EdgeCount(), c.Graph.Notes}
+	p := programJSON{File: c.File, Total: c.Graph.Total, Nodes: c.Graph.Len() - 1, Edges: c.Graph.EdgeCount(), Notes: c.Graph.Notes}
+	if !c.Graph.Wasm {
+		anonymous := c.rest(c.Graph.Anonymous)
+		p.Anonymous = &anonymous
+	}
+	return p
 }
 
 // Top turns the answer of `top` into a Document.
