@@ -221,13 +221,16 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 		return nil, nil, err
 	}
 	stream := append(prefix, image...)
-	params := codec.Params{Method: m, LC: 3, PB: lzmaPB(p.arch), Layout: codec.Layout{Arch: p.arch, Base: uint32(len(prefix))}}
+	params := codec.Params{Method: m, LC: 3, PB: 2, Layout: codec.Layout{Arch: p.arch, Base: uint32(len(prefix))}}
 	params.Small = m == codec.XLZ && len(stream) < smallBelow
 	for _, r := range p.regions {
 		params.Layout.Regions = append(params.Layout.Regions, codec.Region{Start: r.Start + params.Layout.Base, End: r.End + params.Layout.Base})
 	}
 	if len(stream) < smallBelow {
 		first += "-small"
+	}
+	if len(stream) >= smallBelow {
+		params.LC = 4
 	}
 	params.Layout.Filter(stream)
 	payload, err := codec.Encode(stream, params, 0)
@@ -250,13 +253,6 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	report.Output = len(out)
 	report.Startup = estimateStartup(m, len(stream))
 	return out, report, nil
-}
-
-func lzmaPB(arch codec.Arch) uint8 {
-	if arch == codec.AArch64 {
-		return 2
-	}
-	return 0
 }
 
 // estimateStartup is the CPU time of a start as measured in docs/bench/pack.md.

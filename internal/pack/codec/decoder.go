@@ -8,6 +8,9 @@ import (
 // ErrDamaged is wrapped by Decode for bytes that no encoder wrote.
 var ErrDamaged = errors.New("damaged stream")
 
+// noStart marks counts that regions skip.
+const noStart = 1<<32 - 1
+
 // Decode gives back the size bytes that Encode was given. Memory is the
 // output and 2 MB, whatever the input says; size is the caller's to bound.
 func Decode(in []byte, size int, p Params) ([]byte, error) {
@@ -26,33 +29,36 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 		out = append(out, b)
 		t.take(b)
 	}
-	var starts []uint32 // where instruction t.count-1, t.count-2, ... began
+	var starts []uint32 // where instructions began, by their count; noStart between regions
 	var state uint8
-	var reps [4]uint32 // distances in bytes, less one
+	var reps distances
 
 	put := func(b byte, w place) {
 		if w.start {
+			for uint32(len(starts)) < t.count {
+				starts = append(starts, noStart)
+			}
 			starts = append(starts, uint32(len(out)))
 		}
 		t.take(b)
 		out = append(out, b)
-		if t.ended {
-			starts = append(starts, uint32(len(out)))
-		}
 	}
 	for len(out) < size {
 		if d.overrun() {
 			return nil, fmt.Errorf("%w: %d of %d bytes decoded where it ends", ErrDamaged, len(out), size)
 		}
 		w := t.place()
+		if w.start && !p.Small {
+			reps.follow(uint32(len(out)), t.count, t.region0, starts)
+		}
 		if d.bit(&m.isMatch[w.match][state]) == 0 {
-			lit := &m.literal[w.literal]
+			lit, after := &m.literal[w.literal], &m.matched[w.matched]
 			s := uint32(1)
 			if state >= 7 {
-				matched := uint32(out[len(out)-1-int(reps[0])])
+				matched := uint32(out[len(out)-1-int(reps.bytes[0])])
 				for s < 0x100 {
 					matched <<= 1
-					bit := d.bit(&lit[0x100+matched&0x100+s])
+					bit := d.bit(&after[matched&0x100+s])
 					s = s<<1 | bit
 					if matched>>8&1 != bit {
 						break
@@ -70,13 +76,15 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 		if d.bit(&m.isRep[w.class][state]) == 0 {
 			length = m.length.decode(d, w)
 			dist := m.decodeDistance(d, w, length)
+			count := uint32(0)
 			if w.start {
-				if dist >= uint32(len(starts)) {
-					return nil, fmt.Errorf("%w: byte %d: match reaches %d instructions back, %d are there", ErrDamaged, len(out), uint64(dist)+1, len(starts))
+				count = dist + 1
+				if count > t.count || t.count-count >= uint32(len(starts)) || starts[t.count-count] == noStart {
+					return nil, fmt.Errorf("%w: byte %d: match reaches %d instructions back, where none starts", ErrDamaged, len(out), uint64(dist)+1)
 				}
-				dist = uint32(len(out)) - starts[len(starts)-1-int(dist)] - 1
+				dist = uint32(len(out)) - starts[t.count-count] - 1
 			}
-			reps = [4]uint32{dist, reps[0], reps[1], reps[2]}
+			reps.push(dist, count)
 			state = stateMatch(state)
 		} else if d.bit(&m.isRepG[0][state]) == 0 {
 			if d.bit(&m.rep0Long[w.match][state]) == 0 {
@@ -86,29 +94,27 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 				state = stateRep(state)
 			}
 		} else {
-			if d.bit(&m.isRepG[1][state]) == 0 {
-				reps[0], reps[1] = reps[1], reps[0]
-			} else if d.bit(&m.isRepG[2][state]) == 0 {
-				reps[0], reps[1], reps[2] = reps[2], reps[0], reps[1]
-			} else {
-				reps = [4]uint32{reps[3], reps[0], reps[1], reps[2]}
+			which := uint32(1)
+			if d.bit(&m.isRepG[1][state]) != 0 {
+				which = 2 + d.bit(&m.isRepG[2][state])
 			}
+			reps.turn(which)
 			length = m.repLength.decode(d, w)
 			state = stateRep(state)
 		}
-		if uint64(reps[0]) >= uint64(len(out)) || length > size-len(out) {
-			return nil, fmt.Errorf("%w: byte %d: match of %d bytes at distance %d", ErrDamaged, len(out), length, uint64(reps[0])+1)
+		if uint64(reps.bytes[0]) >= uint64(len(out)) || length > size-len(out) {
+			return nil, fmt.Errorf("%w: byte %d: match of %d bytes at distance %d", ErrDamaged, len(out), length, uint64(reps.bytes[0])+1)
 		}
 		for range length {
 			w = t.place()
-			put(out[len(out)-1-int(reps[0])], w)
+			put(out[len(out)-1-int(reps.bytes[0])], w)
 		}
 	}
 	return out[len(p.Preset):], nil
 }
 
 func (l *lengthModel) decode(d *rangeDecoder, w place) int {
-	choice := &l.choice[w.class]
+	choice := &l.choice[w.choice]
 	if d.bit(&choice[0]) == 0 {
 		return minMatch + int(d.tree(l.low[w.length][:], 3))
 	}

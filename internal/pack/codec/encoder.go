@@ -28,9 +28,16 @@ func Encode(stream []byte, p Params, effort int) ([]byte, error) {
 	}
 	t := newTracker(&p)
 	for i, b := range stream {
-		e.places[i] = t.place()
+		w := t.place()
+		e.places[i] = w
 		if e.counts != nil {
 			e.counts[i] = t.count
+		}
+		if w.start {
+			if t.count == t.region0 {
+				e.regions = append(e.regions, regionStart{uint32(i), t.count})
+			}
+			e.starts = append(append(e.starts, make([]uint32, int(t.count)-len(e.starts))...), uint32(i))
 		}
 		t.take(b)
 	}
@@ -44,11 +51,62 @@ type encoder struct {
 	data   []byte
 	places []place
 	counts []uint32 // instructions begun before each byte
+	starts []uint32 // where each instruction begins, by its count
 	finder *matchFinder
 	rc     *rangeEncoder
 	m      *model
 	state  uint8
-	reps   [4]uint32
+	reps   distances
+
+	regions []regionStart
+	region  int // of the position last asked for
+}
+
+// regionStart is where a region begins, and the count of instructions there.
+type regionStart struct{ start, count uint32 }
+
+// distances are the last four: bytes less one, and in instructions, 0 where
+// they did not count.
+type distances struct {
+	bytes, count [4]uint32
+}
+
+// turn moves distance i to the front.
+func (d *distances) turn(i uint32) {
+	b, n := d.bytes[i], d.count[i]
+	for ; i > 0; i-- {
+		d.bytes[i], d.count[i] = d.bytes[i-1], d.count[i-1]
+	}
+	d.bytes[0], d.count[0] = b, n
+}
+
+// push puts a distance before the others.
+func (d *distances) push(bytes, count uint32) {
+	d.bytes = [4]uint32{bytes, d.bytes[0], d.bytes[1], d.bytes[2]}
+	d.count = [4]uint32{count, d.count[0], d.count[1], d.count[2]}
+}
+
+// follow takes the first two anew at the start of instruction count, as many
+// instructions back as they were, if that is in the same region.
+func (d *distances) follow(pos, count, region0 uint32, starts []uint32) {
+	for i := range 2 {
+		if n := d.count[i]; n-1 < count-region0 {
+			d.bytes[i] = pos - starts[count-n] - 1
+		}
+	}
+}
+
+// follow is the distances' where an instruction starts at pos.
+func (e *encoder) follow(pos int, d *distances) {
+	if e.places[pos].start && !e.p.Small {
+		for e.region < len(e.regions)-1 && pos >= int(e.regions[e.region+1].start) {
+			e.region++
+		}
+		for e.region > 0 && pos < int(e.regions[e.region].start) {
+			e.region--
+		}
+		d.follow(uint32(pos), e.counts[pos], e.regions[e.region].count, e.starts)
+	}
 }
 
 // symbol is one step of a parse.
@@ -59,24 +117,23 @@ type symbol struct {
 
 const opLiteral = 1<<32 - 1
 
-// step is what a symbol does to the state and the reps.
-func step(state uint8, reps [4]uint32, s symbol) (uint8, [4]uint32) {
+// step is what a symbol at pos does to the state and the reps.
+func (e *encoder) step(pos int, state uint8, d distances, s symbol) (uint8, distances) {
 	switch {
 	case s.op == opLiteral:
-		return stateLiteral(state), reps
+		return stateLiteral(state), d
 	case s.op >= 4:
-		return stateMatch(state), [4]uint32{s.op - 4, reps[0], reps[1], reps[2]}
+		count := uint32(0)
+		if e.places[pos].start {
+			count = e.coded(pos, s.op-4) + 1
+		}
+		d.push(s.op-4, count)
+		return stateMatch(state), d
 	case s.op == 0 && s.length == 1:
-		return stateShortRep(state), reps
-	case s.op == 0:
-	case s.op == 1:
-		reps[0], reps[1] = reps[1], reps[0]
-	case s.op == 2:
-		reps = [4]uint32{reps[2], reps[0], reps[1], reps[3]}
-	default:
-		reps = [4]uint32{reps[3], reps[0], reps[1], reps[2]}
+		return stateShortRep(state), d
 	}
-	return stateRep(state), reps
+	d.turn(s.op)
+	return stateRep(state), d
 }
 
 // coded is the distance as it is written: instructions where they count.
@@ -89,10 +146,11 @@ func (e *encoder) coded(pos int, dist uint32) uint32 {
 
 // put codes the symbol at pos.
 func (e *encoder) put(pos int, s symbol) {
+	e.follow(pos, &e.reps)
 	w, m, rc, state := e.places[pos], e.m, e.rc, e.state
 	if s.op == opLiteral {
 		rc.bit(&m.isMatch[w.match][state], 0)
-		e.putLiteral(&m.literal[w.literal], pos)
+		e.putLiteral(&m.literal[w.literal], &m.matched[w.matched], pos)
 		e.state = stateLiteral(state)
 		return
 	}
@@ -123,20 +181,20 @@ func (e *encoder) put(pos int, s symbol) {
 			m.repLength.encode(rc, w, s.length)
 		}
 	}
-	e.state, e.reps = step(state, e.reps, s)
+	e.state, e.reps = e.step(pos, state, e.reps, s)
 }
 
-func (e *encoder) putLiteral(lit *[0x300]uint16, pos int) {
+func (e *encoder) putLiteral(lit *[0x100]uint16, after *[0x200]uint16, pos int) {
 	b := uint32(e.data[pos])
 	m := uint32(1)
 	n := 8
 	if e.state >= 7 {
-		matched := uint32(e.data[pos-1-int(e.reps[0])])
+		matched := uint32(e.data[pos-1-int(e.reps.bytes[0])])
 		for n > 0 {
 			n--
 			bit := b >> n & 1
 			want := matched >> n & 1
-			e.rc.bit(&lit[0x100+want<<8+m], bit)
+			e.rc.bit(&after[want<<8+m], bit)
 			m = m<<1 | bit
 			if bit != want {
 				break
@@ -153,7 +211,7 @@ func (e *encoder) putLiteral(lit *[0x300]uint16, pos int) {
 
 func (l *lengthModel) encode(rc *rangeEncoder, w place, length uint32) {
 	n := length - minMatch
-	choice := &l.choice[w.class]
+	choice := &l.choice[w.choice]
 	switch {
 	case n < 8:
 		rc.bit(&choice[0], 0)

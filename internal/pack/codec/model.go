@@ -6,7 +6,9 @@
 // one, decodable by any LZMA decoder. XLZ replaces its contexts, which know
 // only the position modulo 4 and the last byte's top bits, by the state of the
 // instruction that a byte belongs to, and counts the distance of a match that
-// starts at an instruction in instructions. Below 50 to 80 KB the larger
+// starts at an instruction in instructions; a repeated distance is taken again
+// in instructions where one starts, so that it follows its source over fields of
+// other sizes. Below 50 to 80 KB the larger
 // decoder of XLZ eats the gain, so the packer tries both.
 //
 // What was rejected, measured: two-rate counters, finer length states, hashed
@@ -44,7 +46,7 @@ type Params struct {
 	LC     uint8 // LZMA: bits of the last byte that are a literal's context, 0..4
 	LP     uint8 // LZMA: bits of the position that are a literal's context, 0..4
 	PB     uint8 // LZMA: bits of the position that are a match's context, 0..4
-	Small  bool  // XLZ: coarse opcode hash, for streams too short to fill the fine one
+	Small  bool  // XLZ: coarse opcode hash, for streams too short to fill the fine one; repeats in bytes
 	Layout Layout
 	Preset []byte // LZMA: bytes that both sides know, as if they came before the stream
 }
@@ -71,6 +73,7 @@ const (
 	maxClasses = 16 // position states of LZMA; seven classes of kind in XLZ
 
 	xlzLiteralContexts = 1280
+	countUnit          = 8 // the stub keeps the place of every eighth instruction
 )
 
 // Classes of kinds, for what a kind of its own would dilute.
@@ -82,6 +85,7 @@ const (
 	classWide
 	classRel
 	classRIP
+	classes // how many; as length contexts, data has four more by position
 )
 
 var kindClass = buildKindClass()
@@ -111,9 +115,11 @@ func buildKindClass() (t [kindCount]uint8) {
 // place is the context of one position.
 type place struct {
 	literal uint16 // which literal coder
+	matched uint16 // which coder of literals after a match
 	match   uint8  // of isMatch and rep0long
 	length  uint8  // of lengths
-	class   uint8  // of isRep, length choices and slots
+	choice  uint8  // of the first bits of lengths
+	class   uint8  // of isRep and slots
 	start   bool   // distances count instructions here
 }
 
@@ -136,17 +142,20 @@ type model struct {
 	slot      [maxClasses][lenStates][64]uint16
 	special   [2][128]uint16 // by start
 	align     [2][16]uint16
-	literal   [][0x300]uint16
+	literal   [][0x100]uint16
+	matched   [][0x200]uint16 // by the bit expected: after a match, up to the first difference
 }
 
 func newModel(p *Params) *model {
 	m := &model{}
 	initial := uint16(lzmaInit)
 	n := 1 << (p.LC + p.LP)
+	matched := n
 	if p.Method == XLZ {
-		initial, n = xlzInit, xlzLiteralContexts
+		initial, n, matched = xlzInit, xlzLiteralContexts, kindPlace
 	}
-	m.literal = make([][0x300]uint16, n)
+	m.literal = make([][0x100]uint16, n)
+	m.matched = make([][0x200]uint16, matched)
 	fill := func(s []uint16) {
 		for i := range s {
 			s[i] = initial
@@ -154,6 +163,9 @@ func newModel(p *Params) *model {
 	}
 	for i := range m.literal {
 		fill(m.literal[i][:])
+	}
+	for i := range m.matched {
+		fill(m.matched[i][:])
 	}
 	for i := range kindCount {
 		fill(m.isMatch[i][:])
@@ -224,10 +236,10 @@ type tracker struct {
 	machine machine
 	inCode  bool
 	end     uint32 // of the region
-	ended   bool   // a region ended at pos
+	region0 uint32 // count at the start of the region
 	shift   uint   // of opcode hashes
 	mask    uint8  // of positions in data
-	count   uint32 // instructions begun so far
+	count   uint32 // instructions begun so far; regions begin at multiples of countUnit
 }
 
 func newTracker(p *Params) *tracker {
@@ -247,14 +259,14 @@ func (t *tracker) enter() {
 	}
 	in := t.region < len(regions) && t.pos >= regions[t.region].Start
 	if t.inCode && t.pos == t.end {
-		t.count++ // the region's end counts as a start: the stub has an entry there
-		t.ended = true
+		t.count = (t.count + countUnit) &^ (countUnit - 1)
 	}
 	if in {
 		t.end = regions[t.region].End
 	}
 	if in && (!t.inCode || t.pos == regions[t.region].Start) {
 		t.machine.reset()
+		t.region0 = t.count
 	}
 	t.inCode = in
 }
@@ -264,13 +276,13 @@ func (t *tracker) place() place {
 	if t.p.Method == LZMA {
 		pb := uint8(t.pos) & (1<<t.p.PB - 1)
 		lit := t.pos&(1<<t.p.LP-1)<<t.p.LC + uint32(t.prev)>>(8-t.p.LC)
-		return place{literal: uint16(lit), match: pb, length: pb}
+		return place{literal: uint16(lit), matched: uint16(lit), match: pb, length: pb}
 	}
 	if !t.inCode {
-		return place{literal: uint16(t.prev >> 5), match: kindPlace + uint8(t.pos)&t.mask}
+		return place{literal: uint16(t.prev >> 5), match: kindPlace + uint8(t.pos)&t.mask, length: classes + uint8(t.pos)&t.mask, choice: classes + uint8(t.pos)&t.mask}
 	}
 	kind, hash := t.machine.state()
-	w := place{match: kind, class: kindClass[kind], length: kindClass[kind], start: kind == kindFirst}
+	w := place{matched: uint16(kind), match: kind, class: kindClass[kind], length: kindClass[kind], choice: kindClass[kind], start: kind == kindFirst}
 	hash >>= t.shift
 	if t.p.Layout.Arch == AArch64 {
 		switch kind {
@@ -312,7 +324,6 @@ func (t *tracker) take(b byte) {
 	}
 	t.prev = b
 	t.pos++
-	t.ended = false
 	if t.p.Method != LZMA {
 		t.enter()
 	}

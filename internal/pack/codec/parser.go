@@ -39,7 +39,7 @@ type arrival struct {
 	cost  uint32
 	from  uint32 // arrival before, as index into parser.nodes
 	sym   symbol
-	reps  [4]uint32
+	reps  distances
 	state uint8
 }
 
@@ -56,6 +56,7 @@ type parser struct {
 	matches []match  // of positions first.. on
 	bounds  []uint32 // where each position's matches begin
 	first   int
+	base    int // the window's first byte
 }
 
 func (e *encoder) parse() {
@@ -141,9 +142,9 @@ func (ps *parser) reversePrice(t []uint16, n uint, v uint32) uint32 {
 // updatePrices takes the tables from the live model.
 func (ps *parser) updatePrices() {
 	m := ps.e.m
-	lengths, classes := 1<<ps.e.p.PB, 1
+	lengths, kinds := 1<<ps.e.p.PB, 1
 	if ps.e.p.Method == XLZ {
-		lengths, classes = classRIP+1, classRIP+1
+		lengths, kinds = classes+4, classes
 	}
 	for i, l := range []*lengthModel{&m.length, &m.repLength} {
 		var high [256]uint32
@@ -151,7 +152,10 @@ func (ps *parser) updatePrices() {
 			high[n] = ps.treePrice(l.high[:], 8, uint32(n))
 		}
 		for c := range lengths {
-			choice := &l.choice[c%classes]
+			choice := &l.choice[0]
+			if kinds > 1 { // XLZ: by length context too
+				choice = &l.choice[c]
+			}
 			long := ps.price(choice[0], 1)
 			t := &ps.length[i][c]
 			for n := range uint32(8) {
@@ -165,7 +169,7 @@ func (ps *parser) updatePrices() {
 		}
 	}
 	top := distanceSlot(uint32(len(ps.e.data)))
-	for c := range classes {
+	for c := range kinds {
 		for ls := range lenStates {
 			for slot := range top + 1 {
 				p := ps.treePrice(m.slot[c][ls][:], 6, slot)
@@ -193,6 +197,7 @@ func (ps *parser) updatePrices() {
 func (ps *parser) window(pos, size int, out []symbol) []symbol {
 	e := ps.e
 	stop := min(size+windowMore, len(e.data)-pos)
+	ps.base = pos
 	clear(ps.count[:min(stop+maxMatch+1, span)])
 	ps.nodes[0] = arrival{state: e.state, reps: e.reps}
 	ps.count[0] = 1
@@ -239,20 +244,21 @@ func (ps *parser) relax(base, i int) {
 	for k := range int(ps.count[i]) {
 		from := uint32(i*arrivals + k)
 		a := &ps.nodes[from]
+		e.follow(pos, &a.reps)
 		isMatch := m.isMatch[w.match][a.state]
 
 		litCost := a.cost + ps.price(isMatch, 0)
 		if a.state < 7 {
 			litCost += plain
 		} else {
-			litCost += ps.matchedPrice(lit, b, uint32(data[pos-1-int(a.reps[0])]))
+			litCost += ps.matchedPrice(lit, &m.matched[w.matched], b, uint32(data[pos-1-int(a.reps.bytes[0])]))
 		}
 		ps.insert(i+1, litCost, from, symbol{1, opLiteral})
 
 		matchCost := a.cost + ps.price(isMatch, 1)
 		repCost := matchCost + ps.price(m.isRep[w.class][a.state], 1)
 		for r := range 4 {
-			src := pos - 1 - int(a.reps[r])
+			src := pos - 1 - int(a.reps.bytes[r])
 			if src < 0 || data[src] != data[pos] {
 				continue
 			}
@@ -315,13 +321,13 @@ func (ps *parser) relax(base, i int) {
 	}
 }
 
-func (ps *parser) matchedPrice(lit *[0x300]uint16, b, matched uint32) uint32 {
+func (ps *parser) matchedPrice(lit *[0x100]uint16, after *[0x200]uint16, b, matched uint32) uint32 {
 	m, sum := uint32(1), uint32(0)
 	n := 8
 	for n > 0 {
 		n--
 		bit, want := b>>n&1, matched>>n&1
-		sum += ps.price(lit[0x100+want<<8+m], bit)
+		sum += ps.price(after[want<<8+m], bit)
 		m = m<<1 | bit
 		if bit != want {
 			break
@@ -347,15 +353,15 @@ func (ps *parser) insert(i int, cost, from uint32, s symbol) {
 	var r0, r1 uint32
 	switch {
 	case s.op == opLiteral || s.op == 0:
-		r0, r1 = a.reps[0], a.reps[1]
+		r0, r1 = a.reps.bytes[0], a.reps.bytes[1]
 	case s.op >= 4:
-		r0, r1 = s.op-4, a.reps[0]
+		r0, r1 = s.op-4, a.reps.bytes[0]
 	default:
-		r0, r1 = a.reps[s.op], a.reps[0]
+		r0, r1 = a.reps.bytes[s.op], a.reps.bytes[0]
 	}
 	at := n // where a worse one makes room
 	for j := range n {
-		if list[j].reps[0] == r0 && list[j].reps[1] == r1 {
+		if list[j].reps.bytes[0] == r0 && list[j].reps.bytes[1] == r1 {
 			if list[j].cost <= cost {
 				return
 			}
@@ -376,5 +382,5 @@ func (ps *parser) insert(i int, cost, from uint32, s symbol) {
 	}
 	d := &list[at]
 	d.cost, d.from, d.sym = cost, from, s
-	d.state, d.reps = step(a.state, a.reps, s)
+	d.state, d.reps = ps.e.step(ps.base+int(from)/arrivals, a.state, a.reps, s)
 }

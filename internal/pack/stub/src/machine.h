@@ -16,7 +16,8 @@ static const u8 immediate_kind[] = { 0, 10, 12, 11, 16, 24, 12, 12, 24, 0, 0, 10
 
 struct machine {
 	u64 queue, pending;
-	u8 hash, length, map, vex, size16, wide, spare[2]; // of one instruction: reset together
+	u32 hash; // with the next four reset together
+	u8 length, map, vex, size; // size: 1 after 66, 2 under REX.W
 	u8 kind, group3, mod;
 };
 
@@ -55,7 +56,7 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 		*(any64 *)&m->hash = 0;
 	}
 	m->length++;
-	m->hash = (m->hash * HASH_FACTOR + b) & 255;
+	m->hash = m->hash * HASH_FACTOR + b;
 	m->kind = OPCODE;
 	if (m->vex) { // 0x80: this payload byte names the map
 		if (m->vex & 0x80)
@@ -67,8 +68,7 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 	if (!m->map) {
 		class = one_byte[b >> 1] >> (b & 1) * 4 & 15;
 		if (class == PREFIX) {
-			m->wide = (b & 0xf8) == 0x48;
-			m->size16 |= b == 0x66;
+			m->size = (m->size & 1) | (b == 0x66) | ((b & 0xf8) == 0x48) << 1;
 			if (m->length > MAX_PREFIXES)
 				m->kind = FIRST;
 			return;
@@ -88,9 +88,9 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 	}
 	// The kinds of the immediate's bytes: how many, from which on.
 	u32 n = IMMEDIATE_BYTES >> class * 4 & 15, base = immediate_kind[class];
-	if (base == KIND_IMM32 && n == 4 && m->size16)
+	if (base == KIND_IMM32 && n == 4 && m->size & 1)
 		base = KIND_IMM16, n = 2;
-	if (class == IMMV && m->wide)
+	if (class == IMMV && m->size & 2)
 		n = 8;
 	u64 queue = QUEUE4(base);
 	if (n == 8)
@@ -117,7 +117,7 @@ static __attribute__((noinline)) void advance(struct machine *m, u32 b)
 	if (kind == FIRST)
 		m->hash = b;
 	if (kind == OPCODE)
-		m->hash = (m->hash * HASH_FACTOR + (b >> 5)) & 255;
+		m->hash = m->hash * HASH_FACTOR + (b >> 5);
 	m->kind = kind == 4 ? FIRST : kind + 1;
 }
 #endif

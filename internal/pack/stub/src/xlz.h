@@ -2,9 +2,7 @@
 // (internal/pack/codec/model.go has the same contexts and the reasons).
 // The payload's integrity is checked before, so that nothing is checked here.
 //
-// Probabilities are stored XORed with 0x8000, so that fresh memory is a fresh
-// model. One function decodes every bit: a literal, a length, a slot and a
-// single decision are all walks down a tree.
+// tree.h decodes the bits.
 
 #include "machine.h"
 
@@ -14,16 +12,28 @@ enum {
 	REP0_LONG = IS_MATCH + 512,      // likewise
 	IS_REP = REP0_LONG + 512,        // [8 classes][16]
 	IS_REP_G = IS_REP + 128,         // [3][16]
-	LENGTH = IS_REP_G + 48,          // choices [8][2], low [8][8], mid [8][8], high [256]
-	REP_LENGTH = LENGTH + 400,
-	SLOT = REP_LENGTH + 400,         // [8 classes][4][64]
+	LENGTH = IS_REP_G + 48,          // choices [16][2], low [16][8], mid [16][8], high [256]
+	REP_LENGTH = LENGTH + 544,
+	SLOT = REP_LENGTH + 544,         // [8 classes][4][64]
 	SPECIAL = SLOT + 2048,           // [2][128]
 	ALIGN = SPECIAL + 256,           // [2][16]
-	LITERALS = ALIGN + 32,           // [1280][0x300]
-	PROBS = LITERALS + 1280 * 0x300,
+	MATCHED = ALIGN + 32,            // [32 kinds][2][0x100]
+	LITERALS = MATCHED + 32 * 0x200, // [1280][0x100]
+	PROBS = LITERALS + 1280 * 0x100,
 };
-// The model, and the starts of all instructions.
-#define WORKSPACE_OF(stream) (PROBS * 2 + (u64)(stream) * 4 + 0x10000)
+
+// Instructions are counted, and the counts at which regions begin are
+// multiples of 8: a byte for each (its length, and above bit 5, where it has
+// a field to convert, 1 and the bytes behind the field), and for every eighth
+// its place. Distances in instructions are looked up there.
+struct instructions {
+	u8 *entries;
+	u32 *places;
+};
+
+// The model, and the table of instructions: as long as the stream, touched
+// for a third of that.
+#define WORKSPACE_OF(stream) (PROBS * 2 + (u64)(stream) + ((u64)(stream) >> 1) + 0x10000)
 
 // Classes of the kinds, a nibble each; which kinds have a literal context by
 // hash, and which by themselves alone.
@@ -39,107 +49,97 @@ enum {
 #define ALONE (1u << FIRST)
 #endif
 
-struct coder {
-	u64 range, code;
-	const u8 *in;
-};
-
-// tree walks from sym down to limit: 2 for a single decision.
-static __attribute__((noinline)) u32 tree(struct coder *c, u16 *p, u32 sym, u32 limit)
-{
-	u64 range = c->range, code = c->code;
-	do {
-		u16 *q = p + sym;
-		u32 s = *q ^ 0x8000;
-		u64 bound = (range >> 12) * (s >> 4);
-		u64 one = -(u64)(code >= bound);
-		code -= bound & one;
-		range = bound + ((range - bound - bound) & one);
-		u32 rate = 0x5444444443333221 >> (s & 15) * 4 & 15;
-		u32 n = s + ((int)((0xffff & ~((u32)one & 0xfe00)) - s) >> rate & ~15);
-		n += (s & 15) != 15;
-		*q = n ^ 0x8000;
-		sym = sym * 2 - (u32)one;
-		if (!(range >> 32)) {
-			range <<= 32;
-			code = code << 32 | be32(c->in);
-			c->in += 4;
-		}
-	} while (sym < limit);
-	c->range = range;
-	c->code = code;
-	return sym;
-}
-
-// decide is one decision.
-static inline u32 decide(struct coder *c, u16 *p) { return tree(c, p - 1, 1, 2) & 1; }
+#include "tree.h"
 
 // struct decoded is what unfilter needs from decode.
 struct decoded {
-	u32 *starts, *last;
+	u8 *entries;
 	const u8 *edges; // where code begins and ends, in turn, up to -1
 };
+
+#if !defined(SMALL)
+// copy copies n bytes, as if one by one.
+static __attribute__((noinline)) u8 *copy(u8 *to, const u8 *from, u32 n)
+{
+	if (to - from >= 8)
+		for (; n >= 8; n -= 8, to += 8, from += 8)
+			put64(to, le64(from));
+	for (; n; n--)
+		*to++ = *from++;
+	return to;
+}
+#endif
 
 static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *workspace)
 {
 	u16 *prob = (u16 *)workspace, *p;
-	// Where instructions begin, from the stream's first byte; the top four
-	// bits are the offset of the field to convert, 15 at the end of a region.
-	u32 *starts = (u32 *)(prob + PROBS), *start = starts, *source = 0;
-	struct coder c;
+	u32 *places = (u32 *)(prob + PROBS);
+	u8 *entries = (u8 *)(places + (end - first) / 8 + 16);
 	struct machine m;
+	// Of the last four distances, bytes and, where they count, instructions.
 	u32 state = 0, rep[4] = { 1, 1, 1, 1 }, length = 0, shift = *in++, mask = *in++;
+#if !defined(SMALL)
+	u32 num[4] = { 0, 0, 0, 0 }, source = 0, region = 0;
+#endif
+	u32 count = 0, begin = 0, field = 0;
 	const u8 *edges = in, *from = 0, *bytes = in;
 	u8 *out = first;
 	while ((int)le32(bytes) != -1)
 		bytes += 4;
-	c.range = -1;
-	c.code = (u64)be32(bytes + 4) << 32 | be32(bytes + 8);
-	c.in = bytes + 12;
+	range = -1;
+	code = (u64)be32(bytes + 4) << 32 | be32(bytes + 8);
+	input = bytes + 12;
 	m.kind = 0;
+
+#define PLACE(n) (places[(n) >> 3] + (u32)(((le64(entries + ((n) & ~7u)) & ((1UL << ((n) & 7) * 8) - 1) & 0x1f1f1f1f1f1f1f1f) * 0x0101010101010101) >> 56))
 	for (;;) {
 		u32 position = out - first, b;
 		while (position == le32(edges)) { // code begins or ends here
 			edges += 4;
 			if (m.kind) {
-				if (m.kind != FIRST)
-					start[-1] &= 0x0fffffff;
-				*start++ = position | 15u << 28;
+				count = (count + (m.kind != FIRST) + 8) & ~7;
 				m.kind = 0;
 			} else {
-				*start = position;
+				places[count >> 3] = begin = position;
+				field = 0;
 				m.kind = FIRST;
+#if !defined(SMALL)
+				region = count;
+#endif
 			}
 		}
 		if (out == end)
 			break;
 		if (length) {
 #if !defined(SMALL)
-			u32 edge = le32(edges);
+			u32 edge = le32(edges), n = edge - position;
 			if (!m.kind) {
-				u32 n = edge - position;
 				if (n > length)
 					n = length;
 				length -= n;
-				do
-					*out++ = *from++;
-				while (--n);
+				out = copy(out, from, n);
+				from += n;
 				continue;
 			}
 			if (source) { // whole instructions at once
-				for (;;) {
-					u32 next = source[1], n = (next - *source) & 0x0fffffff;
-					if (next >> 28 == 15 || n > length || position + n >= edge)
-						break;
-					*start++ |= *source++ & 0xf0000000;
-					length -= n;
-					position += n;
-					*start = position;
-					do
-						*out++ = *from++;
-					while (--n);
+				if (n > length)
+					n = length;
+				u32 all = 0, v;
+				u8 *e = entries + count, *s = e - source;
+				while ((v = *s) && (v & 31) <= n) {
+					s++;
+					*e++ = v;
+					v &= 31;
+					n -= v;
+					all += v;
+					if (!(++count & 7))
+						places[count >> 3] = position + all;
 				}
 				source = 0;
+				begin = position + all;
+				length -= all;
+				out = copy(out, from, all);
+				from += all;
 				continue;
 			}
 #endif
@@ -147,92 +147,101 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			b = *from++;
 			goto put;
 		}
+#if !defined(SMALL)
+		u32 aligned = 1;
+#endif
 		u32 kind = m.kind, class = (kind < 16 ? KIND_CLASSES_LOW : KIND_CLASSES_HIGH) >> (kind & 15) * 4 & 15;
 		u16 *q = prob + IS_MATCH + (kind ? kind : 28 + (position & mask)) * 16 + state;
-		if (!decide(&c, q)) {
+#if !defined(SMALL)
+		if (kind == FIRST) {
+			for (u32 i = 0; i < 2; i++)
+				if (num[i] - 1 < count - region)
+					rep[i] = position - PLACE(count - num[i]);
+		}
+#endif
+		if (!decide(q)) {
 			u32 prev = position ? out[-1] : 0, context = kind * 8, sym = 1;
 			if (HASHED >> kind & 1)
-				context = 256 * kind - 256 + (m.hash >> shift);
+				context = 256 * kind - 256 + ((u8)m.hash >> shift);
 #if defined(__x86_64__)
 			else if ((kind & ~4u) == KIND_REL32 + 2)
 				context = 768 + (kind & 4) * 64 + prev;
 #endif
 			else if (!(ALONE >> kind & 1))
 				context += prev >> 5;
-			p = prob + LITERALS + context * 0x300;
 			if (state >= 7) {
 				u32 matched = out[-(i64)rep[0]] << 1, want;
 				do {
 					want = matched & 0x100;
-					sym = tree(&c, p + 0x100 + want, sym, sym + 1);
+					sym = tree(prob + MATCHED + kind * 0x200 + want, sym, sym + 1);
 					matched <<= 1;
 				} while (sym < 0x100 && (sym & 1) == want >> 8);
 			}
 			if (sym < 0x100)
-				sym = tree(&c, p, sym, 0x100);
+				sym = tree(prob + LITERALS + context * 0x100, sym, 0x100);
 			b = (u8)sym;
 			state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
 			goto put;
 		}
 		p = prob + LENGTH;
-		u32 dist = 0, which = 0, after = state < 7 ? 8 : 11;
-		if (!decide(&c, prob + IS_REP + class * 16 + state)) {
+		u32 dist = 0, counts = 0, which = 0, after = state < 7 ? 8 : 11;
+		if (!decide(prob + IS_REP + class * 16 + state)) {
 			which = 3;
 			after = state < 7 ? 7 : 10;
 		} else {
 			p = prob + REP_LENGTH;
 			u16 *g = prob + IS_REP_G + state;
-			if (!decide(&c, g)) {
-				dist = rep[0];
-				if (!decide(&c, q + REP0_LONG - IS_MATCH)) {
+			if (!decide(g)) {
+				if (!decide(q + REP0_LONG - IS_MATCH)) {
 					after = state < 7 ? 9 : 11;
 					length = 1;
 				}
 			} else {
 				which = 1;
-				if (decide(&c, g + 16))
-					which = 2 + decide(&c, g + 32);
-				dist = rep[which];
+				if (decide(g + 16))
+					which = 2 + decide(g + 32);
 			}
+			dist = rep[which];
+#if !defined(SMALL)
+			counts = num[which];
+			aligned = which < 2; // the others are not where instructions start
+#endif
 		}
 		state = after;
 		if (!length) {
-			u16 *t = p + 16 + class * 8;
+			u32 c = kind ? class : 7 + (position & mask);
+			u16 *t = p + 32 + c * 8;
 			u32 limit = 8;
 			length = -6;
-			if (decide(&c, p + class * 2)) {
-				t += 64;
+			if (decide(p + c * 2)) {
+				t += 128;
 				length = 2;
-				if (decide(&c, p + class * 2 + 1)) {
-					t = p + 144;
+				if (decide(p + c * 2 + 1)) {
+					t = p + 288;
 					limit = 256;
 					length = 18 - 256;
 				}
 			}
-			length += tree(&c, t, 1, limit);
+			length += tree(t, 1, limit);
 		}
 		if (!dist) {
-			u32 counts = kind == FIRST;
-			dist = tree(&c, prob + SLOT + class * 256 + (length > 5 ? 3 : length - 2) * 64, 1, 64) - 64;
+			counts = kind == FIRST;
+			dist = tree(prob + SLOT + class * 256 + (length > 5 ? 3 : length - 2) * 64, 1, 64) - 64;
 			if (dist >= 4) {
 				u32 bits = (dist >> 1) - 1, base = (2 | (dist & 1)) << bits, place = 1, node = 1;
 				p = prob + SPECIAL + counts * 128 + base - dist;
 				if (dist >= 14) {
 					p = prob + ALIGN + counts * 16;
-					c.range >>= bits - 4;
-					u64 v = c.code / c.range;
-					c.code -= v * c.range;
-					if (!(c.range >> 32)) {
-						c.range <<= 32;
-						c.code = c.code << 32 | be32(c.in);
-						c.in += 4;
-					}
+					range >>= bits - 4;
+					u64 v = code / range;
+					code -= v * range;
+					refill();
 					base += v << 4;
 					bits = 4;
 				}
 				dist = base;
 				do {
-					node = tree(&c, p, node, node + 1);
+					node = tree(p, node, node + 1);
 					if (node & 1)
 						dist += place;
 					place <<= 1;
@@ -240,43 +249,58 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			}
 			dist++;
 			if (counts) {
-				source = start - dist;
-				dist = position - (*source & 0x0fffffff);
+				counts = dist;
+				dist = position - PLACE(count - counts);
 			}
 		}
-		for (; which; which--)
+		for (; which; which--) {
 			rep[which] = rep[which - 1];
+#if !defined(SMALL)
+			num[which] = num[which - 1];
+#endif
+		}
 		rep[0] = dist;
+#if !defined(SMALL)
+		num[0] = counts;
+		source = aligned && kind == FIRST ? counts : 0;
+#endif
 		from = out - dist;
 		continue;
 	put:
 		*out++ = b;
 		if (m.kind) {
-			if (m.kind == FIRST)
-				start++;
 			advance(&m, b);
 			position++;
-			if (m.kind == FIRST)
-				*start = position;
 #if defined(__x86_64__)
 			if (m.kind == KIND_REL32 || m.kind == KIND_RIP)
-				start[-1] |= (position - start[-1]) << 28;
+				field = position;
 #endif
+			if (m.kind == FIRST) {
+				entries[count++] = position - begin + (field ? (position - field - 3) << 5 : 0);
+				if (!(count & 7))
+					places[count >> 3] = position;
+				begin = position;
+				field = 0;
+			}
 		}
 	}
-	return (struct decoded){ starts, start, in };
+	return (struct decoded){ entries, in };
 }
 
 // unfilter makes the converted fields relative and little-endian again.
 static inline void unfilter(struct decoded d, u8 *first, u32 base)
 {
 #if defined(__x86_64__)
-	for (u32 *p = d.starts; p < d.last; p++) {
-		u32 field = *p >> 28;
-		if (field && field != 15) {
-			u8 *q = first + (*p & 0x0fffffff) + field;
-			put32(q, be32(q) - ((p[1] & 0x0fffffff) - base));
+	u32 count = 0;
+	for (const u8 *e = d.edges; (int)le32(e) != -1; e += 8) {
+		u8 *p = first + le32(e);
+		u32 v;
+		for (; (v = d.entries[count]); count++) {
+			p += v & 31;
+			if (v >>= 5)
+				put32(p - 3 - v, be32(p - 3 - v) - (u32)(p - first - base));
 		}
+		count = (count + (p != first + le32(e + 4)) + 8) & ~7;
 	}
 #else
 	for (const u8 *e = d.edges; (int)le32(e) != -1; e += 8)
