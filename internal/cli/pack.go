@@ -27,6 +27,7 @@ type packFlags struct {
 	dryRun        bool
 	mustShrink    bool
 	privileged    bool
+	payload       bool
 	preserveDates bool
 	breakLinks    bool
 
@@ -53,7 +54,8 @@ encrypted or hidden: see docs/pack-format.md.
 
 When laying the file out afresh (minsize strip --max) makes it as small, the
 program is not packed. Programs that would break or lose something are refused
-with exit status 6: appended payloads, set-user-ID files, writable code.`,
+with exit status 6: payloads in the program's own file (AppImage, PyInstaller,
+self-extractors), set-user-ID files, writable code, shared libraries.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.pack(cmd.Context(), &f, args)
 		},
@@ -70,6 +72,7 @@ func (f *packFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say how small it would be, and write nothing")
 	flags.BoolVar(&f.mustShrink, "require-smaller", false, "exit with status 5 when no file got smaller")
 	flags.BoolVar(&f.privileged, "allow-privileged", false, "pack set-user-ID files and files with capabilities too")
+	flags.BoolVar(&f.payload, "allow-payload", false, "pack programs with data that is not loaded too; they find none of it in the packed file")
 	flags.BoolVar(&f.preserveDates, "preserve-dates", false, "keep access and modification time")
 	flags.BoolVar(&f.breakLinks, "break-links", false, "replace a file that has other hard links, which keep the old content")
 	flags.BoolVar(&f.fastStart, "fast-start", false, "plain LZMA: starts faster, a few percent larger")
@@ -181,7 +184,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 		target, file.Output = f.output, f.output
 	}
 	err = byteio.Guard(func() error {
-		out, r, err := pack.Pack(in.Data, pack.Options{FastStart: f.fastStart, Max: f.max, StartupBudget: f.budget})
+		out, r, err := pack.Pack(in.Data, pack.Options{FastStart: f.fastStart, Max: f.max, StartupBudget: f.budget, AllowPayload: f.payload})
 		if errors.Is(err, pack.ErrAlreadyPacked) || errors.Is(err, pack.ErrNotSmaller) {
 			file.Status, file.Packed = "unchanged", file.Original
 			file.Notes = append(file.Notes, err.Error())
@@ -195,6 +198,9 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 			file.Status, file.Packed, file.Parts = "unchanged", file.Original, nil
 			file.Notes = append(file.Notes, fmt.Sprintf("packing gives %d bytes, `minsize strip --max` %d, without any cost at start-up: not packed", len(out), len(plain)))
 			return nil
+		}
+		if r.Symbols > 0 {
+			file.Notes = append(file.Notes, fmt.Sprintf("%d bytes of symbols and debug information are packed too, though nothing that runs finds them there: `minsize strip %s` first leaves them out", r.Symbols, path))
 		}
 		file.Status = "packed"
 		if f.dryRun {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 //	atmost FILE N         FILE has no more than N bytes
 //	status N CMD...       CMD exits with status N, neither more nor less
 //	examples DIR NAME...  copies projects of the repository's examples folder to DIR
+//	[root] CMD...         only where the tests run as root
 func TestScript(t *testing.T) { runScripts(t, "script") }
 
 // TestSweepScript runs testdata/sweep: stories that take minutes, such as std
@@ -49,6 +51,12 @@ func runScripts(t *testing.T, folder string) {
 		Dir:           filepath.Join("testdata", folder),
 		UpdateScripts: *update,
 		Setup:         setupScript,
+		Condition: func(condition string) (bool, error) {
+			if condition != "root" {
+				return false, fmt.Errorf("unknown condition %q", condition)
+			}
+			return os.Getuid() == 0, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"need":     scriptNeed,
 			"smaller":  scriptSmaller,

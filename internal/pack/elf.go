@@ -61,6 +61,7 @@ type program struct {
 	ehdr    uint64 // offset of the ELF header in the image
 	stack   programHeader
 	bti     bool
+	symbols uint64 // bytes of symbols and debug information that are not loaded
 
 	image   []byte // memory from first to the last byte that comes from the file
 	regions []codec.Region

@@ -160,7 +160,7 @@ func FuzzPack(f *testing.F) {
 		if fast {
 			m = codec.LZMA
 		}
-		if p.refuseOverlay() != nil {
+		if p.refusePayload() != nil {
 			return
 		}
 		out, _, err := p.pack(m, p.packRest(), nil)

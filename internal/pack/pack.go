@@ -32,6 +32,7 @@ import (
 type Options struct {
 	FastStart     bool          // LZMA only: starts faster, 10 % larger
 	Max           bool          // context mixing too: 10 % smaller, starts 50 times slower
+	AllowPayload  bool          // pack programs that may read their own file too
 	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
 
 	onlyMethod codec.Method // for tests
@@ -47,6 +48,7 @@ type Report struct {
 	Stub       int    // of the output: uncompressed code
 	Payload    int    // of the output: the compressed stream
 	Rest       int    // of the output: what the kernel does not load
+	Symbols    int    // of the input: symbols and debug information, which are not loaded
 	Transforms []string
 	Startup    time.Duration // estimated CPU time that unpacking adds to every start
 	Candidates []Candidate
@@ -81,7 +83,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.refuseOverlay(); err != nil {
+	if err := p.refusePayload(); err != nil && !o.AllowPayload {
 		return nil, nil, err
 	}
 	methods := []codec.Method{codec.XLZ}
@@ -135,7 +137,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		return nil, nil, refuse("a larger --startup-budget", "every packed form starts slower than the budget of %v allows", o.StartupBudget)
 	}
 	out, report := tries[best].out, tries[best].report
-	report.Candidates = candidates
+	report.Candidates, report.Symbols = candidates, int(p.symbols)
 	if len(out) >= len(data) {
 		return nil, report, fmt.Errorf("%w: %d bytes would become %d", ErrNotSmaller, len(data), len(out))
 	}

@@ -208,33 +208,3 @@ func rebuild(image, prefix []byte, first uint64, t *trailer) ([]byte, error) {
 	}
 	return out, nil
 }
-
-// refuseOverlay finds what lies behind everything that headers describe: the
-// payload of a self-extractor or an archive, which its program would look for
-// in the packed file in vain.
-func (p *program) refuseOverlay() error {
-	le := binary.LittleEndian
-	end := le.Uint64(p.data[32:]) + uint64(len(p.headers))*56
-	for _, h := range p.headers {
-		end = max(end, h.Offset+h.Filesz)
-	}
-	shoff, shnum := le.Uint64(p.data[40:]), uint64(le.Uint16(p.data[60:]))
-	size := uint64(len(p.data))
-	if shoff != 0 && shoff <= size && shnum*64 <= size-shoff {
-		end = max(end, shoff+shnum*64)
-		for i := range shnum {
-			b := p.data[shoff+i*64:]
-			off, n := le.Uint64(b[24:]), le.Uint64(b[32:])
-			if le.Uint32(b[4:]) != 8 && off <= size && n <= size-off {
-				end = max(end, off+n)
-			}
-		}
-	}
-	for end < size && end%16 != 0 && p.data[end] == 0 { // alignment
-		end++
-	}
-	if end < size {
-		return refuse("", "%d bytes are appended behind the program (at %#x): it would not find them in the packed file", size-end, end)
-	}
-	return nil
-}
