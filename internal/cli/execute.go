@@ -466,7 +466,9 @@ func cutNotes(result *relink.Result) (notes []string) {
 		return nil
 	}
 	for _, c := range result.Cuts {
-		if len(c.Functions) == 0 {
+		if c.Unsafe {
+			notes = append(notes, fmt.Sprintf("the cut %s is not made: what it relies on is not so in this program", c.Cut.Name))
+		} else if len(c.Functions) == 0 {
 			notes = append(notes, fmt.Sprintf("the cut %s matches no function here", c.Cut.Name))
 		}
 		if len(c.Merged) > 0 {

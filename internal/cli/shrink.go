@@ -350,7 +350,10 @@ func facts(ctx context.Context, p *cargo.Project, t *cargo.Toolchain, plan *shri
 		Unstable: t.Unstable() || f.bootstrap, StdSource: t.BuildsStd(f.bootstrap),
 		Glibc: plan.policy.Glibc, OS: os, Arch: arch, Env: env, Panic: "unwind", Runs: true,
 		Immediate: string(t.ImmediateAbort),
-		Musl:      targetOf(p.Triple, "musl") != p.Triple && t.HasTarget(targetOf(p.Triple, "musl")),
+		CPU: slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
+			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
+		}),
+		Musl: targetOf(p.Triple, "musl") != p.Triple && t.HasTarget(targetOf(p.Triple, "musl")),
 	}
 	if _, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools()); err != nil {
 		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()

@@ -2,7 +2,7 @@ package objedit
 
 // The machine code of stubs: a machine is one entry of this table.
 //
-// A stub that returns writes the one register that the result is in and no
+// A stub that returns writes the registers that the result is in and no
 // other: GCC's -fipa-ra lets callers of the same file keep values in registers
 // that the function, as it was, did not touch.
 //
@@ -26,6 +26,7 @@ const (
 	Return        Kind = "return"
 	Zero          Kind = "zero"
 	ZeroFloat     Kind = "zero-float"
+	ZeroPair      Kind = "zero-pair"
 	Trap          Kind = "trap"
 	Report        Kind = "report"
 	DefaultSignal Kind = "default-signal"
@@ -57,10 +58,11 @@ var machines = []machine{
 		alignment:      2,
 		dataReferences: []uint32{1, 2, 10, 11, 24}, // R_X86_64_64, _PC32, _32, _32S, _PC64
 		stubs: map[Kind][]byte{
-			Return:    {0xc3},                   // ret
-			Zero:      {0x31, 0xc0, 0xc3},       // xor eax, eax; ret
-			ZeroFloat: {0x0f, 0x57, 0xc0, 0xc3}, // xorps xmm0, xmm0; ret
-			Trap:      {0x0f, 0x0b},             // ud2
+			Return:    {0xc3},                         // ret
+			Zero:      {0x31, 0xc0, 0xc3},             // xor eax, eax; ret
+			ZeroFloat: {0x0f, 0x57, 0xc0, 0xc3},       // xorps xmm0, xmm0; ret
+			ZeroPair:  {0x31, 0xc0, 0x31, 0xd2, 0xc3}, // xor eax, eax; xor edx, edx; ret
+			Trap:      {0x0f, 0x0b},                   // ud2
 			DefaultSignal: {
 				0x6a, 0x00, 0x6a, 0x00, 0x6a, 0x00, 0x6a, 0x00, // push 0, four times: struct sigaction {SIG_DFL, 0, 0, 0}
 				0x48, 0x89, 0xe6, // mov rsi, rsp
@@ -103,10 +105,11 @@ var machines = []machine{
 		// R_AARCH64_ABS64, _PREL64, _PREL32, _ADR_PREL_LO21, _ADR_PREL_PG_HI21, _ADD_ABS_LO12_NC, _LDST8_, _LDST16_, _LDST32_, _LDST64_ABS_LO12_NC
 		dataReferences: []uint32{257, 260, 261, 274, 275, 277, 278, 284, 285, 286},
 		stubs: map[Kind][]byte{
-			Return:    words(0xd65f03c0),             // ret
-			Zero:      words(0xd2800000, 0xd65f03c0), // mov x0, #0; ret
-			ZeroFloat: words(0x2f00e400, 0xd65f03c0), // movi d0, #0; ret
-			Trap:      words(0xd4200020),             // brk #1
+			Return:    words(0xd65f03c0),                         // ret
+			Zero:      words(0xd2800000, 0xd65f03c0),             // mov x0, #0; ret
+			ZeroFloat: words(0x2f00e400, 0xd65f03c0),             // movi d0, #0; ret
+			ZeroPair:  words(0xd2800000, 0xd2800001, 0xd65f03c0), // mov x0, #0; mov x1, #0; ret
+			Trap:      words(0xd4200020),                         // brk #1
 			DefaultSignal: words(
 				0xa9be7fff, // stp xzr, xzr, [sp, #-32]!: struct sigaction {SIG_DFL, 0,
 				0xa9017fff, // stp xzr, xzr, [sp, #16]: 0, 0}

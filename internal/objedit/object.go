@@ -122,6 +122,12 @@ type Function struct {
 	alone   bool   // the section holds nothing else
 }
 
+// Index is the section's number in the object.
+func (f Function) Index() int { return f.section }
+
+// Alone says whether the section holds this function only, under one name.
+func (f Function) Alone() bool { return f.alone && len(f.Aliases) == 0 }
+
 // Parse reads an object. Errors wrap *byteio.Error with the offset of what
 // was wrong (base is added: the offset in the archive, or 0), or
 // ErrUnsupported. data is not changed and must stay as it is.

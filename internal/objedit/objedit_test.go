@@ -381,7 +381,7 @@ func TestEditProperties(t *testing.T) {
 					t.Fatal(err)
 				}
 				chosen := rapid.SliceOfNDistinct(rapid.IntRange(0, len(o.Functions())-1), 0, len(o.Functions()), rapid.ID[int]).Draw(t, "functions")
-				kind := rapid.SampledFrom([]Kind{Return, Zero, ZeroFloat, Trap, Report, DefaultSignal}).Draw(t, "kind")
+				kind := rapid.SampledFrom([]Kind{Return, Zero, ZeroFloat, ZeroPair, Trap, Report, DefaultSignal}).Draw(t, "kind")
 				edited := edit(chosen, kind).Bytes()
 				slices.Reverse(chosen)
 				if len(chosen) == 0 && !bytes.Equal(edited, data) {

@@ -11,6 +11,7 @@ type Reference struct {
 	To     int    // section of this object, or 0 when Symbol says what
 	Symbol string // the name to resolve in other objects, for undefined, common and weak symbols
 	Value  uint64 // offset in To
+	Offset uint64 // of the place in From
 }
 
 // SectionInfo is a loaded section as a node of the graph.
@@ -100,7 +101,7 @@ func (o *Object) References() ([]Reference, error) {
 
 func (o *Object) reference(from int, r relocation) Reference {
 	s := &o.symbols[r.symbol]
-	ref := Reference{From: from, To: max(s.index, 0), Value: s.value + uint64(r.addend)}
+	ref := Reference{From: from, To: max(s.index, 0), Value: s.value + uint64(r.addend), Offset: r.offset}
 	if s.bind != stbLocal && (s.index <= 0 || s.bind == stbWeak) {
 		ref.To, ref.Symbol = 0, s.name
 	}
@@ -135,6 +136,47 @@ func (o *Object) Undefined() []string {
 		}
 	}
 	return list
+}
+
+// Symbols lists the named symbols with the sections that they are in, 0 for
+// undefined ones.
+func (o *Object) Symbols() []Definition {
+	var list []Definition
+	for i := range o.symbols {
+		if s := &o.symbols[i]; s.name != "" && s.kind != sttSection {
+			list = append(list, Definition{s.name, max(s.index, 0), s.bind == stbWeak})
+		}
+	}
+	return list
+}
+
+// OnlyReads says whether the instruction at a reference is known to read what
+// it refers to and no more: a load, a test or a comparison. What is not known
+// (an address taken, data, any instruction of aarch64) may do more.
+func (o *Object) OnlyReads(ref Reference) bool {
+	s := &o.sections[ref.From]
+	if o.machine.number != 62 || s.flags&shfExecinstr == 0 || ref.Offset < 3 || ref.Offset+4 > s.size {
+		return false
+	}
+	code := o.data[s.offset:][:s.size]
+	opcode, modrm := code[ref.Offset-2], code[ref.Offset-1]
+	if modrm&0xc7 != 0x05 { // [rip + displacement], Intel SDM volume 2, table 2-2
+		return false
+	}
+	operation := modrm >> 3 & 7
+	switch opcode {
+	case 0x8b, 0x8a: // mov register, memory
+		return code[ref.Offset-3] != 0x0f
+	case 0xb6, 0xb7, 0xbe, 0xbf: // movzx, movsx
+		return code[ref.Offset-3] == 0x0f
+	case 0x84, 0x85, 0x38, 0x39, 0x3a, 0x3b: // test, cmp
+		return code[ref.Offset-3] != 0x0f
+	case 0xf6, 0xf7: // test memory, constant
+		return operation == 0
+	case 0x80, 0x81, 0x83: // cmp memory, constant
+		return operation == 7
+	}
+	return false
 }
 
 // SectionSymbols gives each section the name of the first sized symbol in it,

@@ -17,6 +17,7 @@ const (
 	RiskDebuggability Risk = "debuggability" // debuggers and backtraces see less; the program does the same
 	RiskBehaviour     Risk = "behaviour"     // the program does something else in some situation
 	RiskAsked         Risk = "asked"         // never without being asked for by name
+	RiskSpeed         Risk = "speed"         // the program does the same, slower: by name
 )
 
 // Need is a condition on the program that a cut is for.
@@ -26,6 +27,7 @@ const (
 	NeedAbort    Need = "panic=abort"      // panics do not unwind
 	NeedUnwind   Need = "panic=unwind"     // they do; for those that do not there is a better entry
 	NeedStripped Need = "stripped symbols" // the program carries no names anyway
+	NeedBaseline Need = "baseline CPU"     // code is not compiled for more than the machine's least processor
 )
 
 // CatalogueCut is one entry.
@@ -76,7 +78,7 @@ func sites(stub Stub, patterns ...string) []Site {
 var Catalogue = []CatalogueCut{
 	{
 		// Without it there is never a name to keep or to show, so the demangler goes too.
-		Cut: Cut{"std-symbolizer", append(sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global"),
+		Cut: Cut{Name: "std-symbolizer", Sites: append(sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global"),
 			append(sites(StubZero, "<std::backtrace_rs::symbolize::SymbolName as core::fmt::Display>::fmt"),
 				sites(StubReturn, "std::backtrace::helper::lazy_resolve::{closure}::{closure}", "std::backtrace::Capture::resolve::{closure}")...)...)},
 		Summary: "std's reader of debug information, by which backtraces get function names and line numbers",
@@ -84,7 +86,7 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
 	},
 	{
-		Cut: Cut{"backtrace-printer", sites(StubZero,
+		Cut: Cut{Name: "backtrace-printer", Sites: sites(StubZero,
 			"<std::sys::backtrace::BacktraceLock::print::DisplayBacktrace as core::fmt::Display>::fmt",
 			"<std::sys_common::backtrace::_print::DisplayBacktrace as core::fmt::Display>::fmt")},
 		Summary: "the printer of a panic's stack frames",
@@ -92,7 +94,7 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
 	},
 	{
-		Cut: Cut{"stack-overflow-message", append(sites(StubDefaultSignal,
+		Cut: Cut{Name: "stack-overflow-message", Sites: append(sites(StubDefaultSignal,
 			"std::sys::pal::unix::stack_overflow::imp::signal_handler", "std::sys::unix::stack_overflow::imp::signal_handler"),
 			append(sites(StubZero, "std::sys::pal::unix::stack_overflow::imp::make_handler", "std::sys::unix::stack_overflow::imp::make_handler"),
 				append(sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info"),
@@ -103,13 +105,13 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskAsked, Crate: "std",
 	},
 	{
-		Cut:     Cut{"unwinder", sites(StubTrap, "_Unwind_Resume")},
+		Cut:     Cut{Name: "unwinder", Sites: sites(StubTrap, "_Unwind_Resume")},
 		Summary: "the program's way back into the unwinder",
 		Loses:   "nothing that a program which aborts on panic still has; a C++ exception that meets a Rust frame ends in SIGILL",
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{
-		Cut:     Cut{"silent-panics", append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
+		Cut:     Cut{Name: "silent-panics", Sites: append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
 		Loses:   "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
@@ -117,13 +119,13 @@ var Catalogue = []CatalogueCut{
 	{
 		// What -Z fmt-debug=none gives on nightly, and a little more: there an
 		// impl written by hand, called by its name, still prints.
-		Cut:     Cut{"debug-formats", sites(StubZero, "<* as core::fmt::Debug>::fmt")},
+		Cut:     Cut{Name: "debug-formats", Sites: sites(StubZero, "<* as core::fmt::Debug>::fmt")},
 		Summary: "every implementation of Debug",
 		Loses:   "{:?} prints nothing, nor does what is displayed by way of it, such as tracing's messages and the error that main returns",
 		Risk:    RiskBehaviour, Crate: "std",
 	},
 	{
-		Cut: Cut{"error-backtraces", sites(StubZero, "<std::backtrace::Backtrace as core::fmt::Display>::fmt", "<std::backtrace::Backtrace as core::fmt::Debug>::fmt",
+		Cut: Cut{Name: "error-backtraces", Sites: sites(StubZero, "<std::backtrace::Backtrace as core::fmt::Display>::fmt", "<std::backtrace::Backtrace as core::fmt::Debug>::fmt",
 			// Where LTO has put Display into its only caller, this is what is left of it.
 			"std::backtrace_rs::print::BacktraceFrameFmt::print_raw_with_column")},
 		Summary: "the printer of std::backtrace::Backtrace, which anyhow, eyre and others keep with errors",
@@ -131,37 +133,54 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskBehaviour, Crate: "std",
 	},
 	{
-		Cut:     Cut{"clap-help", sites(StubReturn, "clap_builder::output::help_template::HelpTemplate::write_templated_help")},
+		Cut:     Cut{Name: "clap-help", Sites: sites(StubReturn, "clap_builder::output::help_template::HelpTemplate::write_templated_help")},
 		Summary: "the writer of clap's help texts",
 		Loses:   "--help prints an empty text",
 		Risk:    RiskAsked, Crate: "clap_builder",
 	},
 	{
-		Cut:     Cut{"clap-usage", sites(StubZero, "clap_builder::output::usage::Usage::write_usage_no_title", "clap_builder::output::usage::Usage::create_usage_no_title")},
+		Cut:     Cut{Name: "clap-usage", Sites: sites(StubZero, "clap_builder::output::usage::Usage::write_usage_no_title", "clap_builder::output::usage::Usage::create_usage_no_title")},
 		Summary: "the writer of clap's usage line",
 		Loses:   "help texts and errors have no line \"Usage: ...\"",
 		Risk:    RiskAsked, Crate: "clap_builder",
 	},
 	{
-		Cut:     Cut{"clap-suggestions", sites(StubZeroFloat, "strsim::jaro", "strsim::jaro_winkler")},
+		Cut:     Cut{Name: "clap-suggestions", Sites: sites(StubZeroFloat, "strsim::jaro", "strsim::jaro_winkler")},
 		Summary: "the comparison of mistyped arguments with the known ones",
 		Loses:   "errors have no line \"tip: a similar argument exists\"",
 		Risk:    RiskBehaviour, Crate: "strsim",
 	},
 	{
-		Cut:     Cut{"terminal-styles", sites(StubZero, "anstyle::style::Style::fmt_to")},
+		Cut:     Cut{Name: "terminal-styles", Sites: sites(StubZero, "anstyle::style::Style::fmt_to")},
 		Summary: "the escape sequences of crate anstyle, which clap and env_logger write with",
 		Loses:   "colours and bold text of help texts, errors and log lines on a terminal",
 		Risk:    RiskBehaviour, Crate: "anstyle",
 	},
 	{
-		Cut:     Cut{"log-timestamps", sites(StubZero, "<env_logger::fmt::humantime::Timestamp as core::fmt::Display>::fmt")},
+		Cut:     Cut{Name: "log-timestamps", Sites: sites(StubZero, "<env_logger::fmt::humantime::Timestamp as core::fmt::Display>::fmt")},
 		Summary: "the calendar behind env_logger's timestamps",
 		Loses:   "log lines have an empty time",
 		Risk:    RiskAsked, Crate: "env_logger",
 	},
 	{
-		Cut:     Cut{"regex-properties", sites(StubTrap, "regex_syntax::hir::translate::TranslatorI::hir_unicode_class")},
+		// What std says of the processor is nothing, so that the variants for
+		// larger ones are never chosen; a trap in each of them keeps that honest.
+		Cut: Cut{Name: "simd-dispatch", Gate: &Gate{"std_detect::detect::cache::detect_and_initialize", "std_detect::detect::cache::CACHE"}, Sites: append(sites(StubZeroPair, "std_detect::detect::cache::detect_and_initialize"),
+			sites(StubTrap, "aho_corasick::packed::teddy::builder::x86_64::*::new_unchecked", "memchr::arch::x86_64::memchr::*::find_avx2",
+				"memchr::memmem::searcher::searcher_kind_avx2", "memchr::memmem::searcher::prefilter_kind_avx2",
+				"memchr::arch::x86_64::avx2::*::find_raw*", "memchr::arch::x86_64::avx2::*::rfind_raw*", "memchr::arch::x86_64::avx2::*::find*_impl", "memchr::arch::x86_64::avx2::*::with_pair_impl")...)},
+		Summary: "the variants of searching (memchr, aho-corasick, regex) for processors with SSSE3 and AVX2",
+		Loses:   "speed: a search for any of several words takes 3 to 15 times as long; is_x86_feature_detected! says no to all that the program is not compiled for",
+		Risk:    RiskSpeed, Needs: []Need{NeedBaseline}, Crate: "aho_corasick",
+	},
+	{
+		Cut:     Cut{Name: "text-decoders", Sites: sites(StubTrap, "encoding_rs::variant::VariantDecoder::decode_to_utf8_raw", "encoding_rs::variant::VariantDecoder::decode_to_utf16_raw")},
+		Summary: "the decoders of crate encoding_rs and their tables",
+		Loses:   "text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the program by an illegal instruction",
+		Risk:    RiskAsked, Crate: "encoding_rs",
+	},
+	{
+		Cut:     Cut{Name: "regex-properties", Sites: sites(StubTrap, "regex_syntax::hir::translate::TranslatorI::hir_unicode_class")},
 		Summary: "regex's tables of Unicode properties, for patterns with \\p{...}",
 		Loses:   "a pattern with \\p{...} or \\P{...} ends the program by an illegal instruction; \\w, \\d, \\s and (?i) work as before",
 		Risk:    RiskAsked, Crate: "regex_syntax",

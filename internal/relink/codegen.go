@@ -234,7 +234,10 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	if err := p.tool(ctx, tools, "llvm-dis", filepath.Join(r.Dir, bitcode), "-o", at("in.ll")); err != nil {
 		return "", meta, err
 	}
-	m := newMatcher(cuts, &r.edit)
+	m, err := r.matcher(cuts)
+	if err != nil {
+		return "", meta, err
+	}
 	if meta.Helpers, err = editFile(at("in.ll"), at("cut.ll"), m, pipeline); err != nil {
 		return "", meta, err
 	}

@@ -30,6 +30,13 @@ var crateCommands = []struct {
 	{args: "--version"},
 	{args: "a", cuts: []string{"clap-usage", "terminal-styles"}},
 	{args: "a b --ignore-cases", cuts: []string{"clap-usage", "clap-suggestions", "terminal-styles"}},
+	{args: "あ|é c3a9e38182 --decode utf-8"},
+	{args: "あ 82a0 --decode shift_jis", cuts: []string{"text-decoders"}},
+	{args: "é e900 --decode utf-16le", cuts: []string{"text-decoders"}},
+	{args: "(?-u)holmes|watson|moriarty|lestrade the_adventures_of_holmes_and_watson_and_lestrade_and_so_on_and_on_for_long_watson"},
+	{args: "foo|bar|quux|b[ai]z " + strings.Repeat("xyzfobaquub", 40) + "quuxbazbarfoo"},
+	{args: "(?s)x.*needle " + strings.Repeat("hay", 60) + "xneedle"},
+	{args: "a banana --cpu", cuts: []string{"simd-dispatch"}},
 	{args: "a banana", env: "RUST_LOG=warn", cuts: []string{"log-timestamps", "terminal-styles"}},
 }
 

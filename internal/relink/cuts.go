@@ -28,13 +28,14 @@ const (
 	StubReturn        Stub = "return"         // returns at once: functions that return nothing
 	StubZero          Stub = "zero"           // returns 0: Ok(()), None, false, a null pointer, by the function's type
 	StubZeroFloat     Stub = "zero-float"     // returns 0.0
+	StubZeroPair      Stub = "zero-pair"      // returns 0 in two registers: a 128-bit number, a pair
 	StubTrap          Stub = "trap"           // an illegal instruction: fits every signature
 	StubReport        Stub = "report"         // writes "minsize: cut function NAME was reached" to stderr, then SIGABRT
 	StubDefaultSignal Stub = "default-signal" // a signal handler that gives the signal its default action and returns
 )
 
 // Stubs lists every stub; each must have code for every machine and for LLVM.
-var Stubs = []Stub{StubReturn, StubZero, StubZeroFloat, StubTrap, StubReport, StubDefaultSignal}
+var Stubs = []Stub{StubReturn, StubZero, StubZeroFloat, StubZeroPair, StubTrap, StubReport, StubDefaultSignal}
 
 // Site is a set of functions by name, and their stub.
 type Site struct {
@@ -46,6 +47,7 @@ type Site struct {
 type Cut struct {
 	Name  string // the catalogue's name; the typed text for the user's own
 	Sites []Site
+	Gate  *Gate // nil: none
 }
 
 func (c Cut) String() string {
@@ -62,6 +64,7 @@ type CutOutcome struct {
 	Cut       Cut
 	Functions []string // normal names of the functions replaced, sorted; empty: nothing matched
 	Merged    []string // left alone, since the compiler has merged them with a function that the cut does not name
+	Unsafe    bool     // not made, since what it relies on is not so here; see Gate
 	Bytes     uint64   // the replaced functions' own code, before; what only they kept is seen in the program's size
 }
 
@@ -124,8 +127,8 @@ func matchPattern(pattern, name string) bool {
 	return strings.HasSuffix(name, last)
 }
 
-// maxMatches bounds what one pattern may replace: beyond it, it names a
-// language and not a part of a program.
+// maxMatches bounds what one pattern that was typed may replace: beyond it, it
+// names a language and not a part of a program.
 const maxMatches = 1000
 
 // editCache keeps what every link of a recording would work out again.
@@ -133,6 +136,7 @@ type editCache struct {
 	names   sync.Map // symbol -> names
 	digests sync.Map // stored path -> string
 
+	gates      sync.Map // Gate -> bool
 	startFiles sync.Map // name -> where the driver has it
 }
 
@@ -166,7 +170,10 @@ func (p *plan) cuts() error {
 		return err
 	}
 	cuts := p.variant.Cuts
-	m := newMatcher(cuts, &p.recording.edit)
+	m, err := p.recording.matcher(cuts)
+	if err != nil {
+		return err
+	}
 	if len(cuts) == 0 && !p.dropUnwind && !p.align && !p.plainStart && !p.foldLocations {
 		return nil
 	}
@@ -266,6 +273,7 @@ type matcher struct {
 	merged [][]string       // by cut: normal names left alone
 	bytes  []uint64
 	count  map[siteIndex]int
+	shut   []int // cuts whose gate is closed: they match nothing
 
 	machine            string
 	undefined, defined map[string]bool // C names that exact patterns name
@@ -276,6 +284,27 @@ type siteIndex struct{ cut, site int }
 type glob struct {
 	at      siteIndex
 	pattern string
+}
+
+// matcher is a matcher of the cuts that may be made in this recording.
+func (r *Recording) matcher(cuts []Cut) (*matcher, error) {
+	shut, err := r.closed(cuts)
+	if err != nil {
+		return nil, err
+	}
+	if len(shut) == 0 {
+		return newMatcher(cuts, &r.edit), nil
+	}
+	open := slices.Clone(cuts)
+	for i := range shut {
+		open[i].Sites = nil
+	}
+	m := newMatcher(open, &r.edit)
+	m.cuts = cuts
+	for i := range shut {
+		m.shut = append(m.shut, i)
+	}
+	return m, nil
 }
 
 func newMatcher(cuts []Cut, names *editCache) *matcher {
@@ -345,7 +374,7 @@ func (m *matcher) stub(o *objedit.Object) error {
 		if !ok {
 			continue
 		}
-		if m.count[at] >= maxMatches {
+		if m.count[at] >= maxMatches && CutByName(m.cuts[at.cut].Name) == nil {
 			return m.tooMany(at)
 		}
 		code, err := o.Code(objedit.Kind(m.cuts[at.cut].Sites[at.site].Stub), name)
@@ -382,7 +411,7 @@ func (m *matcher) sawImports(o *objedit.Object) {
 func (m *matcher) outcomes() []CutOutcome {
 	var list []CutOutcome
 	for i, c := range m.cuts {
-		list = append(list, CutOutcome{Cut: c, Functions: slices.Sorted(maps.Keys(m.found[i])), Merged: slices.Compact(slices.Sorted(slices.Values(m.merged[i]))), Bytes: m.bytes[i]})
+		list = append(list, CutOutcome{Cut: c, Functions: slices.Sorted(maps.Keys(m.found[i])), Merged: slices.Compact(slices.Sorted(slices.Values(m.merged[i]))), Bytes: m.bytes[i], Unsafe: slices.Contains(m.shut, i)})
 	}
 	return list
 }

@@ -121,6 +121,38 @@ func record(t testing.TB, c compiler, p profile, source string) *Recording {
 	return rec
 }
 
+// recordC records the link of a C program; flags are the link's.
+func recordC(t *testing.T, text string, flags ...string) *Recording {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs cc")
+	}
+	dir := t.TempDir()
+	source, object, out := filepath.Join(dir, "a.c"), filepath.Join(dir, "a.o"), filepath.Join(dir, "a.out")
+	if err := os.WriteFile(source, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command(cc, "-O1", "-ffunction-sections", "-fdata-sections", "-fPIE", "-c", source, "-o", object).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, said)
+	}
+	rec := Recorder{Dir: filepath.Join(dir, "rec"), Bin: "a", Linker: cc}
+	for _, kv := range rec.Env() {
+		name, value, _ := strings.Cut(kv, "=")
+		t.Setenv(name, value)
+	}
+	t.Setenv("CARGO_BIN_NAME", "a")
+	var said bytes.Buffer
+	if status := LinkerMain(context.Background(), append([]string{"minsize", object, "-o", out}, flags...), nil, &said, &said); status != 0 {
+		t.Fatalf("%d %s", status, said.String())
+	}
+	r, err := Find(rec.Dir, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // needCompilers skips without any.
 func needCompilers(t testing.TB) []compiler {
 	t.Helper()

@@ -63,7 +63,10 @@ func (r *Recording) Suggest(cuts []Cut) (*Suggestions, error) {
 // graph reads all recorded objects. As a linker would, it takes a member of
 // an archive only when one of its symbols is needed.
 func (r *Recording) graph(cuts []Cut) (*graph, error) {
-	m := newMatcher(cuts, &r.edit)
+	m, err := r.matcher(cuts)
+	if err != nil {
+		return nil, err
+	}
 	var objects []*objedit.Object
 	var fromArchive []bool
 	for _, in := range r.link.Inputs {

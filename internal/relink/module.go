@@ -77,14 +77,14 @@ func (e *moduleEditor) function(line string) error {
 		_, err := e.out.WriteString(line)
 		return err
 	}
-	if e.matcher.count[site] >= maxMatches {
+	if e.matcher.count[site] >= maxMatches && CutByName(e.matcher.cuts[site.cut].Name) == nil {
 		return e.matcher.tooMany(site)
 	}
 	returns := typeBefore(line[:at])
 	stub := e.matcher.cuts[site.cut].Sites[site.site].Stub
 	var body string
 	switch stub {
-	case StubReturn, StubZero, StubZeroFloat:
+	case StubReturn, StubZero, StubZeroFloat, StubZeroPair:
 		body = "  ret void\n"
 		if returns != "void" {
 			body = "  ret " + returns + " zeroinitializer\n"

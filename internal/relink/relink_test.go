@@ -142,33 +142,6 @@ func TestLocationsOut(t *testing.T) {
 // TestPlainStartOfC: constructors, destructors and atexit run in their order
 // without the C runtime's hooks; code that only the hooks would run refuses.
 func TestPlainStartOfC(t *testing.T) {
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("needs cc")
-	}
-	recordC := func(text string, flags ...string) *Recording {
-		dir := t.TempDir()
-		source, object, out := filepath.Join(dir, "a.c"), filepath.Join(dir, "a.o"), filepath.Join(dir, "a.out")
-		os.WriteFile(source, []byte(text), 0o666)
-		if said, err := exec.Command(cc, "-c", source, "-o", object).CombinedOutput(); err != nil {
-			t.Fatalf("%v %s", err, said)
-		}
-		rec := Recorder{Dir: filepath.Join(dir, "rec"), Bin: "a", Linker: cc}
-		for _, kv := range rec.Env() {
-			name, value, _ := strings.Cut(kv, "=")
-			t.Setenv(name, value)
-		}
-		t.Setenv("CARGO_BIN_NAME", "a")
-		var said bytes.Buffer
-		if status := LinkerMain(context.Background(), append([]string{"minsize", object, "-o", out}, flags...), nil, &said, &said); status != 0 {
-			t.Fatalf("%d %s", status, said.String())
-		}
-		r, err := Find(rec.Dir, out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
 	const order = `
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +151,7 @@ __attribute__((destructor)) static void end(void) { puts("destructor"); }
 int main(int argc, char **argv) { printf("%d\n", argc); return 3; }
 `
 	for _, pie := range []string{"-pie", "-no-pie"} {
-		r := recordC(order, pie)
+		r := recordC(t, order, pie)
 		plain, _ := linkTo(t, r, Variant{})
 		for _, option := range []string{"plain-start", "own-start"} {
 			program, _ := linkTo(t, r, Variant{Options: []string{option}})
@@ -194,9 +167,9 @@ int main(int argc, char **argv) { printf("%d\n", argc); return 3; }
 			t.Errorf("expected a refusal that says %q, got %v", want, err)
 		}
 	}
-	refused(recordC(order+`__asm__(".section .init\n nop\n .text\n");`, "-pie"), ".init")
-	refused(recordC(order, "-pie", "-pg"), "-pg")
-	refused(recordC(order, "-static"), "statically")
+	refused(recordC(t, order+`__asm__(".section .init\n nop\n .text\n");`, "-pie"), ".init")
+	refused(recordC(t, order, "-pie", "-pg"), "-pg")
+	refused(recordC(t, order, "-static"), "statically")
 }
 
 // TestCodegen makes the machine code again and compares every behaviour.
@@ -349,7 +322,7 @@ func TestCutBadInput(t *testing.T) {
 		t.Errorf("a pattern that matches thousands: %v", err)
 	}
 	// A std that has renamed everything: nothing matches, nothing changes, and it is said.
-	renamed := Cut{"std-symbolizer", sites(StubReturn, "std::new_home::symbolize")}
+	renamed := Cut{Name: "std-symbolizer", Sites: sites(StubReturn, "std::new_home::symbolize")}
 	program, res := linkTo(t, r, Variant{Cuts: []Cut{renamed}})
 	if len(res.Cuts) != 1 || len(res.Cuts[0].Functions) != 0 || mustHash(t, program) != r.SHA256() {
 		t.Errorf("renamed std: %+v", res.Cuts)

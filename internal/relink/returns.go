@@ -42,10 +42,13 @@ type Returning struct {
 // what they return as far as the catalogue and the recorded bitcode tell.
 // tools without a folder: the bitcode is not asked.
 func (r *Recording) Returning(ctx context.Context, cuts []Cut, tools LLVM) ([]Returning, error) {
-	m := newMatcher(cuts, &r.edit)
+	m, err := r.matcher(cuts)
+	if err != nil {
+		return nil, err
+	}
 	var list []Returning
 	index := map[string]int{}
-	err := r.ObjectFiles(func(o *objedit.Object) error {
+	err = r.ObjectFiles(func(o *objedit.Object) error {
 		for _, f := range o.Functions() {
 			at, name, ok := m.matchAll(f.Name, f.Aliases)
 			if !ok || cuts[at.cut].Sites[at.site].Stub != StubReturn {

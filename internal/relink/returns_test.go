@@ -46,7 +46,7 @@ func TestReturning(t *testing.T) {
 					t.Errorf("%s, without tools: %+v %v", pattern, list, err)
 				}
 			}
-			known := Cut{"known", sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global")}
+			known := Cut{Name: "known", Sites: sites(StubReturn, "std::backtrace_rs::symbolize::gimli::Cache::with_global")}
 			if list, err := r.Returning(context.Background(), []Cut{known}, LLVM{}); err != nil || len(list) != 1 || !list[0].Known || list[0].Result != "" {
 				t.Errorf("a function of the catalogue: %+v %v", list, err)
 			}

@@ -21,6 +21,8 @@ var cutTable = func() []*Technique {
 			if c.Name == "unwinder" { // a program that aborts has no use for it
 				t.Level = Abort
 			}
+		case relink.RiskSpeed:
+			t.Risk, t.Level, t.ByName = Size, Asked, true
 		default:
 			t.Risk, t.Level, t.ByName = Behaviour, Asked, true
 		}
@@ -38,6 +40,7 @@ var cutNeeds = map[relink.Need]Need{
 	relink.NeedAbort:    NeedPanicAbort,
 	relink.NeedUnwind:   NeedUnwinding,
 	relink.NeedStripped: NeedStripped,
+	relink.NeedBaseline: NeedBaselineCPU,
 }
 
 // CutTable is the catalogue of cuts as techniques.
@@ -120,7 +123,16 @@ func (t *Technique) Slow() bool {
 // CostsSpeed says whether a technique of the link makes the program slower.
 func (t *Technique) CostsSpeed() bool {
 	p := t.pipeline()
-	return p != nil && (p.Slower || p.MinSize)
+	return p != nil && (p.Slower || p.MinSize) || t.slowCut()
+}
+
+// slowCut says whether a cut of the catalogue costs speed.
+func (t *Technique) slowCut() bool {
+	if t.Link == nil || len(t.Link.Cuts) != 1 {
+		return false
+	}
+	c := relink.CutByName(t.Link.Cuts[0])
+	return c != nil && c.Risk == relink.RiskSpeed
 }
 
 func (t *Technique) pipeline() *relink.Pipeline {

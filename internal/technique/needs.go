@@ -20,6 +20,7 @@ type Facts struct {
 	Musl      bool     // the toolchain has the target's musl twin
 	Runs      bool     // the finished program can be run here, so that checks mean something
 	Pipelines string   // why codegen replay cannot be had; "" where it can
+	CPU       bool     // the project compiles for more than the machine's least processor
 	Immediate string   // spelling of immediate-abort: as cargo.Toolchain spells it
 }
 
@@ -46,6 +47,7 @@ const (
 	NeedOldSpelling Need = "panic-feature"
 	NeedNewSpelling Need = "panic-strategy"
 	NeedPipelines   Need = "llvm-tools"
+	NeedBaselineCPU Need = "baseline-cpu"
 	NeedUnixELF     Need = "linux-elf"
 )
 
@@ -114,6 +116,9 @@ var needs = map[Need]struct {
 	NeedNewSpelling: {"a compiler with -Cpanic=immediate-abort (since late September 2025)", func(f Facts, _ Plan) string {
 		return unless(f.Immediate == "panic-strategy", "this compiler does not know -Cpanic=immediate-abort")
 	}, true},
+	NeedBaselineCPU: {"code for any processor of the kind (no -Ctarget-cpu)", func(f Facts, _ Plan) string {
+		return unless(!f.CPU, "the project is compiled for certain processors (-Ctarget-cpu or -Ctarget-feature)")
+	}, false},
 	NeedPipelines: {"opt and llc of the compiler's LLVM, and --codegen-budget", func(f Facts, p Plan) string {
 		if v, _ := p.Setting.Key("lto"); v != `"fat"` && f.Pipelines == "" {
 			return "needs fat LTO"

@@ -13,6 +13,12 @@ struct Cli {
     #[arg(long)]
     /// ignore case
     ignore_case: bool,
+    #[arg(long)]
+    /// the text is hexadecimal, in this encoding
+    decode: Option<String>,
+    #[arg(long)]
+    /// tell what the processor can do
+    cpu: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -20,6 +26,16 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     log::warn!("looking for {}", cli.pattern);
     let re = regex::RegexBuilder::new(&cli.pattern).case_insensitive(cli.ignore_case).build().context("the pattern is wrong")?;
-    println!("{}", re.find_iter(&cli.text).count());
+    let mut text = cli.text;
+    if let Some(label) = cli.decode {
+        let bytes: Vec<u8> = (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16)).collect::<Result<_, _>>()?;
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).context("no such encoding")?;
+        text = encoding.decode(&bytes).0.into_owned();
+    }
+    #[cfg(target_arch = "x86_64")]
+    if cli.cpu {
+        println!("avx2: {}", std::is_x86_feature_detected!("avx2"));
+    }
+    println!("{}", re.find_iter(&text).count());
     Ok(())
 }
