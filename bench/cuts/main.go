@@ -36,7 +36,8 @@ type row struct {
 }
 
 var (
-	plain    = []string{"strip-all", "no-build-id", "hash-style-gnu", "optimize-strings"}
+	bare     = []string{"strip-all", "no-build-id", "hash-style-gnu", "optimize-strings"}
+	plain    = with(bare, "even-functions", "plain-start")
 	packed   = with(plain, "relr")
 	tableout = with(packed, "icf-all", "unwind-tables-out", "no-eh-frame-hdr")
 	ownStart = with(tableout, "own-start")
@@ -48,7 +49,8 @@ var (
 func with(list []string, more ...string) []string { return slices.Concat(list, more) }
 
 var rows = []row{
-	{title: "unwinding kept: lld", unwind: true, options: plain},
+	{title: "unwinding kept: lld", unwind: true, options: bare},
+	{title: "+ functions at even addresses, start files without hooks", unwind: true, options: plain},
 	{title: "+ cut: std-symbolizer", unwind: true, options: plain, cuts: []string{"std-symbolizer"}},
 	{title: "+ cut: backtrace-printer (level safe)", unwind: true, options: plain, cuts: messages[:2]},
 	{title: "+ RELR", unwind: true, options: packed, cuts: messages[:2]},
@@ -56,9 +58,11 @@ var rows = []row{
 	{title: "+ cut: std-symbolizer", options: tableout, cuts: []string{"std-symbolizer"}},
 	{title: "+ cuts: backtrace-printer, unwinder (messages kept)", options: tableout, cuts: messages},
 	{title: "+ own `_start`", options: ownStart, cuts: messages},
+	{title: "+ locations out (`:0:0`)", options: with(ownStart, "locations-out"), cuts: messages},
 	{title: "the same by codegen replay (no-cleanup-twice)", options: ownStart, cuts: messages, pipeline: "no-cleanup-twice"},
 	{title: "without own `_start`; + cut: stack-overflow-message", options: tableout, cuts: quiet},
 	{title: "+ cut: silent-panics", options: tableout, cuts: silent},
+	{title: "+ locations out", options: with(tableout, "locations-out"), cuts: silent},
 	{title: "the same by codegen replay: lto", options: tableout, cuts: silent, pipeline: "lto"},
 	{title: "codegen replay: no-cleanup-twice", options: tableout, cuts: silent, pipeline: "no-cleanup-twice"},
 	{title: "codegen replay: no-cleanup-size (costs speed)", options: tableout, cuts: silent, pipeline: "no-cleanup-size"},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -255,6 +257,34 @@ func TestCutEffects(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestCutsKeepLoadedLibraries: a library that the program loads has a std of
+// its own: its panics, messages and frames stay whatever is cut in the program.
+func TestCutsKeepLoadedLibraries(t *testing.T) {
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		library := filepath.Join(t.TempDir(), "library.so")
+		if said, err := exec.Command(c.path, "--edition", "2021", "--crate-type", "cdylib", "-g", "-o", library, filepath.Join("testdata", "library.rs")).CombinedOutput(); err != nil {
+			t.Skipf("%s makes no library: %v %s", c.name, err, said)
+		}
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		var cuts []Cut
+		for _, name := range []string{"std-symbolizer", "backtrace-printer", "stack-overflow-message", "error-backtraces"} {
+			cuts = append(cuts, CutByName(name).Cut)
+		}
+		plain, _ := linkTo(t, r, Variant{Options: []string{"strip-all"}})
+		for _, v := range []Variant{{Options: []string{"strip-all"}, Cuts: cuts}, {Options: []string{"strip-all", "plain-start", "even-functions", "locations-out"}, Cuts: cuts}} {
+			program, _ := linkTo(t, r, v)
+			before, after := runProgram(t, plain, "1", "library", library), runProgram(t, program, "1", "library", library)
+			if before.stdout != after.stdout || before.status != after.status || !strings.Contains(after.stdout, "library: caught true frames true\n") {
+				t.Errorf("%s", different(before, after))
+			}
+			// The library's own frames are still printed, with their names.
+			if !strings.Contains(after.stderr, "in the library 3") || !strings.Contains(after.stderr, "library::run") {
+				t.Errorf("the library's panic: %s", after.stderr)
+			}
+		}
+	})
 }
 
 // TestCutsLinkEverywhere: what level safe cuts links with every linker that

@@ -162,6 +162,18 @@ func needCompilers(t testing.TB) []compiler {
 	return compilers()
 }
 
+// eachCompiler runs a test for the first compiler, in a sweep for all of them.
+func eachCompiler(t *testing.T, test func(t *testing.T, c compiler)) {
+	t.Helper()
+	list := needCompilers(t)
+	if os.Getenv("MINSIZE_SWEEP") == "" {
+		list = list[:1]
+	}
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) { test(t, c) })
+	}
+}
+
 // linkTo links a variant into the test's folder and fails the test if it cannot.
 func linkTo(t testing.TB, r *Recording, v Variant) (string, *Result) {
 	t.Helper()

@@ -36,20 +36,21 @@ func TestDebuggerWalksCutProgram(t *testing.T) {
 	if err != nil {
 		t.Skip("needs gdb")
 	}
-	c := needCompilers(t)[0]
-	r := record(t, c, debugLTO, "behaviours.rs")
-	program, _ := linkTo(t, r, Variant{Cuts: []Cut{CutByName("std-symbolizer").Cut, CutByName("backtrace-printer").Cut}})
-	out, err := exec.Command(gdb, "-batch", "-nx", "-ex", "set debuginfod enabled off", "-ex", "break rust_panic", "-ex", "run panic-main", "-ex", "bt", program).CombinedOutput()
-	if err != nil {
-		t.Skipf("gdb cannot run programs here: %v %s", err, out)
-	}
-	text := string(out)
-	for _, want := range []string{"rust_panic", "behaviours::main", "behaviours.rs:"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("backtrace without %q:\n%s", want, text)
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, debugLTO, "behaviours.rs")
+		program, _ := linkTo(t, r, Variant{Cuts: []Cut{CutByName("std-symbolizer").Cut, CutByName("backtrace-printer").Cut}})
+		out, err := exec.Command(gdb, "-batch", "-nx", "-ex", "set debuginfod enabled off", "-ex", "break rust_panic", "-ex", "run panic-main", "-ex", "bt", program).CombinedOutput()
+		if err != nil {
+			t.Skipf("gdb cannot run programs here: %v %s", err, out)
 		}
-	}
-	if strings.Contains(text, "corrupt stack") || strings.Contains(text, "previous frame") {
-		t.Errorf("gdb lost its way:\n%s", text)
-	}
+		text := string(out)
+		for _, want := range []string{"rust_panic", "behaviours::main", "behaviours.rs:"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("backtrace without %q:\n%s", want, text)
+			}
+		}
+		if strings.Contains(text, "corrupt stack") || strings.Contains(text, "previous frame") {
+			t.Errorf("gdb lost its way:\n%s", text)
+		}
+	})
 }

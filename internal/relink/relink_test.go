@@ -36,50 +36,51 @@ func TestReplayIsTheRecordedLink(t *testing.T) {
 // TestOptions links every option alone, with every linker that it says it is
 // for, and runs what comes out. What must not load is named with its reason.
 func TestOptions(t *testing.T) {
-	c := needCompilers(t)[0]
-	r := record(t, c, abortLTO, "behaviours.rs")
-	linkers, fails := r.Linkers(context.Background())
-	if len(linkers) == 0 {
-		t.Fatalf("no linkers: %v", fails)
-	}
-	for _, l := range linkers {
-		plain, base := linkTo(t, r, Variant{Linker: l, Options: []string{"strip-all"}})
-		if data, _ := os.ReadFile(plain); l.Kind == LLD && !bytes.Contains(data, []byte("Linker: ")) {
-			t.Errorf("%s did not link it", l.ID())
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, abortLTO, "behaviours.rs")
+		linkers, fails := r.Linkers(context.Background())
+		if len(linkers) == 0 {
+			t.Fatalf("no linkers: %v", fails)
 		}
-		want := runProgram(t, plain, "", "threads")
-		for _, o := range Options {
-			if o.Name == "strip-all" {
-				continue
+		for _, l := range linkers {
+			plain, base := linkTo(t, r, Variant{Linker: l, Options: []string{"strip-all"}})
+			if data, _ := os.ReadFile(plain); l.Kind == LLD && !bytes.Contains(data, []byte("Linker: ")) {
+				t.Errorf("%s did not link it", l.ID())
 			}
-			out := filepath.Join(t.TempDir(), "program")
-			res, err := r.Link(context.Background(), Variant{Linker: l, Options: []string{"strip-all", o.Name}}, out)
-			if len(o.Linkers) > 0 && !slices.Contains(o.Linkers, l.Kind) {
-				if !errors.Is(err, ErrNotApplicable) {
-					t.Errorf("%s %s: %v", l.ID(), o.Name, err)
-				}
-				continue
-			}
-			var link *LinkError
-			if errors.As(err, &link) && l.Kind != LLD { // an old bfd or gold
-				t.Logf("%s %s: %v", l.ID(), o.Name, err)
-				continue
-			}
-			if err != nil {
-				t.Errorf("%s %s: %v", l.ID(), o.Name, err)
-				continue
-			}
-			if got := runProgram(t, out, "", "threads"); got != want {
-				if o.Name == "relr" && l.Kind == Mold { // mold 1 forgets GLIBC_ABI_DT_RELR; the ladder's check finds it
+			want := runProgram(t, plain, "", "threads")
+			for _, o := range Options {
+				if o.Name == "strip-all" {
 					continue
 				}
-				t.Errorf("%s %s: %s", l.ID(), o.Name, different(want, got))
-			}
-			if res.Size > base.Size+64 && l.Kind == LLD { // bfd lays segments out anew without relro, and may need more
-				t.Errorf("%s %s: %d bytes, %d without", l.ID(), o.Name, res.Size, base.Size)
+				out := filepath.Join(t.TempDir(), "program")
+				res, err := r.Link(context.Background(), Variant{Linker: l, Options: []string{"strip-all", o.Name}}, out)
+				if len(o.Linkers) > 0 && !slices.Contains(o.Linkers, l.Kind) {
+					if !errors.Is(err, ErrNotApplicable) {
+						t.Errorf("%s %s: %v", l.ID(), o.Name, err)
+					}
+					continue
+				}
+				var link *LinkError
+				if errors.As(err, &link) && l.Kind != LLD { // an old bfd or gold
+					t.Logf("%s %s: %v", l.ID(), o.Name, err)
+					continue
+				}
+				if err != nil {
+					t.Errorf("%s %s: %v", l.ID(), o.Name, err)
+					continue
+				}
+				if got := runProgram(t, out, "", "threads"); got != want {
+					if o.Name == "relr" && l.Kind == Mold { // mold 1 forgets GLIBC_ABI_DT_RELR; the ladder's check finds it
+						continue
+					}
+					t.Errorf("%s %s: %s", l.ID(), o.Name, different(want, got))
+				}
+				if res.Size > base.Size+64 && l.Kind == LLD { // bfd lays segments out anew without relro, and may need more
+					t.Errorf("%s %s: %d bytes, %d without", l.ID(), o.Name, res.Size, base.Size)
+				}
 			}
 		}
-	}
+	})
 }
 
 // TestStartKeepsEverything: other start code, other places of functions: no
@@ -174,64 +175,65 @@ int main(int argc, char **argv) { printf("%d\n", argc); return 3; }
 
 // TestCodegen makes the machine code again and compares every behaviour.
 func TestCodegen(t *testing.T) {
-	c := needCompilers(t)[0]
-	tools, err := FindLLVM(context.Background(), c.llvm, filepath.Join(c.sysroot, "lib/rustlib/x86_64-unknown-linux-gnu/bin"))
-	if err != nil {
-		t.Skip(err)
-	}
-	names := []string{"no-cleanup-twice"}
-	if os.Getenv("MINSIZE_SWEEP") != "" {
-		names = nil
-		for _, p := range Pipelines {
-			names = append(names, p.Name)
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		tools, err := FindLLVM(context.Background(), c.llvm, filepath.Join(c.sysroot, "lib/rustlib/x86_64-unknown-linux-gnu/bin"))
+		if err != nil {
+			t.Skip(err)
 		}
-	}
-	for _, p := range []profile{unwindLTO, abortLTO} {
-		r := record(t, c, p, "behaviours.rs")
-		base, _ := linkTo(t, r, Variant{Options: []string{"strip-all"}})
-		before := observe(t, base)
-		for _, name := range names {
-			pipeline := PipelineByName(name)
-			if p.name == unwindLTO.name && slices.Contains(pipeline.Needs, NeedAbort) {
-				name = "lto"
+		names := []string{"no-cleanup-twice"}
+		if os.Getenv("MINSIZE_SWEEP") != "" {
+			names = nil
+			for _, p := range Pipelines {
+				names = append(names, p.Name)
 			}
-			cuts := []Cut{CutByName("std-symbolizer").Cut, CutByName("backtrace-printer").Cut, CutByName("stack-overflow-message").Cut}
-			v := Variant{Options: []string{"strip-all"}, Cuts: cuts}
-			_, inObject := linkTo(t, r, v)
-			v.Codegen = &Codegen{Pipeline: name, Tools: tools}
-			program, res := linkTo(t, r, v)
-			if res.Size > inObject.Size*101/100 {
-				t.Errorf("%s %s: %d bytes, %d with the cuts in the object", p.name, name, res.Size, inObject.Size)
-			}
-			for i, o := range res.Cuts {
-				if !slices.Equal(o.Functions, inObject.Cuts[i].Functions) && len(o.Functions) < len(inObject.Cuts[i].Functions) {
-					t.Errorf("%s %s: cut %v in the bitcode, %v in the object", p.name, name, o.Functions, inObject.Cuts[i].Functions)
+		}
+		for _, p := range []profile{unwindLTO, abortLTO} {
+			r := record(t, c, p, "behaviours.rs")
+			base, _ := linkTo(t, r, Variant{Options: []string{"strip-all"}})
+			before := observe(t, base)
+			for _, name := range names {
+				pipeline := PipelineByName(name)
+				if p.name == unwindLTO.name && slices.Contains(pipeline.Needs, NeedAbort) {
+					name = "lto"
 				}
-			}
-			after := observe(t, program)
-			for b := range before {
-				why := ""
-				for _, cut := range []string{"stack-overflow-message", "backtrace-printer"} {
-					if why = cutEffects[cut].effect(b, before[b], after[b]); why == "" {
-						break
+				cuts := []Cut{CutByName("std-symbolizer").Cut, CutByName("backtrace-printer").Cut, CutByName("stack-overflow-message").Cut}
+				v := Variant{Options: []string{"strip-all"}, Cuts: cuts}
+				_, inObject := linkTo(t, r, v)
+				v.Codegen = &Codegen{Pipeline: name, Tools: tools}
+				program, res := linkTo(t, r, v)
+				if res.Size > inObject.Size*101/100 {
+					t.Errorf("%s %s: %d bytes, %d with the cuts in the object", p.name, name, res.Size, inObject.Size)
+				}
+				for i, o := range res.Cuts {
+					if !slices.Equal(o.Functions, inObject.Cuts[i].Functions) && len(o.Functions) < len(inObject.Cuts[i].Functions) {
+						t.Errorf("%s %s: cut %v in the bitcode, %v in the object", p.name, name, o.Functions, inObject.Cuts[i].Functions)
 					}
 				}
-				if strings.HasPrefix(b, "backtrace-text") {
-					why = ""
+				after := observe(t, program)
+				for b := range before {
+					why := ""
+					for _, cut := range []string{"stack-overflow-message", "backtrace-printer"} {
+						if why = cutEffects[cut].effect(b, before[b], after[b]); why == "" {
+							break
+						}
+					}
+					if strings.HasPrefix(b, "backtrace-text") {
+						why = ""
+					}
+					if why != "" {
+						t.Errorf("%s %s: %s: %s", p.name, name, b, why)
+					}
 				}
-				if why != "" {
-					t.Errorf("%s %s: %s: %s", p.name, name, b, why)
+				again, cached := linkTo(t, r, v)
+				if cached.CPU > res.CPU/2 {
+					t.Errorf("%s: made again in %v, %v the first time: not cached", name, cached.CPU, res.CPU)
 				}
-			}
-			again, cached := linkTo(t, r, v)
-			if cached.CPU > res.CPU/2 {
-				t.Errorf("%s: made again in %v, %v the first time: not cached", name, cached.CPU, res.CPU)
-			}
-			if a, _ := hashFile(program); a != mustHash(t, again) {
-				t.Errorf("%s: two replays differ", name)
+				if a, _ := hashFile(program); a != mustHash(t, again) {
+					t.Errorf("%s: two replays differ", name)
+				}
 			}
 		}
-	}
+	})
 }
 
 func mustHash(t *testing.T, path string) string {
@@ -246,58 +248,60 @@ func mustHash(t *testing.T, path string) string {
 // TestCodegenBounds: a deadline ends it, a recording without bitcode and
 // tools of another version are refused in one line.
 func TestCodegenBounds(t *testing.T) {
-	c := needCompilers(t)[0]
-	ctx := context.Background()
-	r := record(t, c, unwindAr, "behaviours.rs")
-	_, err := r.Link(ctx, Variant{Codegen: &Codegen{Pipeline: "lto"}}, filepath.Join(t.TempDir(), "p"))
-	if !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), "save-temps") {
-		t.Errorf("without bitcode: %v", err)
-	}
-	if _, err := FindLLVM(ctx, "7.0.1", t.TempDir()); !errors.Is(err, ErrNoLLVM) || !strings.Contains(err.Error(), "llvm-7") {
-		t.Errorf("LLVM 7: %v", err)
-	}
-	if _, err := FindLLVM(ctx, "../..", t.TempDir()); !errors.Is(err, ErrNoLLVM) {
-		t.Errorf("no version: %v", err)
-	}
-	tools, err := FindLLVM(ctx, c.llvm)
-	if err != nil {
-		t.Skip(err)
-	}
-	soon, stop := context.WithTimeout(ctx, 30*time.Millisecond)
-	defer stop()
-	r = record(t, c, abortLTO, "behaviours.rs")
-	out := filepath.Join(t.TempDir(), "p")
-	if _, err := r.Link(soon, Variant{Codegen: &Codegen{Pipeline: "outline", Tools: tools}}, out); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a budget of 30 ms: %v", err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(r.Dir, "codegen", ".compile-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	if _, err := os.Stat(out); err == nil {
-		t.Error("wrote a program")
-	}
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		ctx := context.Background()
+		r := record(t, c, unwindAr, "behaviours.rs")
+		_, err := r.Link(ctx, Variant{Codegen: &Codegen{Pipeline: "lto"}}, filepath.Join(t.TempDir(), "p"))
+		if !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), "save-temps") {
+			t.Errorf("without bitcode: %v", err)
+		}
+		if _, err := FindLLVM(ctx, "7.0.1", t.TempDir()); !errors.Is(err, ErrNoLLVM) || !strings.Contains(err.Error(), "llvm-7") {
+			t.Errorf("LLVM 7: %v", err)
+		}
+		if _, err := FindLLVM(ctx, "../..", t.TempDir()); !errors.Is(err, ErrNoLLVM) {
+			t.Errorf("no version: %v", err)
+		}
+		tools, err := FindLLVM(ctx, c.llvm)
+		if err != nil {
+			t.Skip(err)
+		}
+		soon, stop := context.WithTimeout(ctx, 30*time.Millisecond)
+		defer stop()
+		r = record(t, c, abortLTO, "behaviours.rs")
+		out := filepath.Join(t.TempDir(), "p")
+		if _, err := r.Link(soon, Variant{Codegen: &Codegen{Pipeline: "outline", Tools: tools}}, out); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a budget of 30 ms: %v", err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(r.Dir, "codegen", ".compile-*")); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Error("wrote a program")
+		}
+	})
 }
 
 // TestCutsThatMustNotPass: what breaks the program links, and shows in a run.
 func TestCutsThatMustNotPass(t *testing.T) {
-	c := needCompilers(t)[0]
-	r := record(t, c, unwindLTO, "behaviours.rs")
-	plain, _ := linkTo(t, r, Variant{})
-	want := runProgram(t, plain, "", "collections")
-	for _, text := range []string{"alloc::collections::btree::*=report", "core::fmt::write", "behaviours::main=report"} {
-		cut, err := ParseCut(text)
-		if err != nil {
-			t.Fatal(err)
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		plain, _ := linkTo(t, r, Variant{})
+		want := runProgram(t, plain, "", "collections")
+		for _, text := range []string{"alloc::collections::btree::*=report", "core::fmt::write", "behaviours::main=report"} {
+			cut, err := ParseCut(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			program, res := linkTo(t, r, Variant{Cuts: []Cut{cut}})
+			got := runProgram(t, program, "", "collections")
+			if got == want {
+				t.Errorf("%s (%d functions): nothing changed", text, len(res.Cuts[0].Functions))
+			}
+			if strings.HasSuffix(text, "=report") && (got.status != "signal aborted" || !strings.Contains(got.stderr, "minsize: cut function ") || !strings.Contains(got.stderr, " was reached\n")) {
+				t.Errorf("%s: %+v", text, got)
+			}
 		}
-		program, res := linkTo(t, r, Variant{Cuts: []Cut{cut}})
-		got := runProgram(t, program, "", "collections")
-		if got == want {
-			t.Errorf("%s (%d functions): nothing changed", text, len(res.Cuts[0].Functions))
-		}
-		if strings.HasSuffix(text, "=report") && (got.status != "signal aborted" || !strings.Contains(got.stderr, "minsize: cut function ") || !strings.Contains(got.stderr, " was reached\n")) {
-			t.Errorf("%s: %+v", text, got)
-		}
-	}
+	})
 }
 
 // TestCutBadInput: one clear line each.
@@ -314,19 +318,20 @@ func TestCutBadInput(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	c := needCompilers(t)[0]
-	r := record(t, c, unwindLTO, "behaviours.rs")
-	ctx := context.Background()
-	wide, _ := ParseCut("*e*")
-	if _, err := r.Link(ctx, Variant{Cuts: []Cut{wide}}, filepath.Join(t.TempDir(), "p")); !errors.Is(err, ErrCut) || !strings.Contains(err.Error(), "more than 1000 functions") {
-		t.Errorf("a pattern that matches thousands: %v", err)
-	}
-	// A std that has renamed everything: nothing matches, nothing changes, and it is said.
-	renamed := Cut{Name: "std-symbolizer", Sites: sites(StubReturn, "std::new_home::symbolize")}
-	program, res := linkTo(t, r, Variant{Cuts: []Cut{renamed}})
-	if len(res.Cuts) != 1 || len(res.Cuts[0].Functions) != 0 || mustHash(t, program) != r.SHA256() {
-		t.Errorf("renamed std: %+v", res.Cuts)
-	}
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		ctx := context.Background()
+		wide, _ := ParseCut("*e*")
+		if _, err := r.Link(ctx, Variant{Cuts: []Cut{wide}}, filepath.Join(t.TempDir(), "p")); !errors.Is(err, ErrCut) || !strings.Contains(err.Error(), "more than 1000 functions") {
+			t.Errorf("a pattern that matches thousands: %v", err)
+		}
+		// A std that has renamed everything: nothing matches, nothing changes, and it is said.
+		renamed := Cut{Name: "std-symbolizer", Sites: sites(StubReturn, "std::new_home::symbolize")}
+		program, res := linkTo(t, r, Variant{Cuts: []Cut{renamed}})
+		if len(res.Cuts) != 1 || len(res.Cuts[0].Functions) != 0 || mustHash(t, program) != r.SHA256() {
+			t.Errorf("renamed std: %+v", res.Cuts)
+		}
+	})
 }
 
 // damaged copies a recording and lets f spoil the object in it.
@@ -359,28 +364,29 @@ func damaged(t *testing.T, r *Recording, f func(object []byte) []byte) *Recordin
 
 // TestDamagedObjects: another machine's object, a truncated one.
 func TestDamagedObjects(t *testing.T) {
-	c := needCompilers(t)[0]
-	r := record(t, c, unwindLTO, "behaviours.rs")
-	v := Variant{Cuts: []Cut{CutByName("std-symbolizer").Cut}}
-	out := filepath.Join(t.TempDir(), "p")
-	foreign := damaged(t, r, func(o []byte) []byte { o[18] = 8; return o })
-	if _, err := foreign.Link(context.Background(), v, out); !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), "e_machine is 8") {
-		t.Errorf("another machine: %v", err)
-	}
-	short := damaged(t, r, func(o []byte) []byte { return o[:len(o)/2] })
-	if _, err := short.Link(context.Background(), v, out); err == nil || !strings.Contains(err.Error(), "offset 0x") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("truncated: %v", err)
-	}
-	var link *LinkError
-	if _, err := short.Link(context.Background(), Variant{}, out); !errors.As(err, &link) || strings.Contains(err.Error(), "\n") || link.Message == "" {
-		t.Errorf("truncated, without edits: %v", err)
-	}
-	if _, err := os.Stat(out); err == nil {
-		t.Error("a failed link left a program")
-	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), ".minsize-link-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		v := Variant{Cuts: []Cut{CutByName("std-symbolizer").Cut}}
+		out := filepath.Join(t.TempDir(), "p")
+		foreign := damaged(t, r, func(o []byte) []byte { o[18] = 8; return o })
+		if _, err := foreign.Link(context.Background(), v, out); !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), "e_machine is 8") {
+			t.Errorf("another machine: %v", err)
+		}
+		short := damaged(t, r, func(o []byte) []byte { return o[:len(o)/2] })
+		if _, err := short.Link(context.Background(), v, out); err == nil || !strings.Contains(err.Error(), "offset 0x") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("truncated: %v", err)
+		}
+		var link *LinkError
+		if _, err := short.Link(context.Background(), Variant{}, out); !errors.As(err, &link) || strings.Contains(err.Error(), "\n") || link.Message == "" {
+			t.Errorf("truncated, without edits: %v", err)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Error("a failed link left a program")
+		}
+		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), ".minsize-link-*")); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
 }
 
 // TestRecordings: what Open and Find say of what is not there.
@@ -460,29 +466,30 @@ func TestRecorderPassesThrough(t *testing.T) {
 // TestSuggestPredicts: what the graph says that a cut saves is what the link
 // saves, within two per cent or a page.
 func TestSuggestPredicts(t *testing.T) {
-	c := needCompilers(t)[0]
-	r := record(t, c, unwindLTO, "behaviours.rs")
-	s, err := r.Suggest(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(s.Functions) == 0 || len(s.Crates) == 0 || s.Reachable == 0 {
-		t.Fatalf("no suggestions: %+v", s)
-	}
-	options := []string{"strip-all", "no-eh-frame-hdr", "unwind-tables-out"}
-	_, base := linkTo(t, r, Variant{Options: options})
-	for _, f := range s.Functions[:8] {
-		cut, err := ParseCut(f.Name)
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		s, err := r.Suggest(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, res := linkTo(t, r, Variant{Options: options, Cuts: []Cut{cut}})
-		saved := base.Size - res.Size
-		// Relocations of the data that goes are saved on top: 24 bytes for 8.
-		if off := saved - int64(f.Retained); off < -4096-int64(f.Retained)/50 || off > 8192+int64(f.Retained) {
-			t.Errorf("%s: predicted %d, saved %d", f.Name, f.Retained, saved)
+		if len(s.Functions) == 0 || len(s.Crates) == 0 || s.Reachable == 0 {
+			t.Fatalf("no suggestions: %+v", s)
 		}
-	}
+		options := []string{"strip-all", "no-eh-frame-hdr", "unwind-tables-out"}
+		_, base := linkTo(t, r, Variant{Options: options})
+		for _, f := range s.Functions[:8] {
+			cut, err := ParseCut(f.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, res := linkTo(t, r, Variant{Options: options, Cuts: []Cut{cut}})
+			saved := base.Size - res.Size
+			// Relocations of the data that goes are saved on top: 24 bytes for 8.
+			if off := saved - int64(f.Retained); off < -4096-int64(f.Retained)/50 || off > 8192+int64(f.Retained) {
+				t.Errorf("%s: predicted %d, saved %d", f.Name, f.Retained, saved)
+			}
+		}
+	})
 }
 
 // TestDominators compares the dominator tree with its definition on random

@@ -67,6 +67,14 @@ fn main() {
             let cos: extern "C" fn(f64) -> f64 = std::mem::transmute(dlsym(lib, c"cos".as_ptr()));
             println!("cos 0 = {}", cos(0.0));
         },
+        "library" => unsafe {
+            let Some(path) = std::env::args().nth(2) else { return println!("no library") };
+            let lib = dlopen(std::ffi::CString::new(path).unwrap().as_ptr(), 2);
+            assert!(!lib.is_null());
+            let run: extern "C" fn(i32) -> i32 = std::mem::transmute(dlsym(lib, c"run".as_ptr()));
+            println!("{} {}", run(0), run(3));
+            println!("caught {}", std::panic::catch_unwind(|| panic!("in the program")).is_err());
+        },
         "exit" => { let _l = Loud("never"); std::process::exit(7) }
         "abort" => std::process::abort(),
         "stderr" => { eprintln!("to stderr {} {:?} {:>8.3}", three, "q", 1.5); std::io::stderr().write_all(b"raw\n").unwrap(); write!(std::io::stderr(), "{}\n", 5).unwrap(); }
