@@ -277,6 +277,8 @@ func packError(path string, err error) error {
 		return withStatus(status.status, status.hint, named)
 	case errors.As(err, &refusal):
 		return withStatus(exitRefused, refusal.Hint, named)
+	case errors.Is(err, pack.ErrNotELF):
+		return withStatus(exitRefused, "", named)
 	case errors.Is(err, pack.ErrNotPacked):
 		return withStatus(exitRefused, "minsize pack "+path, named)
 	case errors.As(err, &pathError):

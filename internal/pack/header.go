@@ -53,6 +53,9 @@ func (h *header) append(b []byte) []byte {
 // ErrNotPacked is what Unpack answers for a file without the marker.
 var ErrNotPacked = errors.New("not packed by minsize")
 
+// ErrNotELF is ErrNotPacked for what pack cannot make packed either.
+var ErrNotELF = fmt.Errorf("%w, and no ELF program", ErrNotPacked)
+
 // IsPacked says whether data carries the marker.
 func IsPacked(data []byte) bool {
 	return len(data) > headerOffset+headerSize && string(data[:4]) == "\x7fELF" &&
@@ -86,6 +89,9 @@ func putChecksum(data []byte, h *header) {
 // readHeaderUnchecked reads the header, whose fields lie within the file, and
 // leaves the sum to the caller.
 func readHeaderUnchecked(data []byte) (*header, error) {
+	if !bytes.HasPrefix(data, []byte("\x7fELF")) {
+		return nil, ErrNotELF
+	}
 	if !IsPacked(data) {
 		return nil, ErrNotPacked
 	}

@@ -17,6 +17,7 @@ package pack
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		return nil, nil, err
 	}
 	methods := []codec.Method{codec.XLZ}
-	if len(p.image) < bothBelow || len(p.regions) == 0 {
+	if len(p.image) < bothBelow || len(p.regions) == 0 || o.StartupBudget > 0 {
 		methods = append(methods, codec.LZMA)
 	}
 	if o.FastStart {
@@ -134,7 +135,9 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		candidates = append(candidates, c)
 	}
 	if best < 0 {
-		return nil, nil, refuse("a larger --startup-budget", "every packed form starts slower than the budget of %v allows", o.StartupBudget)
+		fastest := slices.MinFunc(tries, func(a, b try) int { return cmp.Compare(a.report.Startup, b.report.Startup) }).report
+		needs := (fastest.Startup + time.Millisecond - 1).Truncate(time.Millisecond)
+		return nil, nil, refuse(fmt.Sprintf("--startup-budget %v", needs), "the packed form that starts fastest (%s) needs %v of CPU time for it, the budget is %v", fastest.Method, fastest.Startup.Round(100*time.Microsecond), o.StartupBudget)
 	}
 	out, report := tries[best].out, tries[best].report
 	report.Candidates, report.Symbols = candidates, int(p.symbols)

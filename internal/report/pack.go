@@ -54,6 +54,7 @@ func (p PackResult) Document() *Document {
 		{Name: "start-up"},
 	}}
 	block := Block{Table: table}
+	estimated := false
 	for _, f := range p.Files {
 		name := f.File
 		if f.Output != "" {
@@ -71,6 +72,7 @@ func (p PackResult) Document() *Document {
 		}
 		startup := ""
 		if f.StartupSeconds > 0 {
+			estimated = true
 			startup = fmt.Sprintf("+%.1f ms", f.StartupSeconds*1e3)
 		}
 		table.Rows = append(table.Rows, Row{Strong: true, Cells: []Cell{name, f.Original, f.Packed, float64(f.Packed) / float64(f.Original), f.Method, startup}})
@@ -83,7 +85,7 @@ func (p PackResult) Document() *Document {
 			}
 		}
 	}
-	if len(p.Files) > 0 && p.Verb != "unpack" {
+	if estimated {
 		block.Notes = append(block.Notes, "start-up is the estimated CPU time that unpacking adds to every start")
 	}
 	title := "minsize " + p.Verb
