@@ -210,7 +210,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 			report.Transforms = append(report.Transforms, t.name)
 		}
 	}
-	first := map[codec.Method]string{codec.LZMA: "first-lzma", codec.XLZ: "first-xlz", codec.Mix: "first-mix"}[m]
+	decoder := map[codec.Method]string{codec.LZMA: "-lzma", codec.XLZ: "-xlz", codec.Mix: "-mix"}[m]
 	report.Method = m.String()
 	if m != codec.XLZ { // which does it in part 1
 		if len(p.regions) > 0 {
@@ -232,7 +232,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 		params.Layout.Regions = append(params.Layout.Regions, codec.Region{Start: r.Start + params.Layout.Base, End: r.End + params.Layout.Base})
 	}
 	if len(stream) < smallBelow {
-		first += "-small"
+		decoder += "-small"
 	}
 	if len(stream) >= smallBelow {
 		params.LC = 4
@@ -242,10 +242,15 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	code, err := stub.Part(machine, first)
+	code, err := stub.Part(machine, "boot"+decoder)
 	if err != nil {
 		return nil, nil, err
 	}
+	first, err := stub.Part(machine, "first"+decoder)
+	if err != nil {
+		return nil, nil, err
+	}
+	code = append(bytes.Clone(code), codec.EncodeUnpacker(first)...)
 	out, err := p.assemble(params, code, payload, stream, len(prefix))
 	if err != nil {
 		return nil, nil, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/ulikunitz/xz/lzma"
@@ -215,6 +216,31 @@ func TestDecodeOfCutStream(t *testing.T) {
 		}
 		if _, err := Decode(packed[:len(packed)/2], len(stream), Params{Method: m}); err != nil && !errors.Is(err, ErrDamaged) {
 			t.Errorf("%v: %v", m, err)
+		}
+	}
+}
+
+// TestUnpackerRoundTrip: part 1 comes back, and is smaller than it was.
+func TestUnpackerRoundTrip(t *testing.T) {
+	files, _ := filepath.Glob("../stub/blobs/*-first-*.bin")
+	if len(files) == 0 {
+		t.Fatal("no parts")
+	}
+	for _, name := range files {
+		code, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		coded := EncodeUnpacker(code)
+		back, err := DecodeUnpacker(coded, len(code))
+		if err != nil || !bytes.Equal(back, code) {
+			t.Errorf("%s: other bytes come back (%v)", name, err)
+		}
+		if len(coded) > len(code)*9/10 {
+			t.Errorf("%s: %d bytes coded to %d", name, len(code), len(coded))
+		}
+		if _, err := DecodeUnpacker(coded[:len(coded)/2], len(code)); err == nil {
+			t.Errorf("%s: half of it decodes", name)
 		}
 	}
 }

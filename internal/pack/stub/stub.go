@@ -10,9 +10,10 @@ import (
 //go:embed blobs
 var blobs embed.FS
 
-// Part returns one piece of the stub for a machine: "first-lzma",
-// "first-xlz" (part 1 with its decoder), "second" (part 2), "op-*" (what
-// undoes one transform). Machines are named as in LLVM target triples.
+// Part returns one piece of the stub for a machine: "boot-xlz", "boot-lzma",
+// ... (part 0, which is plain code in the file), "first-xlz", ... (part 1 with
+// its decoder, linked behind the part 0 of that name), "second" (part 2), "op-*"
+// (what undoes one transform). Machines are named as in LLVM target triples.
 func Part(machine, part string) ([]byte, error) {
 	b, err := blobs.ReadFile("blobs/" + machine + "-" + part + ".bin")
 	if err != nil {

@@ -49,7 +49,7 @@ func TestBlobs(t *testing.T) {
 
 func TestPartsOfBothMachines(t *testing.T) {
 	for _, machine := range []string{"x86_64", "aarch64"} {
-		for _, part := range []string{"first-lzma", "first-xlz", "first-lzma-small", "first-xlz-small", "first-mix", "first-mix-small", "second", "op-rela", "op-ehframe", "op-gnuhash", map[string]string{"x86_64": "op-x86", "aarch64": "op-aarch64"}[machine]} {
+		for _, part := range []string{"first-lzma", "first-xlz", "first-lzma-small", "first-xlz-small", "first-mix", "first-mix-small", "boot-lzma", "boot-xlz", "boot-lzma-small", "boot-xlz-small", "boot-mix", "boot-mix-small", "second", "op-rela", "op-ehframe", "op-gnuhash", map[string]string{"x86_64": "op-x86", "aarch64": "op-aarch64"}[machine]} {
 			if b, err := Part(machine, part); err != nil || len(b) < 64 || len(b)%4 != 0 {
 				t.Errorf("%s %s: %d bytes, %v", machine, part, len(b), err)
 			}

@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.sh DIR: compile every part of the stub into DIR/<machine>-<part>.bin.
+# build.sh DIR: compile every part of the stub into DIR/<machine>-<part>.bin,
+# the first in two: what is plain in the file (boot) and what it decodes.
 # The committed blobs come from the compilers that stub_test.go names; its
 # TestBlobs rebuilds and compares when the same ones are installed.
 set -e
@@ -19,9 +20,19 @@ build() { # machine part compiler flags...
 	esac
 	command -v ${cc%% *} >/dev/null || { echo "build.sh: ${cc%% *} is missing: $machine left out" >&2; return 0; }
 	$cc $flags "$@" -c -o "$out/$machine-$part.o" "$src/$source"
-	$ld -nostdlib --no-warn-rwx-segments -T "$src/stub.ld" -o "$out/$machine-$part.elf" "$out/$machine-$part.o"
+	objects="$out/$machine-$part.o"
+	script=stub.ld
+	case $part in
+	first*)
+		$cc $flags $small -c -o "$out/$machine-boot.o" "$src/boot.c"
+		script=first.ld
+		objects="$out/$machine-boot.o $objects"
+		;;
+	esac
+	$ld -nostdlib --no-warn-rwx-segments -T "$src/$script" -o "$out/$machine-$part.elf" $objects
 	$objcopy -O binary -j .text "$out/$machine-$part.elf" "$out/$machine-$part.bin"
-	rm -f "$out/$machine-$part.o"
+	case $part in first*) $objcopy -O binary -j .boot "$out/$machine-$part.elf" "$out/$machine-boot${part#first}.bin" ;; esac
+	rm -f $objects
 	[ -n "$KEEP_ELF" ] || rm -f "$out/$machine-$part.elf"
 }
 for machine in x86_64 aarch64; do

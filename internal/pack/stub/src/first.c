@@ -1,6 +1,6 @@
-// Part 1 of the stub: check the file, make room, decode, hand over to part 2,
-// give back what is no longer needed, start the program.
-#include "stub.h"
+// Part 1 of the stub: make room, decode, hand over to part 2, give back what
+// is no longer needed.
+#include "boot.h"
 
 #if defined(XLZ)
 #include "xlz.h"
@@ -10,111 +10,10 @@
 #include "lzma.h"
 #endif
 
-// The kernel enters here. rbx (x19) keeps the stack that it gave.
-#if defined(__x86_64__)
-__asm__(".section .text.entry,\"ax\"\n"
-	"start:	mov %rsp, %rdi\n"
-	"	mov %rsp, %rbx\n"
-	"	lea start(%rip), %rsi\n"
-	"	and $-16, %rsp\n"
-	"	call first\n"
-	"	mov %rbx, %rsp\n"
-	"	xor %edx, %edx\n"
-	"	jmp *%rax\n"
-	".text\n");
-#elif defined(__aarch64__)
-__asm__(".section .text.entry,\"ax\"\n"
-	"start:	bti c\n"
-	"	mov x0, sp\n"
-	"	mov x19, sp\n"
-	"	adr x1, start\n"
-	"	bl first\n"
-	"	mov sp, x19\n"
-	"	mov x16, x0\n"
-	"	mov x0, 0\n"
-	"	br x16\n"
-	".text\n");
-#endif
-
-#define HEADER (sizeof(struct header))
-
-static void fail(void)
-{
-	static const char message[] = "packed program is damaged\n";
-	syscall3(SYS_write, 2, (u64)message, sizeof message - 1);
-	for (;;)
-		syscall3(SYS_exit_group, 127, 0, 0);
-}
-
-static __attribute__((noinline)) u8 *map(u64 address, u64 size, u64 flags)
-{
-	i64 p = syscall6(SYS_mmap, address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	if (failed(p))
-		fail();
-	return (u8 *)p;
-}
-
-// check hashes n >= 8 bytes; the last word may overlap the one before. Every
-// step is a bijection, so that damage within one word is always seen.
-static __attribute__((noinline)) u64 check(const u8 *p, u64 n)
-{
-	u64 h = n;
-	const u8 *end = p + n - 8;
-	for (;;) {
-		h = ((h << 23 | h >> 41) ^ le64(p)) * 0x9e3779b97f4a7c15;
-		if (p == end)
-			return h;
-		p += 8;
-		if (p > end)
-			p = end;
-	}
-}
-
-// protect sets the protection of whole pages, never both writable and
-// executable. Where making written memory executable is forbidden (seccomp
-// filters of service managers, PR_SET_MDWE), the bytes go through a memory
-// file that is mapped executable and was never writable there.
-static void protect(u8 *start, u8 *end, u64 prot)
-{
-	u64 size = end - start;
-#if defined(__aarch64__)
-	if (prot & PROT_EXEC) {
-		u64 ctr;
-		__asm__ volatile("mrs %0, ctr_el0" : "=r"(ctr));
-		u64 line = 4 << (ctr >> 16 & 15);
-		for (u8 *p = start; p < end; p += line)
-			__asm__ volatile("dc cvau, %0" ::"r"(p) : "memory");
-		__asm__ volatile("dsb ish" ::: "memory");
-		line = 4 << (ctr & 15);
-		for (u8 *p = start; p < end; p += line)
-			__asm__ volatile("ic ivau, %0" ::"r"(p) : "memory");
-		__asm__ volatile("dsb ish\n\tisb" ::: "memory");
-	}
-#endif
-	if (!failed(syscall3(SYS_mprotect, (u64)start, size, prot)))
-		return;
-	if (!(prot & PROT_EXEC))
-		fail();
-	u32 name = 'm';
-	i64 fd = syscall3(SYS_memfd_create, (u64)&name, 1, 0);
-	for (u64 done = 0; done < size;) {
-		i64 n = syscall3(SYS_write, fd, (u64)start + done, size - done);
-		if (failed(n))
-			fail();
-		done += n;
-	}
-	if (failed(syscall6(SYS_mmap, (u64)start, size, prot, MAP_PRIVATE | MAP_FIXED, fd, 0)))
-		fail();
-	syscall3(SYS_close, fd, 0, 0);
-}
-
-__attribute__((used)) u64 first(u64 *stack, const u8 *start)
+__attribute__((section(".text.first"), used)) u64 first(u64 *stack, const u8 *start)
 {
 	const struct header *h = (const struct header *)(start - HEADER);
 	struct context c;
-	if (check((const u8 *)&h->stream_check, h->packed - 16) != h->check)
-		fail();
-
 	u64 *aux = stack + *stack + 2;
 	while (*aux++)
 		;

@@ -4,6 +4,9 @@
 enum { LITERAL = 1846, PROBS = LITERAL + (0x300 << 4) };
 #define WORKSPACE_OF(stream) (PROBS * 2)
 
+#undef TREE_LZMA
+#define TREE_LZMA 1
+#define TREE_HERE
 #include "tree.h"
 
 // struct decoded is what unfilter needs: nothing, an operation does its work.
@@ -24,7 +27,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 	input = in + 7;
 	while (out < end) {
 		u32 position = out - first, pos = position & ((1 << pb) - 1), bit, length;
-		bit = decide(prob + (state << 4) + pos);
+		bit = lzma_decide(prob + (state << 4) + pos);
 		if (!bit) {
 			u32 prev = position ? out[-1] : 0;
 			u16 *lit = prob + LITERAL + 0x300 * (((position & ((1 << lp) - 1)) << lc) + (prev >> (8 - lc)));
@@ -33,27 +36,27 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 				u32 matched = out[-(i64)rep0] << 1, want;
 				do {
 					want = matched & 0x100;
-					sym = tree(lit + 0x100 + want, sym, sym + 1);
+					sym = lzma_tree(lit + 0x100 + want, sym, sym + 1);
 					matched <<= 1;
 				} while (sym < 0x100 && (sym & 1) == want >> 8);
 			}
 			if (sym < 0x100)
-				sym = tree(lit, sym, 0x100);
+				sym = lzma_tree(lit, sym, 0x100);
 			*out++ = sym;
 			state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
 			continue;
 		}
 		u16 *lens = prob + 1332; // of repeated distances
-		bit = decide(prob + 192 + state);
+		bit = lzma_decide(prob + 192 + state);
 		if (!bit) {
 			rep3 = rep2, rep2 = rep1, rep1 = rep0;
 			lens = prob + 818;
 			state = state < 7 ? 7 : 10;
 			rep0 = 0;
 		} else {
-			bit = decide(prob + 204 + state);
+			bit = lzma_decide(prob + 204 + state);
 			if (!bit) {
-				bit = decide(prob + 240 + (state << 4) + pos);
+				bit = lzma_decide(prob + 240 + (state << 4) + pos);
 				if (!bit) {
 					*out = out[-(i64)rep0];
 					out++;
@@ -62,10 +65,10 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 				}
 			} else {
 				u32 dist = rep1;
-				bit = decide(prob + 216 + state);
+				bit = lzma_decide(prob + 216 + state);
 				if (bit) {
 					dist = rep2;
-					bit = decide(prob + 228 + state);
+					bit = lzma_decide(prob + 228 + state);
 					if (bit)
 						dist = rep3, rep3 = rep2;
 					rep2 = rep1;
@@ -76,16 +79,16 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 		}
 		u32 limit = 8, base = 2;
 		u16 *t = lens + 2 + (pos << 3);
-		bit = decide(lens);
+		bit = lzma_decide(lens);
 		if (bit) {
 			t += 128, base = 10;
-			bit = decide(lens + 1);
+			bit = lzma_decide(lens + 1);
 			if (bit)
 				t = lens + 2 + 256, base = 18, limit = 256;
 		}
-		length = base + tree(t, 1, limit) - limit;
+		length = base + lzma_tree(t, 1, limit) - limit;
 		if (!rep0) {
-			u32 sym = tree(prob + 432 + ((length > 5 ? 3 : length - 2) << 6), 1, 64) - 64;
+			u32 sym = lzma_tree(prob + 432 + ((length > 5 ? 3 : length - 2) << 6), 1, 64) - 64;
 			u32 dist = sym, bits = (sym >> 1) - 1;
 			if (sym >= 4) {
 				dist = (2 | (sym & 1)) << bits;
@@ -98,7 +101,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 						u64 under = (i64)(code - range) >> 63;
 						code -= range & ~under;
 						v = v * 2 + 1 + (u32)under;
-						refill();
+						lzma_refill();
 					} while (--bits);
 					dist += v << 4;
 					bits = 4;
@@ -106,7 +109,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 				}
 				u32 m = 1, place = 1;
 				do {
-					m = tree(t, m, m + 1);
+					m = lzma_tree(t, m, m + 1);
 					if (m & 1)
 						dist += place;
 					place <<= 1;

@@ -9,7 +9,11 @@
 //
 // Probabilities are stored XORed with their first value, so that fresh memory
 // is a fresh model.
+//
+// Included with TREE_LZMA 0 for XLZ's (tree, decide, refill), with 1 for LZMA's
+// (lzma_tree, ...); TREE_HERE where they are defined.
 
+#if !defined(TREE_NAME)
 #if defined(__x86_64__)
 register u64 range __asm__("r12");
 register u64 code __asm__("r13");
@@ -19,47 +23,58 @@ register u64 range __asm__("x20");
 register u64 code __asm__("x21");
 register const u8 *input __asm__("x22");
 #endif
+#endif
 
-#if defined(XLZ)
-static inline void refill(void)
+#undef TREE_NAME
+#undef TREE_SYMBOL
+#if TREE_LZMA
+#define TREE_NAME(name) lzma_##name
+#define TREE_SYMBOL(name) "lzma_" name
+#else
+#define TREE_NAME(name) name
+#define TREE_SYMBOL(name) name
+#endif
+
+static inline void TREE_NAME(refill)(void)
 {
+#if TREE_LZMA
+	if (!(range >> 24)) {
+		range <<= 8;
+		code = code << 8 | *input++;
+	}
+#else
 	if (!(range >> 32)) {
 		range <<= 32;
 		code = code << 32 | be32(input);
 		input += 4;
 	}
-}
-#else
-static inline void refill(void)
-{
-	if (!(range >> 24)) {
-		range <<= 8;
-		code = code << 8 | *input++;
-	}
-}
 #endif
+}
 
 // tree walks from sym down to limit; decision is one step, 2 or 3.
-u32 tree(u16 *p, u32 sym, u32 limit) __attribute__((visibility("hidden")));
-u32 decision(u16 *p) __attribute__((visibility("hidden")));
+u32 TREE_NAME(tree)(u16 *p, u32 sym, u32 limit);
+u32 TREE_NAME(decision)(u16 *p);
 
-#if defined(__x86_64__)
+#if !defined(TREE_HERE)
+#elif defined(__x86_64__)
 __asm__(".text\n"
-	"decision:\n"
+	".globl	" TREE_SYMBOL("tree") ", " TREE_SYMBOL("decision") "\n"
+	TREE_SYMBOL("decision") ":\n"
 	"	sub	$2, %rdi\n"
 	"	push	$1\n"
 	"	pop	%rsi\n"
 	"	push	$2\n"
 	"	pop	%rdx\n"
-	"tree:	movzwl	(%rdi,%rsi,2), %r8d\n" // s
-#if defined(XLZ)
+	TREE_SYMBOL("tree") ":\n"
+	"	movzwl	(%rdi,%rsi,2), %r8d\n" // s
+#if !TREE_LZMA
 	"	xor	$0x8000, %r8d\n"
 #else
 	"	xor	$1024, %r8d\n"
 #endif
 	"1:	mov	(%rdi,%rsi,4), %r9d\n" // both that may come next
 	"	mov	%r12, %rax\n"
-#if defined(XLZ)
+#if !TREE_LZMA
 	"	mov	%r8d, %ecx\n"
 	"	shr	$12, %rax\n"
 	"	shr	$4, %ecx\n"
@@ -82,7 +97,7 @@ __asm__(".text\n"
 	"	sbb	%ecx, %ecx\n" // -1 for a 0
 	"	mov	%rax, %r12\n"
 	"	lea	1(%rcx,%rsi,2), %r11d\n"
-#if defined(XLZ)
+#if !TREE_LZMA
 	"	and	$0xfe00, %ecx\n"
 	"	add	$0x1ff, %ecx\n" // the target
 	"	sub	%r8d, %ecx\n"
@@ -112,7 +127,7 @@ __asm__(".text\n"
 	"	mov	%r10d, %r8d\n"
 	"	mov	%r11d, %esi\n"
 	"	mov	%r12, %rax\n"
-#if defined(XLZ)
+#if !TREE_LZMA
 	"	shr	$32, %rax\n"
 	"	jnz	2f\n"
 	"	mov	(%r14), %eax\n"
@@ -135,11 +150,11 @@ __asm__(".text\n"
 	"	mov	%esi, %eax\n"
 	"	ret\n");
 #else
-u32 tree(u16 *p, u32 sym, u32 limit)
+u32 TREE_NAME(tree)(u16 *p, u32 sym, u32 limit)
 {
 	do {
 		u16 *q = p + sym;
-#if defined(XLZ)
+#if !TREE_LZMA
 		u32 s = *q ^ 0x8000;
 		u64 bound = (range >> 12) * (s >> 4);
 #else
@@ -149,7 +164,7 @@ u32 tree(u16 *p, u32 sym, u32 limit)
 		u64 one = -(u64)(code >= bound);
 		code -= bound & one;
 		range = bound + ((range - bound - bound) & one);
-#if defined(XLZ)
+#if !TREE_LZMA
 		u32 rate = 0x5444444443333221 >> (s & 15) * 4 & 15;
 		u32 n = s + ((int)((0xffff & ~((u32)one & 0xfe00)) - s) >> rate & ~15);
 		n += (s & 15) != 15;
@@ -159,12 +174,12 @@ u32 tree(u16 *p, u32 sym, u32 limit)
 		*q = s ^ 1024;
 #endif
 		sym = sym * 2 - (u32)one;
-		refill();
+		TREE_NAME(refill)();
 	} while (sym < limit);
 	return sym;
 }
 
-u32 decision(u16 *p) { return tree(p - 1, 1, 2); }
+u32 TREE_NAME(decision)(u16 *p) { return TREE_NAME(tree)(p - 1, 1, 2); }
 #endif
 
-static inline u32 decide(u16 *p) { return decision(p) & 1; }
+static inline u32 TREE_NAME(decide)(u16 *p) { return TREE_NAME(decision)(p) & 1; }

@@ -49,8 +49,6 @@ struct instructions {
 #define ALONE (1u << FIRST)
 #endif
 
-#include "tree.h"
-
 // struct decoded is what unfilter needs from decode.
 struct decoded {
 	u8 *entries;

@@ -1,0 +1,43 @@
+package codec
+
+import "fmt"
+
+// The coder of the unpacker itself: bytes under the byte before, with XLZ's
+// probabilities and range coder, so that the part of the stub that must be
+// plain code needs little more than the tree that every decoder has. A fifth
+// to a quarter of the unpacker is saved; two mixed orders would save 6 % more
+// of it and cost as much in plain code.
+
+func newUnpackerModel() *[256][256]uint16 {
+	m := new([256][256]uint16)
+	for i := range m {
+		for j := range m[i] {
+			m[i][j] = xlzInit
+		}
+	}
+	return m
+}
+
+// EncodeUnpacker codes part 1 of the stub.
+func EncodeUnpacker(code []byte) []byte {
+	e, m, prev := newRangeEncoder(true), newUnpackerModel(), byte(0)
+	for _, b := range code {
+		e.tree(m[prev][:], 8, uint32(b))
+		prev = b
+	}
+	return e.finish()
+}
+
+// DecodeUnpacker gives back the size bytes that EncodeUnpacker was given.
+func DecodeUnpacker(in []byte, size int) ([]byte, error) {
+	d, m, prev := newRangeDecoder(true, in), newUnpackerModel(), byte(0)
+	var out []byte
+	for len(out) < size {
+		if d.overrun() {
+			return nil, fmt.Errorf("%w: %d of %d bytes decoded where it ends", ErrDamaged, len(out), size)
+		}
+		prev = byte(d.tree(m[prev][:], 8))
+		out = append(out, prev)
+	}
+	return out, nil
+}
