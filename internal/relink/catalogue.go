@@ -174,6 +174,25 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskSpeed, Needs: []Need{NeedBaseline}, Crate: "aho_corasick",
 	},
 	{
+		Cut: Cut{Name: "json-error-values", Sites: sites(StubZero, "<serde_json::error::JsonUnexpected as core::fmt::Display>::fmt",
+			"<serde_core::de::Unexpected as core::fmt::Display>::fmt", "<serde::de::Unexpected as core::fmt::Display>::fmt")},
+		Summary: "serde's words for a value of the wrong type, and the printing of floats behind them",
+		Loses:   "serde's error messages do not say which value was found: \"invalid type: , expected a string\"",
+		Risk:    RiskBehaviour, Crate: "serde_json",
+	},
+	{
+		Cut:     Cut{Name: "jiff-errors", Sites: sites(StubZero, "<jiff::error::Error as core::fmt::Display>::fmt", "<jiff::error::ErrorKind as core::fmt::Display>::fmt")},
+		Summary: "the texts of crate jiff's errors about dates and times",
+		Loses:   "errors about dates and times have an empty text",
+		Risk:    RiskAsked, Crate: "jiff",
+	},
+	{
+		Cut:     Cut{Name: "chrono-formats", Sites: sites(StubZero, "<chrono::format::formatting::DelayedFormat as core::fmt::Display>::fmt", "chrono::format::formatting::DelayedFormat::format*")},
+		Summary: "crate chrono's formatting by a pattern",
+		Loses:   "dates and times that chrono formats by a pattern (%Y-%m-%d) are empty",
+		Risk:    RiskAsked, Crate: "chrono",
+	},
+	{
 		Cut:     Cut{Name: "text-decoders", Sites: sites(StubTrap, "encoding_rs::variant::VariantDecoder::decode_to_utf8_raw", "encoding_rs::variant::VariantDecoder::decode_to_utf16_raw")},
 		Summary: "the decoders of crate encoding_rs and their tables",
 		Loses:   "text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the program by an illegal instruction",

@@ -36,6 +36,11 @@ var crateCommands = []struct {
 	{args: "(?-u)holmes|watson|moriarty|lestrade the_adventures_of_holmes_and_watson_and_lestrade_and_so_on_and_on_for_long_watson"},
 	{args: "foo|bar|quux|b[ai]z " + strings.Repeat("xyzfobaquub", 40) + "quuxbazbarfoo"},
 	{args: "(?s)x.*needle " + strings.Repeat("hay", 60) + "xneedle"},
+	{args: `a ["anna","eva"] --json`},
+	{args: `a ["anna",1.5] --json`, cuts: []string{"json-error-values"}},
+	{args: `a ["anna", --json`},
+	{args: "a 2024-02-29 --date", cuts: []string{"chrono-formats"}},
+	{args: "a 2023-02-29 --date", cuts: []string{"jiff-errors"}},
 	{args: "a banana --cpu", cuts: []string{"simd-dispatch"}},
 	{args: "a banana", env: "RUST_LOG=warn", cuts: []string{"log-timestamps", "terminal-styles"}},
 }
@@ -97,7 +102,7 @@ func TestCrateCuts(t *testing.T) {
 			t.Errorf("%s: %d bytes of %d, matched %v", c.Name, res.Size, base.Size, res.Cuts[0].Functions)
 			continue
 		}
-		t.Logf("%s: %d bytes less", c.Name, base.Size-res.Size)
+		t.Logf("%s: %d bytes less of %d", c.Name, base.Size-res.Size, base.Size)
 		for _, k := range crateCommands {
 			before, after := run(plain, k.args, k.env), run(program, k.args, k.env)
 			shows := slices.Contains(k.cuts, c.Name)
