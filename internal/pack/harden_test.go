@@ -4,6 +4,7 @@ package pack
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -279,5 +280,90 @@ func TestRefusals(t *testing.T) {
 	again, _, err := Pack(data, Options{})
 	if err != nil || !bytes.Equal(again, packed) {
 		t.Errorf("packing is not deterministic (%v)", err)
+	}
+}
+
+// TestDebugger: gdb, attached to the running packed program, finds variables
+// by the symbols of the unpacked one: as it is where the addresses are fixed,
+// with the image's address where they are not (docs/packing.md). The kernel's
+// copy of the auxiliary vector, which gdb takes the address from, cannot be
+// changed without privileges.
+func TestDebugger(t *testing.T) {
+	runner(t, "")
+	if _, err := exec.LookPath("gdb"); err != nil {
+		t.Skip("gdb is not here")
+	}
+	for _, fixed := range []bool{false, true} {
+		link := map[bool]string{false: "-pie", true: "-no-pie"}[fixed]
+		path, data := build(t, "gcc", "-g", "-O2", "-fPIE", link, "testdata/sample.c", "-o", "OUT")
+		packed := path + "-packed"
+		packTo(t, data, packed, Options{FastStart: true})
+		cmd := exec.Command(packed, "wait")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var first uint64
+		_, err = fmt.Fscanf(stdout, "%x\n", &first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		symbols := fmt.Sprintf("add-symbol-file %s -o %#x", path, first)
+		if fixed {
+			symbols = "file " + path
+		}
+		out, _ := exec.Command("gdb", "-nx", "-batch", "-ex", symbols, "-ex", fmt.Sprintf("attach %d", cmd.Process.Pid), "-ex", "print table[1] + 40", "-ex", "info symbol name").CombinedOutput()
+		stdin.Close()
+		_ = cmd.Wait()
+		if strings.Contains(string(out), "Operation not permitted") {
+			t.Skip("gdb may not attach here")
+		}
+		if !strings.Contains(string(out), "$1 = 42") || !strings.Contains(string(out), "name in section .text") {
+			t.Errorf("%s: gdb says\n%s", link, out)
+		}
+	}
+}
+
+// guardedBranches builds testdata/bti.c, at a fixed or any address.
+func guardedBranches(t *testing.T, link string) (path string, data []byte) {
+	t.Helper()
+	path, data = build(t, "aarch64-linux-gnu-gcc", "-mbranch-protection=standard", "-nostdlib", link, "-Wl,-z,force-bti", "testdata/bti.c", "-o", "OUT")
+	p, err := readProgram(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.bti {
+		t.Skip("the linker sets no mark for BTI")
+	}
+	return path, data
+}
+
+// TestBranchTargets: the pages of a program that asks for BTI are guarded.
+func TestBranchTargets(t *testing.T) {
+	emulator := runner(t, "-aarch64")
+	if emulator != nil {
+		emulator = append(emulator, "-cpu", "max")
+	}
+	for _, link := range []string{"-static", "-static-pie"} {
+		path, data := guardedBranches(t, link)
+		plain := run(t, append(emulator[:len(emulator):len(emulator)], path, "x"), nil)
+		if plain.status != 128+int(syscall.SIGILL) {
+			t.Skipf("this machine does not guard branches: %+v", plain)
+		}
+		for _, o := range []Options{{}, {FastStart: true}} {
+			packTo(t, data, path, o)
+			for args, want := range map[string]int{"": 3, "x": plain.status} {
+				if got := run(t, append(emulator[:len(emulator):len(emulator)], append([]string{path}, strings.Fields(args)...)...), nil); got.status != want {
+					t.Errorf("%s %q: packed it ends with %d, expected %d %s", link, args, got.status, want, got.stderr)
+				}
+			}
+		}
 	}
 }

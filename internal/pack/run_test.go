@@ -46,7 +46,6 @@ var kinds = []struct {
 	{"static-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static"}},
 	{"static-pie-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static-pie"}},
 	{"dynamic-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2"}},
-	{"bti-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static", "-mbranch-protection=standard"}},
 }
 
 // sample builds testdata/sample.c, or the one in the compiler's language; the
