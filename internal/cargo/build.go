@@ -126,7 +126,12 @@ func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 		return result, ctx.Err()
 	}
 	if err != nil {
-		return result, asBuildError(commandError(err, errs.lines(), toolchain.Cargo, args), targetDir)
+		failed := asBuildError(commandError(err, errs.lines(), toolchain.Cargo, args), targetDir)
+		var build *BuildError
+		if errors.As(failed, &build) {
+			build.Triple, build.Foreign = r.triple(p), r.triple(p) != toolchain.Host && p.Linker.Value == nil
+		}
+		return result, failed
 	}
 	if readErr != nil {
 		return result, fmt.Errorf("cargo build: reading its messages: %w", readErr)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -289,5 +290,13 @@ func TestPieces(t *testing.T) {
 		if installers[installer] == "" {
 			t.Errorf("%s installs with %q, which is not in the table", id, installer)
 		}
+	}
+}
+
+func TestOnlyOnce(t *testing.T) {
+	lines := []string{"error: linking failed", "  = note: ld: a.o: Relocations", "          ld: a.o: Relocations", "          ld: a.o: Relocations", "          ld: b.o", "", ""}
+	want := []string{"error: linking failed", "  = note: ld: a.o: Relocations", "          ld: b.o", "", ""}
+	if got := onlyOnce(lines); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -35,6 +35,8 @@ type BuildError struct {
 	Lines   []string // cargo's lines from its first error on, shortened
 	Status  int      // cargo's exit status
 	Command string
+	Triple  string // what was built for; "" where it is not known
+	Foreign bool   // that is another machine, and no linker is set for it
 	sign    string // the line that tells the failure
 }
 
@@ -92,7 +94,7 @@ search:
 			}
 		}
 	}
-	for _, line := range fromFirstError(command.Lines) {
+	for _, line := range fromFirstError(onlyOnce(command.Lines)) {
 		e.Lines = append(e.Lines, shortened(line))
 	}
 	return e
@@ -106,6 +108,22 @@ func shortened(line string) string {
 		return line
 	}
 	return strings.ToValidUTF8(line[:maxLine], "") + " ..."
+}
+
+// onlyOnce drops lines that say what the line before them says: linkers repeat
+// themselves for every relocation.
+func onlyOnce(lines []string) []string {
+	said := func(line string) string {
+		line = strings.TrimPrefix(strings.TrimLeft(line, " |="), "note: ")
+		return strings.TrimSpace(line)
+	}
+	var out []string
+	for i, line := range lines {
+		if i == 0 || said(line) == "" || said(line) != said(lines[i-1]) {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // fromFirstError keeps the lines that explain: from the first error on, or

@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -22,14 +23,15 @@ var installers = map[string]string{
 // takes LLVM's major version. Debian 12 has its own, for its rustc is older
 // than what it ships for browsers (rustc-web).
 var packages = map[string]map[string]string{
-	"cc":   {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
-	"rust": {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
-	"std":  {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
-	"lld":  {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
-	"llvm": {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
-	"qemu": {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
-	"wine": {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
-	"musl": {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
+	"cc":    {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
+	"rust":  {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
+	"std":   {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
+	"lld":   {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
+	"llvm":  {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
+	"qemu":  {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
+	"wine":  {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
+	"cross": {"debian-12": "gcc", "apt": "gcc", "dnf": "gcc"},
+	"musl":  {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
 }
 
 // install is the command that brings a package here, or none where the
@@ -80,10 +82,21 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		if strings.Contains(s.Triple, "msvc") || strings.Contains(s.Triple, "wasm") {
 			return Piece{}
 		}
+		if own != nil && s.foreign(own) && own.HasTarget(s.Triple) && s.elf() && !s.links() {
+			p = Piece{Name: "C compiler that links for " + s.Triple, Unlocks: "linking at all: cargo calls " + s.Driver + " unless told otherwise", Essential: true}
+			if gcc := CrossCompiler(s.Triple); gcc != "" {
+				set := "export " + LinkerVariable(s.Triple) + "=" + gcc
+				if install := s.install("cross", own); len(install) > 0 && !s.crossHere {
+					// Debian's and Fedora's names: gcc-aarch64-linux-gnu.
+					set = install[0] + "-" + strings.TrimSuffix(gcc, "-gcc") + "; " + set
+				}
+				p.Install = []string{set}
+			}
+		}
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if !s.elf() || !s.targetHere() {
+		if !s.elf() || !s.targetHere() || own == nil || s.foreign(own) && !s.links() {
 			return Piece{}
 		}
 		return Piece{Name: "linker with packed relocations (RELR)", Found: s.linker(func(l *Linker) bool { return l.RELR }),
@@ -91,7 +104,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 			Install: s.install("lld", own)}
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if !s.elf() || !s.targetHere() {
+		if !s.elf() || !s.targetHere() || own == nil || s.foreign(own) && !s.links() {
 			return Piece{}
 		}
 		return Piece{Name: "linker that folds identical functions (lld)", Found: s.linker(func(l *Linker) bool { return l.ICF && l.Kind == "lld" }),
@@ -176,15 +189,22 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		if own == nil || s.Triple == own.Host {
 			return Piece{}
 		}
-		p := Piece{Name: "standard library for " + s.Triple, Unlocks: "building for it", Essential: true}
-		for _, t := range s.Toolchains {
-			if t.HasTarget(s.Triple) {
-				p.Found = t.Title()
-				break
-			}
+		p := Piece{Name: "standard library for " + s.Triple, Unlocks: "building for it with " + own.Title(), Essential: true}
+		if own.HasTarget(s.Triple) {
+			p.Found = own.Title()
+			return p
 		}
 		if own.Rustup {
 			p.Install = []string{"rustup target add " + s.Triple + " --toolchain " + own.Name}
+		}
+		for _, t := range s.Toolchains { // another one can
+			switch {
+			case !t.HasTarget(s.Triple):
+			case t.Rustup:
+				p.Install = append(p.Install, "minsize +"+t.Name+" shrink")
+			default:
+				p.Install = append(p.Install, "PATH="+filepath.Dir(t.Cargo)+":$PATH minsize shrink")
+			}
 		}
 		return p
 	},
@@ -207,6 +227,13 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 // nothing can be linked, and linkers cannot be tried.
 func (s *Survey) targetHere() bool {
 	return slices.ContainsFunc(s.Toolchains, func(t *Toolchain) bool { return t.HasTarget(s.Triple) })
+}
+
+func (s *Survey) foreign(own *Toolchain) bool { return s.Triple != own.Host }
+
+// links says whether any linker makes programs for the target.
+func (s *Survey) links() bool {
+	return slices.ContainsFunc(s.Linkers, func(l *Linker) bool { return l.Works })
 }
 
 func (s *Survey) elf() bool {

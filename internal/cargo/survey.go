@@ -22,6 +22,7 @@ type Survey struct {
 	Driver     string // the C compiler that links
 	DriverText string // its first line of --version
 	Linkers    []*Linker
+	crossHere  bool     // GNU's cross compiler for the target is on the PATH
 	Runner     []string // what runs the program of a foreign target
 	RunnerWhy  string
 	Pieces     []Piece
@@ -134,6 +135,10 @@ func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
 
 func (s *Survey) readLinkers(ctx context.Context, o Options, own *Toolchain) {
 	s.Driver = "cc"
+	if gcc := CrossCompiler(s.Triple); gcc != "" {
+		_, err := lookPath(gcc, o.environ())
+		s.crossHere = err == nil
+	}
 	if s.Project != nil {
 		if linker, ok := s.Project.Linker.Value.(string); ok && linker != "" {
 			s.Driver = linker

@@ -138,6 +138,14 @@ func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, 
 	if err != nil {
 		return nil, c, cargoError(err)
 	}
+	if o.Target == "" && c.Cargo.Target != "" && project.Triple != c.Cargo.Target {
+		// It was found with --target. (Given always, the flag would make a
+		// program for this machine another build: host crates get no rustflags.)
+		o.Target = c.Cargo.Target
+		if project, err = cargo.Load(ctx, c.options(o)); err != nil {
+			return nil, c, cargoError(err)
+		}
+	}
 	if !c.isFor(project) {
 		return nil, nil, usageError("minsize shrink for this program, or leave -p, --bin and --example out",
 			"%s is for %s %s, not for %s", recipeName, c.Package, c.Bin+c.Example, project.Choice)

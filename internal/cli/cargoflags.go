@@ -69,7 +69,7 @@ func cargoError(err error) error {
 		if len(noBinary.Available) > 0 {
 			hint = noBinary.Available[0].String()
 			if len(noBinary.Available) > 1 {
-				hint += fmt.Sprintf(" (or one of %d others)", len(noBinary.Available)-1)
+				hint += fmt.Sprintf(" (or %d more)", len(noBinary.Available)-1)
 			}
 		}
 		return withStatus(exitUsage, hint, err)
@@ -91,9 +91,21 @@ func cargoError(err error) error {
 	case errors.As(err, &locked):
 		return withStatus(exitFailed, "wait for the other run, or use another --target-dir", err)
 	case errors.As(err, &build):
-		return &statusError{status: exitFailed, hint: buildHints[build.Failure], detail: build.Lines, err: err}
+		return &statusError{status: exitFailed, hint: buildHint(build), detail: build.Lines, err: err}
 	}
 	return err
+}
+
+// buildHint is what to try, with the names of this build.
+func buildHint(b *cargo.BuildError) string {
+	gcc := cargo.CrossCompiler(b.Triple)
+	switch {
+	case b.Failure == cargo.FailedLink && b.Foreign && gcc != "":
+		return fmt.Sprintf("export %s=%s (cargo links with cc, which is this machine's own); minsize doctor --target %s", cargo.LinkerVariable(b.Triple), gcc, b.Triple)
+	case b.Triple != "":
+		return strings.ReplaceAll(buildHints[b.Failure], "TRIPLE", b.Triple)
+	}
+	return buildHints[b.Failure]
 }
 
 // buildHints are what to try for each way in which a build fails.

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // Beyond testscript's own words:
 //
 //	need TOOL...          skip, naming the first tool that is not there
+//	target TRIPLE         skip where the first rustc has no standard library for it
 //	smaller NEW OLD       NEW has fewer bytes than OLD
 //	atmost FILE N         FILE has no more than N bytes
 //	status N CMD...       CMD exits with status N, neither more nor less
@@ -59,6 +60,7 @@ func runScripts(t *testing.T, folder string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"need":     scriptNeed,
+			"target":   scriptTarget,
 			"smaller":  scriptSmaller,
 			"atmost":   scriptAtMost,
 			"status":   scriptStatus,
@@ -103,6 +105,20 @@ func scriptNeed(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Value(scriptT{}).(testscript.T).Skip("needs unshare -rm, which is forbidden here")
 		}
 	}
+}
+
+// scriptTarget skips the script where the compiler builds nothing for a target.
+func scriptTarget(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: target TRIPLE")
+	}
+	out, err := exec.Command("rustc", "--print", "target-libdir", "--target", args[0]).Output()
+	if err == nil {
+		if std, _ := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "libstd-*.rlib")); len(std) > 0 {
+			return
+		}
+	}
+	ts.Value(scriptT{}).(testscript.T).Skip("needs rustc's standard library for " + args[0])
 }
 
 // scriptT is the key of the running subtest among a script's values.

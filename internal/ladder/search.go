@@ -207,8 +207,16 @@ func (s *search) corner(on *candidate, side Side, stage technique.Stage, plan te
 			s.tried[t.Name] = true
 		}
 		c, failed, err := s.fullRung(on, side, plan.With(list...), list)
-		if err != nil || c != nil {
-			return c, err
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			recipe := slices.DeleteFunc(slices.Clone(list), func(t *technique.Technique) bool { return t.Stage == technique.StageNone })
+			if s.result.Rungs[c.rung].Kept || len(recipe) == len(list) || len(recipe) == 0 || s.result.Builds >= s.Limits.Hard {
+				return c, nil
+			}
+			list = recipe // what was asked for makes it larger, and the recipe shall not pay for that
+			continue
 		}
 		fewer := s.dropSuspects(list, side, plan)
 		if !failed || len(fewer) == 0 || s.result.Builds >= s.Limits.Hard {

@@ -222,6 +222,22 @@ func TestStableSearch(t *testing.T) {
 	}
 }
 
+// TestAskedForAndLarger: what was asked for by name does not take the recipe
+// with it when it makes the program larger.
+func TestAskedForAndLarger(t *testing.T) {
+	for saves, want := range map[int64]bool{-80000: false, -1000: true} {
+		w := newWorld(t)
+		w.saves["static-musl"] = saves
+		o := w.options(technique.Safe)
+		o.Base.Facts.Musl = true
+		o.Policy.With = []string{"static-musl"}
+		r := w.run(o)
+		if r.BestPlan.Has("static-musl") != want || !r.BestPlan.Has("lto-fat") || !r.BestPlan.Has("opt-level-z") {
+			t.Errorf("static-musl saves %d: won with %v", saves, r.BestPlan.Techniques)
+		}
+	}
+}
+
 func TestSafeKeepsBehaviour(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(w.options(technique.Safe))

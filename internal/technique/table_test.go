@@ -144,3 +144,28 @@ func TestDocsAreCurrent(t *testing.T) {
 		t.Error("docs/techniques.md is not what the table says: go test ./internal/technique -run Docs -update")
 	}
 }
+
+// TestOldSpellingOfImmediateAbort: before late September 2025 it was a feature
+// of std; such a compiler gets that technique and not its twin.
+func TestOldSpellingOfImmediateAbort(t *testing.T) {
+	f := Facts{Unstable: true, StdSource: true, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "abort", Runs: true, Immediate: "std-feature"}
+	plan := NewPlan("x", Find("panic-abort"), Find("build-std"))
+	old, now := Find("immediate-abort-feature"), Find("immediate-abort")
+	if why := old.Missing(f, plan); why != "" {
+		t.Errorf("the feature: missing %q", why)
+	}
+	if why := now.Missing(f, plan); why == "" {
+		t.Error("-Cpanic=immediate-abort is allowed with a compiler that does not know it")
+	}
+	f.Immediate = "panic-strategy"
+	if why := old.Missing(f, plan); why == "" {
+		t.Error("the feature is allowed with sources that do not have it")
+	}
+	got := NewPlan("x", Find("panic-abort"), Find("build-std"), Find("optimize-for-size"), old)
+	if !slices.Contains(got.Setting.StdFeatures, "panic_immediate_abort") || !slices.Contains(got.Setting.StdFeatures, "optimize_for_size") {
+		t.Errorf("features of std: %q", got.Setting.StdFeatures)
+	}
+	if slices.ContainsFunc(got.Setting.Rustflags, func(flag string) bool { return flag == "-Cpanic=immediate-abort" }) {
+		t.Errorf("rustflags: %q", got.Setting.Rustflags)
+	}
+}
