@@ -58,6 +58,13 @@ var Options = []Option{
 		Args:    []string{"-Wl,--icf=all"},
 	},
 	{
+		Name: "icf-data", Static: true,
+		Summary: "keeps one of several identical constants and vtables, where icf-all does so with functions",
+		Loses:   "addresses of different statics may compare equal, which Rust promises they do not",
+		Linkers: []LinkerKind{LLD},
+		Args:    []string{"-Wl,--ignore-data-address-equality"},
+	},
+	{
 		Name: "no-build-id", Static: true,
 		Summary: "leaves out the note that ties a program to its separate debug file",
 		Loses:   "debuggers and symbol servers cannot match the program by its build id",

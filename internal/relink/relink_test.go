@@ -106,6 +106,28 @@ func TestStartKeepsEverything(t *testing.T) {
 	}
 }
 
+// TestFoldedDataKeepsEverything: no behaviour changes where identical
+// functions and constants are one.
+func TestFoldedDataKeepsEverything(t *testing.T) {
+	eachCompiler(t, func(t *testing.T, c compiler) {
+		r := record(t, c, unwindLTO, "behaviours.rs")
+		linkers, _ := r.Linkers(context.Background())
+		if len(linkers) == 0 || linkers[0].Kind != LLD {
+			t.Skip("needs lld")
+		}
+		plain, base := linkTo(t, r, Variant{Linker: linkers[0], Options: []string{"strip-all", "icf-all"}})
+		folded, res := linkTo(t, r, Variant{Linker: linkers[0], Options: []string{"strip-all", "icf-all", "icf-data"}})
+		if res.Size >= base.Size {
+			t.Errorf("%d bytes, %d without", res.Size, base.Size)
+		}
+		for _, b := range behaviours() {
+			if before, after := runProgram(t, plain, "0", b), runProgram(t, folded, "0", b); before != after && b != "double-panic" && b != "backtrace-text" {
+				t.Errorf("%s: %s", b, different(before, after))
+			}
+		}
+	})
+}
+
 // TestLocationsOut: messages lose their location, and nothing else changes.
 func TestLocationsOut(t *testing.T) {
 	shown := regexp.MustCompile(`(panicked at )[^\n]*:\d+:\d+:|(\w+ at )library/[^\n]*:\d+:\d+:`)

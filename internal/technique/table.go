@@ -207,6 +207,7 @@ var linkTable = []*Technique{
 	option("norelro", Security, Asked, NeedUnixELF, NeedLinker),
 	option("nognustack", Security, Asked, NeedLLD, NeedUnixELF),
 	option("no-pie", Security, Asked, NeedUnixELF, NeedLinker),
+	option("icf-data", Behaviour, Max, NeedLLD, NeedUnixELF),
 	option("locations-out", Behaviour, Max, NeedUnixELF),
 	option("own-start", Behaviour, Max, NeedX86ELF, NeedDynamicGNU),
 }
