@@ -34,6 +34,12 @@ func profile(pairs ...string) *Setting {
 
 func rustflags(flags ...string) *Setting { return &Setting{Rustflags: flags} }
 
+// byName makes a technique one that only its own name asks for.
+func byName(t *Technique) *Technique {
+	t.ByName = true
+	return t
+}
+
 // option is a technique that is a named option of the replayed link: what it
 // does and loses is told by relink's own table. Its twin gives the same
 // arguments to rustc.
@@ -207,7 +213,7 @@ var linkTable = []*Technique{
 	option("norelro", Security, Asked, NeedUnixELF, NeedLinker),
 	option("nognustack", Security, Asked, NeedLLD, NeedUnixELF),
 	option("no-pie", Security, Asked, NeedUnixELF, NeedLinker),
-	option("icf-data", Behaviour, Max, NeedLLD, NeedUnixELF),
+	byName(option("icf-data", Behaviour, Asked, NeedLLD, NeedUnixELF)), // breaks a promise of the language; checks seldom see it
 	option("locations-out", Behaviour, Max, NeedUnixELF),
 	option("own-start", Behaviour, Max, NeedX86ELF, NeedDynamicGNU),
 }
