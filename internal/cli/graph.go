@@ -155,6 +155,9 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	} else {
 		// Large programs are looked at once: neither their pages nor garbage stay.
 		defer debug.SetGCPercent(debug.SetGCPercent(15))
+		if len(m.Data) > hugeInput {
+			softLimit(0, len(m.Data))
+		}
 		forget = m.Forget
 	}
 	var g *refgraph.Graph

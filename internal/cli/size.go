@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -204,6 +205,7 @@ type loadedPrograms struct {
 	inputs   []attrib.Input
 	mappings []*byteio.Mapping
 	splits   []*dwarf.SplitFinder
+	huge     int // bytes of huge inputs
 	shipped  *report.SizeShipped
 	notes    []string
 }
@@ -224,6 +226,18 @@ func (l *loadedPrograms) close(ctx context.Context) {
 // largeInput is from where on memory counts more than a tenth of the CPU time,
 // hugeInput from where on it counts more than the second processor.
 const largeInput, hugeInput = 8 << 20, 96 << 20
+
+// softLimit makes the collector work harder before the heap outgrows what a
+// huge input should cost: garbage of one pass is gone before the next one
+// needs room, where a percentage of a large heap lets it stay. Beyond the limit
+// the runtime spends at most half of the time on it, so a program whose graph
+// is larger than that is slower, not refused.
+func softLimit(before, mapped int) {
+	limit := func(n int) int64 { return int64(n) / 5 * 4 }
+	if now := debug.SetMemoryLimit(-1); now == math.MaxInt64 || before > 0 && now == limit(before) { // else it is the user's GOMEMLIMIT
+		debug.SetMemoryLimit(limit(mapped))
+	}
+}
 
 // open maps and attributes one file.
 func (l *loadedPrograms) open(ctx context.Context, path, debugFile string, o attrib.Options) error {
@@ -246,6 +260,8 @@ func (l *loadedPrograms) openNow(path, debugFile string, o attrib.Options) error
 	}
 	if len(m.Data) > hugeInput {
 		debug.SetGCPercent(25)
+		softLimit(l.huge, l.huge+len(m.Data))
+		l.huge += len(m.Data)
 	}
 	data, err := unpacked(path, m.Data)
 	if err != nil {
