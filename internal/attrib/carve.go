@@ -200,13 +200,13 @@ func (c *collector) classify() {
 	p := c.p
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
-		if a.Flags&(Carved|Private) == 0 || a.Kind != ReadOnly || a.End > p.Space.File {
+		if a.Flags&(Carved|Private) == 0 || a.Kind != ReadOnly && p.File.Wasm == nil || a.End > p.Space.File {
 			continue
 		}
 		if c.isVtable(a) {
 			a.Kind = Vtable
 			p.vtables = append(p.vtables, vtable{atom: int32(i), drop: c.atomOfPointer(a.Start), method: c.atomOfPointer(a.Start + 3*uint64(p.File.Bits/8))})
-		} else if isText(p.File.Data[a.Start:a.End]) {
+		} else if IsText(p.File.Data[a.Start:a.End]) {
 			a.Kind = String
 		}
 	}
@@ -264,8 +264,8 @@ func (c *collector) isVtable(a *Atom) bool {
 	return x != nil && isCode(x)
 }
 
-// isText: printable UTF-8, at least one letter's worth, zeros only at its end.
-func isText(b []byte) bool {
+// IsText says whether bytes are text: printable UTF-8, at least one letter's worth, zeros only at its end.
+func IsText(b []byte) bool {
 	for len(b) > 0 && b[len(b)-1] == 0 {
 		b = b[:len(b)-1]
 	}

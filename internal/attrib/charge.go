@@ -242,6 +242,10 @@ func (c *collector) chargeStubs(s *objfile.Section, start uint64, slots map[uint
 func (c *collector) chargeSymbols() {
 	f := c.p.File
 	own, _ := f.Symbols()
+	terminator := uint64(1)
+	if f.Wasm != nil { // names have their length before them
+		terminator = 0
+	}
 	for i := range own {
 		if c.symbolAtom[i] < 0 && !own[i].Undefined && len(c.pads) > 0 { // GCC_except_table12
 			if place, ok := c.p.symbolPlace(&own[i]); ok {
@@ -252,7 +256,7 @@ func (c *collector) chargeSymbols() {
 		}
 		atom := c.symbolAtom[i]
 		if start, ok := nameOffset(f, own[i].Name); ok {
-			c.add(start, start+uint64(len(own[i].Name))+1, atom, SymbolTab)
+			c.add(start, start+uint64(len(own[i].Name))+terminator, atom, SymbolTab)
 		}
 	}
 	tables := formatTable[f.Format].symbols

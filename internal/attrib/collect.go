@@ -59,6 +59,8 @@ type collector struct {
 	pads          map[uint64]int32 // place of an exception table -> atom
 	symbolAtom    []int32          // of each symbol its atom, -1
 
+	wasmRefs []wasmReference // from code to data segments
+
 	debugData     *dwarf.Data // of openDebug
 	debugSeparate bool
 	debugOpened   bool
@@ -226,6 +228,13 @@ func mergeSymbols(own, more []objfile.Symbol) []objfile.Symbol {
 // symbolPlace is where a symbol's body starts.
 func (p *Program) symbolPlace(s *objfile.Symbol) (uint64, bool) {
 	f := p.File
+	if f.Wasm != nil { // symbols are numbered, not addressed
+		k := s.Addr - uint64(f.Wasm.ImportedFunctions)
+		if s.Kind != objfile.SymFunc || k >= uint64(len(f.Wasm.Functions)) {
+			return 0, false
+		}
+		return uint64(f.Wasm.Functions[k].Offset), true
+	}
 	if f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || len(p.Space.byAddr) == 0 {
 		return p.Space.SectionPlace(f, s.Section, s.Addr)
 	}

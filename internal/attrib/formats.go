@@ -274,6 +274,8 @@ func wasmFunctions(c *collector) {
 		}
 		c.bodies = append(c.bodies, b)
 	}
+	c.findWasmReferences()
+	cuts := c.cuts()
 	names := w.Names()
 	for i := range w.Data {
 		d := &w.Data[i]
@@ -281,7 +283,8 @@ func wasmFunctions(c *collector) {
 		if names != nil && names.Data[uint32(i)] != "" {
 			text = names.Data[uint32(i)]
 		}
-		c.bodies = append(c.bodies, body{start: uint64(d.Offset), end: uint64(d.Offset) + uint64(d.Size), symbol: -1, text: int32(len(p.Texts)), strength: sized})
+		end := firstCut(cuts, uint64(d.Init), uint64(d.Offset)+uint64(d.Size)) // the rest is carved
+		c.bodies = append(c.bodies, body{start: uint64(d.Offset), end: end, symbol: -1, text: int32(len(p.Texts)), strength: sized})
 		p.Texts = append(p.Texts, text)
 	}
 }

@@ -99,6 +99,9 @@ func FuzzAttribution(f *testing.F) {
 	for _, data := range smallest() {
 		f.Add(data)
 	}
+	if data, err := os.ReadFile(filepath.Join("..", "refgraph", "testdata", "data.wasm")); err == nil {
+		f.Add(data)
+	}
 	if gcc, err := exec.LookPath("gcc"); err == nil { // one with relocations, unwind tables and lines
 		dir := f.TempDir()
 		source, out := filepath.Join(dir, "s.c"), filepath.Join(dir, "out")

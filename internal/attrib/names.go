@@ -409,7 +409,7 @@ func (p *Program) partOwner(atom int32) (owner int32, special string) {
 			return m, ""
 		}
 	}
-	if p.File.Wasm != nil && a.Kind == Data {
+	if p.File.Wasm != nil && a.Kind == Data && a.Flags&Carved == 0 {
 		return -1, "[data segments]"
 	}
 	owner = p.owner(atom)

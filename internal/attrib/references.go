@@ -201,6 +201,9 @@ func (c *collector) decode() {
 			p.warn("machine code of %s is not decoded: data without a symbol keeps its section's name", f.Arch)
 		}
 		c.starts = make([]int32, len(p.Atoms)+1)
+		if f.Wasm != nil {
+			c.joinWasmReferences()
+		}
 		return
 	}
 	if c.o.Bodies {

@@ -27,12 +27,31 @@ const (
 	WasmMemory  // memory.* instructions with their memory
 	WasmLoad    // i32.const right before a load: Index is the address, constant plus offset
 	WasmAddress // any other i32.const or i64.const that is not negative: perhaps an address
+	WasmOffset  // a large offset of a load or store whose address is computed: a static array's address
 )
+
+// wasmLowest is where LLVM's linker begins a module's data (--global-base), and
+// more than the fields of a structure reach.
+const wasmLowest = 1024
 
 // WasmRef is one thing that a body refers to.
 type WasmRef struct {
 	Index uint64
 	Kind  WasmKind
+}
+
+// LikelyAddress says whether a reference may be taken for an address of data.
+// Those of loads and stores are; another constant may be a number, which the
+// low ones that are round most often are: pages, masks, buffer sizes. Rust's
+// data begins at one megabyte, where few numbers are, C's at 1024.
+func (r WasmRef) LikelyAddress() bool {
+	switch r.Kind {
+	case WasmLoad, WasmOffset:
+		return true
+	case WasmAddress:
+		return r.Index >= 1<<18 || r.Index%256 != 0 && (r.Index+1)%256 != 0 && r.Index%1000 != 0
+	}
+	return false
 }
 
 // The shapes of immediates.
@@ -264,9 +283,13 @@ func DecodeWasm(code []byte, refs []WasmRef) ([]WasmRef, error) {
 			offset := memarg()
 			if lastWasConstant && ok {
 				refs[len(refs)-1] = WasmRef{constant + offset, WasmLoad}
+			} else if offset >= wasmLowest && ok {
+				refs = append(refs, WasmRef{offset, WasmOffset})
 			}
 		case wasmMemArg:
-			memarg()
+			if offset := memarg(); offset >= wasmLowest && ok {
+				refs = append(refs, WasmRef{offset, WasmOffset})
+			}
 		case wasmLaneArg:
 			memarg()
 			bytes(1)

@@ -236,7 +236,7 @@ func TestMatching(t *testing.T) {
 // FuzzWasm: any bytes are a graph or an error with an offset, and every byte
 // of a module belongs to one item.
 func FuzzWasm(f *testing.F) {
-	for _, file := range []string{"testdata/tables.wasm"} {
+	for _, file := range []string{"testdata/tables.wasm", "testdata/data.wasm"} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)

@@ -69,6 +69,7 @@ type wasmModule struct {
 	segments                                                     []wasmSegment
 	bodies                                                       []wasmBody
 	pending                                                      []wasmPending
+	words                                                        []wasmWord // with WasmAll
 	notes                                                        []string
 }
 
@@ -378,45 +379,6 @@ func (m *wasmModule) codeSection(r *wasmReader, function *wasmSection) (uint64, 
 	return added, r.err
 }
 
-func (m *wasmModule) dataSection(r *wasmReader) (uint64, error) {
-	count := r.u32("number of data segments")
-	added := uint64(0)
-	for i := uint32(0); i < count && r.err == nil; i++ {
-		start := r.at
-		flags := r.u32("data segment flags")
-		memory := uint32(0)
-		if flags == 2 {
-			memory = r.u32("memory index")
-		}
-		var from, to uint64
-		if flags != 1 {
-			from, to = r.expression()
-		}
-		size := uint64(r.u32("size of the data segment"))
-		r.skip(size, "data segment")
-		whole := r.at - start
-		if i+1 == count {
-			whole = r.end - start
-		}
-		node := m.b.Add(Node{Size: whole, Kind: KindData, Label: wasmLabel(labelData, uint64(i))})
-		m.datas = append(m.datas, node)
-		added += whole
-		if flags == 1 || r.err != nil {
-			continue
-		}
-		refs, _ := machinecode.DecodeWasm(m.v.Data[from:to], nil)
-		if len(refs) > 0 && refs[0].Kind == machinecode.WasmAddress {
-			m.segments = append(m.segments, wasmSegment{start: refs[0].Index, size: size, node: node})
-		}
-		if m.edges == WasmAll {
-			m.constantExpression(node, from, to)
-			// An active segment is written into its memory whenever the module starts.
-			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmMemory, index: memory, turn: true})
-		}
-	}
-	return added, r.err
-}
-
 func (m *wasmModule) elementSection(r *wasmReader) (uint64, error) {
 	count := r.u32("number of element segments")
 	added := uint64(0)
@@ -496,6 +458,11 @@ func (m *wasmModule) connect() error {
 		}
 	}
 	m.sortSegments()
+	for _, w := range m.words {
+		if s := m.segmentOf(w.address); s != nil {
+			m.b.Edge(w.from, s.node)
+		}
+	}
 	var refs []machinecode.WasmRef
 	undecoded := 0
 	for _, body := range m.bodies {
@@ -556,7 +523,7 @@ func (m *wasmModule) bodyEdge(from int32, ref machinecode.WasmRef) {
 		if s := find(ref.Index); s != nil {
 			m.b.Edge(from, s.node)
 		}
-	case machinecode.WasmAddress:
+	case machinecode.WasmAddress, machinecode.WasmOffset:
 		if s := m.segmentOf(ref.Index); s != nil && m.edges == WasmAll {
 			m.b.Edge(from, s.node)
 		}

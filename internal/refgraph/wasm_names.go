@@ -17,6 +17,7 @@ import (
 type wasmNames struct {
 	functions []string // by index, imports first
 	data      []string
+	cuts      []wasmCut
 }
 
 // Labels have what is numbered in their upper bits.
@@ -26,6 +27,7 @@ const (
 	labelData
 	labelElement
 	labelGlobal
+	labelCut
 	labelIndex = 1<<28 - 1
 )
 
@@ -56,6 +58,17 @@ func (n *wasmNames) Display(label int32) string {
 		return "elem[" + strconv.Itoa(index) + "]"
 	case labelGlobal:
 		return "global[" + strconv.Itoa(index) + "]"
+	}
+	if label&^labelIndex == labelCut {
+		c := &n.cuts[index]
+		what := "data"
+		if c.text {
+			what = "text"
+		}
+		if c.from < 0 {
+			return fmt.Sprintf("[%s at %#x]", what, c.address)
+		}
+		return "[" + what + " of " + n.Display(c.from) + "]"
 	}
 	name := demangle.Parse(n.functions[index])
 	display := name.Display

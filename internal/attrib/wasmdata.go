@@ -1,0 +1,143 @@
+package attrib
+
+// Data segments of Wasm modules, cut like native data.
+//
+// A module has few segments, ".rodata" and ".data", and a linker puts all
+// constants of a program into them; no symbol is left. But code and data refer
+// to them by address, and memory begins where the segments say. So a constant
+// in code, and an aligned word of data, that is an address inside of a segment
+// begins something there, as in a native program that is loaded at a fixed
+// address. What is hard is the same as there: a number may look like an
+// address. Rust's data begins at one megabyte, where few numbers are; C's begins
+// at 1024, so there only addresses that a load or store uses, or that are not
+// round numbers, count.
+//
+// The segment itself keeps its header and what stands before the first cut.
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/minsize/minsize/internal/machinecode"
+	"github.com/minsize/minsize/internal/objfile"
+)
+
+// wasmReference is an address that a function's code has.
+type wasmReference struct {
+	place    uint64 // in a data segment
+	function uint64 // place of the function
+}
+
+// wasmSegments are the active data segments whose address is known, sorted.
+func wasmSegments(w *objfile.WasmFile) []*objfile.WasmData {
+	var list []*objfile.WasmData
+	for i := range w.Data {
+		if d := &w.Data[i]; d.Mode == objfile.WasmActive && d.Memory == 0 && d.At.Plain && d.At.Value >= 0 && d.InitSize > 0 {
+			list = append(list, d)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *objfile.WasmData) int { return cmp.Compare(a.At.Value, b.At.Value) })
+	return list
+}
+
+// wasmPlace is where in the file the byte is that memory has at addr.
+func wasmPlace(segments []*objfile.WasmData, addr uint64) (uint64, bool) {
+	i, found := slices.BinarySearchFunc(segments, addr, func(d *objfile.WasmData, addr uint64) int { return cmp.Compare(uint64(d.At.Value), addr) })
+	if !found {
+		i--
+	}
+	if i < 0 || addr-uint64(segments[i].At.Value) >= uint64(segments[i].InitSize) {
+		return 0, false
+	}
+	return uint64(segments[i].Init) + addr - uint64(segments[i].At.Value), true
+}
+
+// findWasmReferences decodes the module's code for addresses of data.
+func (c *collector) findWasmReferences() {
+	p, w := c.p, c.p.File.Wasm
+	segments := wasmSegments(w)
+	if c.o.NoDecode || len(segments) == 0 {
+		return
+	}
+	var refs []machinecode.WasmRef
+	for i := range w.Functions {
+		fn := &w.Functions[i]
+		end := uint64(fn.Offset) + uint64(fn.Size)
+		code, ok := wasmCode(p.File.Data, uint64(fn.Body), end)
+		if !ok {
+			continue
+		}
+		refs, _ = machinecode.DecodeWasm(code, refs[:0]) // what stands before an unknown instruction counts
+		for _, r := range refs {
+			if !r.LikelyAddress() {
+				continue
+			}
+			if place, ok := wasmPlace(segments, r.Index); ok {
+				c.wasmRefs = append(c.wasmRefs, wasmReference{place, uint64(fn.Offset)})
+			}
+		}
+	}
+	// Aligned words of data.
+	for _, d := range segments {
+		data := p.File.Data[d.Init : uint64(d.Init)+uint64(d.InitSize)]
+		for at := int(-uint64(d.At.Value) & 3); at+4 <= len(data); at += 4 {
+			word := machinecode.WasmRef{Index: uint64(binary.LittleEndian.Uint32(data[at:])), Kind: machinecode.WasmAddress}
+			if !word.LikelyAddress() {
+				continue
+			}
+			if place, ok := wasmPlace(segments, word.Index); ok {
+				c.pointers = append(c.pointers, pointer{where: uint64(d.Init) + uint64(at), target: place, symbol: -1})
+			}
+		}
+	}
+}
+
+// wasmCode is a body's expression, behind its locals (core specification,
+// 5.5.13): groups of a number and a type.
+func wasmCode(data []byte, from, end uint64) ([]byte, bool) {
+	if from > end || end > uint64(len(data)) {
+		return nil, false
+	}
+	r := reader{data: data[:end], at: int(from)}
+	for groups := r.uleb(); groups > 0 && !r.bad; groups-- {
+		r.uleb()
+		if kind := r.uint(1); kind == 0x63 || kind == 0x64 { // (ref null ht), (ref ht)
+			r.uleb()
+		}
+	}
+	return data[r.at:end], !r.bad
+}
+
+// cuts are the places that something refers to, in order.
+func (c *collector) cuts() []uint64 {
+	list := make([]uint64, 0, len(c.wasmRefs)+len(c.pointers))
+	for i := range c.wasmRefs {
+		list = append(list, c.wasmRefs[i].place)
+	}
+	for i := range c.pointers {
+		list = append(list, c.pointers[i].target)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// firstCut is the first of the cuts in [start, end), end without one.
+func firstCut(cuts []uint64, start, end uint64) uint64 {
+	if i, _ := slices.BinarySearch(cuts, start); i < len(cuts) {
+		return min(cuts[i], end)
+	}
+	return end
+}
+
+// joinWasmReferences turns what was found into c.incoming, when atoms are known.
+func (c *collector) joinWasmReferences() {
+	for _, r := range c.wasmRefs {
+		if atom := c.p.AtomAt(r.function); atom >= 0 && r.place < maxPackedPlace {
+			c.incoming = append(c.incoming, packTarget(r.place, atom))
+		}
+	}
+	c.wasmRefs = nil
+	c.addPointers(nil)
+	c.incoming = slices.Compact(c.incoming)
+}
