@@ -107,7 +107,7 @@ func (g *Graph) similar(text string) []string {
 	var out []string
 	for n := int32(1); n < int32(g.Len()) && len(out) < 5; n++ {
 		if name := g.Name(n); strings.Contains(name, text) && !slices.Contains(out, name) {
-			out = append(out, name)
+			out = append(out, strings.Clone(name)) // the error outlives the mapped file
 		}
 	}
 	return out
