@@ -167,7 +167,8 @@ func (m *matcher) matches(g *Graph, n int32) bool {
 		return true
 	}
 	name := m.parser.Parse(mangled)
-	if under(name.Display, m.text) || name.Module != "" && under(name.Module, m.text) {
+	// Mach-O's symbols have an underscore more than the names that are shown.
+	if under(name.Display, m.text) || under(g.Name(n), m.text) || name.Module != "" && under(name.Module, m.text) {
 		return true
 	}
 	// Inherent methods print as <Type>::method, and those of traits as
