@@ -167,7 +167,7 @@ var buildTable = []*Technique{
 		Set:   rustflags("-Cforce-unwind-tables=no"),
 	},
 	{
-		Name: "static-musl", Summary: "one static file on musl, which runs on every Linux",
+		Name: "static-musl", Summary: "one static file on musl, which runs on every Linux; kept where it is smaller (--target x86_64-unknown-linux-musl keeps it always)",
 		Loses: "glibc: names are looked up without nsswitch plugins, and malloc is slower with threads",
 		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF, NeedMusl},
 		Set: &Setting{Target: "musl"}, // stands for the musl twin of the project's triple
