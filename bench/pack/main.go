@@ -1,14 +1,16 @@
+//go:build linux
+
 // Command pack (in bench) measures packing against UPX: sizes, packing time,
-// and what unpacking costs at start-up.
+// and what unpacking costs at start-up, in CPU time and in memory.
 //
-//	go run ./bench/pack [-runs N] [FILE...]
+//	go run ./bench/pack [-runs N] [-max-below BYTES] [FILE...]
 //
 // With UPX=path the sizes and times of `upx --best --lzma` are measured in the
 // same run. Without it, the sizes that were published for UPX 4.2.3 are used
 // for inputs of the very same size, and the table says so. Start-up is CPU
 // time (user and system, the least of N runs) over that of the plain program,
 // as a multiple of `xz -dc` on the same file: a measure that survives a change
-// of machine.
+// of machine. Memory is the most that the process has resident, once for each.
 package main
 
 import (
@@ -51,32 +53,68 @@ var published = map[int]struct {
 
 const publishedXZ = 57.5e6 // bytes a second
 
+// levels are the columns; short names for the heads of the table.
+var levels = []struct {
+	name    string
+	options pack.Options
+}{
+	{"default", pack.Options{}},
+	{"`--fast-start`", pack.Options{FastStart: true}},
+	{"`--max`", pack.Options{Max: true}},
+}
+
 func main() {
 	runs := flag.Int("runs", 15, "runs of each program for the start-up time; 0 leaves it out")
+	maxBelow := flag.Int("max-below", 5e6, "files of more bytes are not packed with --max, which takes seconds to start")
 	flag.Parse()
 	files := flag.Args()
 	if len(files) == 0 {
 		files = []string{"/usr/bin/xz", "/usr/bin/hyperfine", "/usr/bin/bash", "/usr/lib/cargo/bin/fd", "/usr/bin/git", "/usr/bin/rg", "/usr/bin/python3.11", "/usr/bin/gdb"}
 	}
-	upx := os.Getenv("UPX")
+	b := bench{upx: os.Getenv("UPX"), runs: *runs, maxBelow: *maxBelow}
 	fmt.Printf("%s, %s/%s, %s\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, time.Now().Format("2006-01-02"))
-	fmt.Println("| file | original | UPX --best --lzma | default | ratio | `--fast-start` | ratio | s per MB | start-up / xz -dc: UPX | default | fast |")
-	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-	var logs [2]float64
-	var known int
+	head, rule := "| file | original | UPX --best --lzma |", "|---|--:|--:|"
+	for _, l := range levels {
+		head += " " + l.name + " | ratio |"
+		rule += "--:|--:|"
+	}
+	head += " default: s per MB | `xz -dc` MB/s | start-up / xz -dc: UPX |"
+	rule += "--:|--:|--:|"
+	for _, l := range levels {
+		head += " " + l.name + " |"
+		rule += "--:|"
+	}
+	head += " peak memory MB: plain | UPX |"
+	rule += "--:|--:|"
+	for _, l := range levels {
+		head += " " + l.name + " |"
+		rule += "--:|"
+	}
+	fmt.Printf("%s\n%s\n", head, rule)
 	for _, name := range files {
-		if err := measure(name, upx, *runs, &logs, &known); err != nil {
+		if err := b.measure(name); err != nil {
 			fmt.Fprintf(os.Stderr, "pack: %s: %v\n", name, err)
 			os.Exit(1)
 		}
 	}
-	if known > 0 {
-		fmt.Printf("\nGeometric mean of the ratios over %d files: default %.3f, --fast-start %.3f\n", known, math.Exp(logs[0]/float64(known)), math.Exp(logs[1]/float64(known)))
+	fmt.Println()
+	for i, l := range levels {
+		if n := b.known[i]; n > 0 {
+			fmt.Printf("Geometric mean of the sizes to UPX's, %s: %.3f over %d files\n", l.name, math.Exp(b.logs[i]/float64(n)), n)
+		}
 	}
 }
 
+// bench is the settings of a run and the sums of its ratios, by level.
+type bench struct {
+	upx            string
+	runs, maxBelow int
+	logs           [3]float64
+	known          [3]int
+}
+
 // measure prints one row.
-func measure(name, upx string, runs int, logs *[2]float64, known *int) error {
+func (b *bench) measure(name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -90,82 +128,109 @@ func measure(name, upx string, runs int, logs *[2]float64, known *int) error {
 	if err := os.WriteFile(plain, data, 0o755); err != nil {
 		return err
 	}
-	upxSize, note, upxStart := 0, "", 0.0
-	if p, ok := nearest(len(data)); ok && upx == "" {
+	upxSize, note, upxStart, upxPeak := 0, "", "", ""
+	upxFile := filepath.Join(dir, "upx")
+	if p, ok := nearest(len(data)); ok && b.upx == "" {
 		upxSize, note = p.packed, "*"
 		if p.start > 0 {
-			upxStart = (p.start - p.plain) / 1e3 / (float64(len(data)) / publishedXZ)
+			upxStart = fmt.Sprintf("%.2f", (p.start-p.plain)/1e3/(float64(len(data))/publishedXZ))
 		}
 	}
-	if upx != "" {
-		packed := filepath.Join(dir, "upx")
-		if out, err := exec.Command(upx, "-q", "--best", "--lzma", "-o", packed, plain).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %v: %s", upx, err, out)
+	if b.upx != "" {
+		if out, err := exec.Command(b.upx, "-q", "--best", "--lzma", "-o", upxFile, plain).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %v: %s", b.upx, err, out)
 		}
-		info, err := os.Stat(packed)
+		info, err := os.Stat(upxFile)
 		if err != nil {
 			return err
 		}
 		upxSize = int(info.Size())
 	}
-	var sizes [2]int
+	row := fmt.Sprintf("| %s | %d | %d%s |", filepath.Base(name), len(data), upxSize, note)
 	var perMB float64
-	packed := [2]string{filepath.Join(dir, "default"), filepath.Join(dir, "fast")}
-	for i, o := range []pack.Options{{}, {FastStart: true}} {
+	for i, l := range levels {
+		if l.options.Max && len(data) > b.maxBelow {
+			row += " | |"
+			continue
+		}
 		before := cpu(syscall.RUSAGE_SELF)
-		out, _, err := pack.Pack(data, o)
+		out, _, err := pack.Pack(data, l.options)
 		if err != nil {
 			return err
 		}
 		if i == 0 {
 			perMB = (cpu(syscall.RUSAGE_SELF) - before) / (float64(len(data)) / 1e6)
 		}
-		sizes[i] = len(out)
-		if err := os.WriteFile(packed[i], out, 0o755); err != nil {
+		if err := os.WriteFile(b.file(dir, i), out, 0o755); err != nil {
 			return err
 		}
-	}
-	ratio := func(n int) string {
-		if upxSize == 0 {
-			return ""
+		ratio := ""
+		if upxSize > 0 {
+			r := float64(len(out)) / float64(upxSize)
+			b.known[i]++
+			b.logs[i] += math.Log(r)
+			ratio = fmt.Sprintf("%.3f", r)
 		}
-		return fmt.Sprintf("%.3f", float64(n)/float64(upxSize))
+		row += fmt.Sprintf(" %d | %s |", len(out), ratio)
 	}
-	if upxSize > 0 {
-		*known++
-		logs[0] += math.Log(float64(sizes[0]) / float64(upxSize))
-		logs[1] += math.Log(float64(sizes[1]) / float64(upxSize))
+	row += fmt.Sprintf(" %.2f |", perMB)
+	if b.runs == 0 {
+		fmt.Println(row)
+		return nil
 	}
-	var start [3]string
-	if runs > 0 {
-		base, err := startup(plain, runs)
+	base, err := startup(plain, b.runs)
+	if err != nil {
+		return err
+	}
+	xz, err := xzTime(data, dir, b.runs)
+	if err != nil {
+		return err
+	}
+	plainPeak, err := peakMemory(plain)
+	if err != nil {
+		return err
+	}
+	if b.upx != "" {
+		t, err := startup(upxFile, b.runs)
 		if err != nil {
 			return err
 		}
-		xz, err := xzTime(data, dir, runs)
+		peak, err := peakMemory(upxFile)
 		if err != nil {
 			return err
 		}
-		if upx != "" {
-			t, err := startup(filepath.Join(dir, "upx"), runs)
-			if err != nil {
-				return err
-			}
-			upxStart = (t - base) / xz
-		}
-		if upxStart > 0 {
-			start[0] = fmt.Sprintf("%.2f", upxStart)
-		}
-		for i, p := range packed {
-			t, err := startup(p, runs)
-			if err != nil {
-				return err
-			}
-			start[1+i] = fmt.Sprintf("%.2f (%.1f ms)", (t-base)/xz, (t-base)*1e3)
-		}
+		upxStart, upxPeak = fmt.Sprintf("%.2f (%.1f ms)", (t-base)/xz, (t-base)*1e3), fmt.Sprintf("%.1f", float64(peak)/1e6)
 	}
-	fmt.Printf("| %s | %d | %d%s | %d | %s | %d | %s | %.2f | %s | %s | %s |\n", filepath.Base(name), len(data), upxSize, note, sizes[0], ratio(sizes[0]), sizes[1], ratio(sizes[1]), perMB, start[0], start[1], start[2])
+	row += fmt.Sprintf(" %.1f | %s |", float64(len(data))/xz/1e6, upxStart)
+	peaks := fmt.Sprintf(" %.1f | %s |", float64(plainPeak)/1e6, upxPeak)
+	for i, l := range levels {
+		if l.options.Max && len(data) > b.maxBelow {
+			row += " |"
+			peaks += " |"
+			continue
+		}
+		runs := b.runs
+		if l.options.Max {
+			runs = min(runs, 3)
+		}
+		t, err := startup(b.file(dir, i), runs)
+		if err != nil {
+			return err
+		}
+		peak, err := peakMemory(b.file(dir, i))
+		if err != nil {
+			return err
+		}
+		row += fmt.Sprintf(" %.2f (%.1f ms) |", (t-base)/xz, (t-base)*1e3)
+		peaks += fmt.Sprintf(" %.1f |", float64(peak)/1e6)
+	}
+	fmt.Println(row + peaks)
 	return nil
+}
+
+// file is where the packed form of a level lies.
+func (b *bench) file(dir string, level int) string {
+	return filepath.Join(dir, fmt.Sprintf("packed%d", level))
 }
 
 // nearest finds the published row of an input of this size, give or take
