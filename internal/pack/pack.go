@@ -165,36 +165,6 @@ type operation struct {
 	arg []byte
 }
 
-// packLeanest leaves out each transform whose operation costs more than it
-// saves. In larger programs every transform pays many times over, so that only
-// small ones are tried.
-func (p *program) packLeanest(m codec.Method, rest []byte) ([]byte, *Report, error) {
-	without := map[string]bool{}
-	best, report, err := p.pack(m, rest, without)
-	if err != nil || len(p.image) > leanBelow {
-		return best, report, err
-	}
-	for _, t := range transforms {
-		if t.apply == nil || !slices.Contains(report.Transforms, t.name) {
-			continue
-		}
-		without[t.name] = true
-		out, r, err := p.pack(m, rest, without)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(out) <= len(best) {
-			best, report = out, r
-		} else {
-			delete(without, t.name)
-		}
-	}
-	return best, report, nil
-}
-
-// leanBelow is the image size up to which transforms are tried one by one.
-const leanBelow = 96 << 10
-
 func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]byte, *Report, error) {
 	machine := machineNames[p.arch]
 	report := &Report{Machine: machine, Input: len(p.data)}
