@@ -105,6 +105,9 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	}
 	defer l.close(ctx)
 	e.printWarnings(l)
+	for _, text := range l.notes { // its report has no room for them
+		e.note(text)
+	}
 	var file, memory uint64
 	for _, in := range l.inputs {
 		memory += in.Program.Space.MemorySize()

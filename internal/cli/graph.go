@@ -15,6 +15,7 @@ import (
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
@@ -143,9 +144,11 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	if err != nil {
 		return err
 	}
+	split := &dwarf.SplitFinder{Program: path} // of which vtables have their names
 	defer func() {
 		if ctx.Err() == nil { // else an interrupted analysis may still read it
 			_ = m.Close()
+			split.Close()
 		}
 	}()
 	var forget func([]byte)
@@ -162,11 +165,14 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	}
 	var g *refgraph.Graph
 	err = interruptible(ctx, func() (err error) {
-		g, err = openGraph(path, m.Data, choice, attrib.Options{References: true, Bodies: f.bodies, Forget: forget})
+		g, err = openGraph(path, m.Data, choice, attrib.Options{References: true, Bodies: f.bodies, Forget: forget, Split: split})
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	if missing := split.Missing(); missing != "" {
+		g.Notes = append(g.Notes, "vtables are named by their methods alone: "+missing)
 	}
 	return byteio.Guard(func() error {
 		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format == "csv" || f.output.format == "tsv"})

@@ -128,6 +128,9 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	}
 	defer l.close(ctx)
 	e.printWarnings(l)
+	for _, text := range l.notes {
+		e.note(text)
+	}
 	p := l.inputs[0].Program
 	record := &history.Record{
 		Time: time.Now().UTC().Format(time.RFC3339), Program: f.program, Label: f.label, Commit: f.commit,
