@@ -3,7 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -87,14 +90,24 @@ func cargoError(err error) error {
 	case errors.As(err, &noProfile):
 		return withStatus(exitUsage, "--profile release, or define [profile."+noProfile.Name+"] in the workspace root's Cargo.toml", err)
 	case errors.As(err, &noToolchain):
-		return withStatus(exitFailed, "minsize doctor; rustup toolchain install NAME, or apt-get install rustc-web cargo-web", err)
+		hint := "minsize doctor, which says how to install one"
+		if name := missingToolchain.FindStringSubmatch(noToolchain.Error()); name != nil {
+			hint = "rustup toolchain install " + name[1] + ", or +NAME of one that minsize doctor lists"
+		}
+		return withStatus(exitFailed, hint, err)
 	case errors.As(err, &locked):
 		return withStatus(exitFailed, "wait for the other run, or use another --target-dir", err)
 	case errors.As(err, &build):
 		return &statusError{status: exitFailed, hint: buildHint(build), detail: build.Lines, err: err}
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return withStatus(exitFailed, "--target-dir in a folder that you may write to, with --no-recipe for shrink", err)
 	}
 	return err
 }
+
+// missingToolchain are rustup's words for a toolchain that is named and not
+// there.
+var missingToolchain = regexp.MustCompile(`toolchain '([^']+)' is not installed`)
 
 // buildHint is what to try, with the names of this build.
 func buildHint(b *cargo.BuildError) string {

@@ -122,7 +122,11 @@ func looksLikePath(s string) bool {
 
 // buildWithSymbols builds the project's program and keeps its names.
 func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project) (string, error) {
-	result, err := cargo.Build(ctx, p, cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}})
+	request := cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}}
+	if !e.global.quiet {
+		request.Log = e.stderr
+	}
+	result, err := cargo.Build(ctx, p, request)
 	if err != nil {
 		return "", cargoError(err)
 	}

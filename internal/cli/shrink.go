@@ -200,6 +200,11 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		}
 		p.maxSlow /= 100
 	}
+	if f.out.file != "" { // found out now, not when the search is over
+		if info, err := os.Stat(filepath.Dir(f.out.file)); err != nil || !info.IsDir() {
+			return nil, usageError("--report FILE in a folder that is there", "--report %s: no folder %s", f.out.file, filepath.Dir(f.out.file))
+		}
+	}
 	if f.bench != "" && !strings.Contains(f.bench, "{}") {
 		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
 	}
@@ -317,11 +322,15 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	view.close()
 	result.Advice = advice(ctx, x, result)
-	if err := e.keepWinner(ctx, x, f, result); err != nil {
-		return diskError(err)
+	kept := e.keepWinner(ctx, x, f, result)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	if err := e.print(report.Ladder(result), f.out); err != nil {
-		return diskError(err)
+	if err := e.print(report.Ladder(result), f.out); err != nil { // what was found is told even if it cannot be kept
+		return diskError(errors.Join(kept, err))
+	}
+	if kept != nil {
+		return diskError(cargoError(kept))
 	}
 	if result.FinalSize >= result.Baseline && f.needSmaller {
 		return withStatus(exitNotSmaller, "--level abort, or a look at `minsize size`", errors.New("nothing smaller was found"))
@@ -532,8 +541,11 @@ func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *la
 		return err
 	}
 	path, err := c.write(ctx, x.project.Root)
+	if err != nil {
+		return err
+	}
 	r.Recipe = shortPath(x.project.Dir, path)
-	return err
+	return nil
 }
 
 // shortPath is path as seen from dir, where that is shorter.

@@ -417,7 +417,7 @@ func (e *env) buildForStrip(ctx context.Context, f *stripFlags) ([]string, error
 		if err != nil {
 			return nil, cargoError(err)
 		}
-		request := cargo.Request{TargetDir: project.Metadata.TargetDirectory}
+		request := cargo.Request{TargetDir: filepath.Dir(project.OutputDir())} // where cargo itself would build
 		if !e.global.quiet {
 			request.Log = e.stderr
 		}

@@ -285,7 +285,10 @@ func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
 	}
 	sum(m.All, fmt.Sprintf("Σ [%d Total Rows]", m.All.Rows))
 	var notes []string
-	if native {
+	switch {
+	case len(m.Generics) == 0:
+		notes = append(notes, "no copies of a generic are named here: the program is stripped, or not written in Rust")
+	case native:
 		notes = append(notes,
 			"bloat is what one shared copy would save at best: all but the largest, or all but an average one; outlining the part that does not depend on the types gets some of it (minsize outline)",
 			"folding saves: copies with the same machine code, which the linker merges with --icf=all")
