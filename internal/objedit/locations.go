@@ -84,7 +84,7 @@ func (o *Object) FoldLocations() (int, error) {
 // byte follows its path.
 func (o *Object) location(i int) (terminated, ok bool, err error) {
 	s := &o.sections[i]
-	if s.shType != shtProgbits || s.flags&(shfAlloc|shfExecinstr) != shfAlloc || s.size != locationSize || o.relaOf[i] == 0 {
+	if s.shType != shtProgbits || s.flags&(shfAlloc|shfExecinstr) != shfAlloc || s.size != locationSize || o.relaOf[i] == 0 || o.inputSize(o.relaOf[i]) != relaEntry {
 		return false, false, nil
 	}
 	relocations, err := o.relocations(i)

@@ -472,7 +472,7 @@ func FuzzObject(f *testing.F) {
 	if cc, err := exec.LookPath("gcc"); err == nil {
 		file := filepath.Join(f.TempDir(), "s.o")
 		cmd := exec.Command(cc, "-Os", "-ffunction-sections", "-fexceptions", "-xc", "-c", "-", "-o", file)
-		cmd.Stdin = strings.NewReader("int f(int x){return x*3;} static int g(void){return 4;} int (*h)(void)=g;")
+		cmd.Stdin = strings.NewReader("int f(int x){return x*3;} static int g(void){return 4;} int (*h)(void)=g; static const struct { const char *p; unsigned long n; unsigned l, c; } a = {\"x.rs\", 4, 1, 2}, b = {\"y.rs\", 4, 3, 4}; const void *t[] = {&a, &b};")
 		if cmd.Run() == nil {
 			f.Add(read(f, file))
 			archive := file + ".a"
@@ -490,8 +490,14 @@ func FuzzObject(f *testing.F) {
 			t.Fatal("identity")
 		}
 		for _, o := range file.Objects() {
-			o.References()
+			refs, _ := o.References()
+			for _, r := range refs {
+				o.OnlyReads(r)
+			}
+			o.AlignFunctions()
+			o.FoldLocations()
 			o.Undefined()
+			o.Symbols()
 			o.SectionSymbols()
 			for i := range o.Functions() {
 				for _, kind := range []Kind{Trap, Report} {

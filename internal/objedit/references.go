@@ -155,7 +155,7 @@ func (o *Object) Symbols() []Definition {
 // (an address taken, data, any instruction of aarch64) may do more.
 func (o *Object) OnlyReads(ref Reference) bool {
 	s := &o.sections[ref.From]
-	if o.machine.number != 62 || s.flags&shfExecinstr == 0 || ref.Offset < 3 || ref.Offset+4 > s.size {
+	if o.machine.number != 62 || s.shType != shtProgbits || s.flags&shfExecinstr == 0 || ref.Offset < 3 || ref.Offset+4 > s.size {
 		return false
 	}
 	code := o.data[s.offset:][:s.size]

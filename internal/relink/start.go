@@ -12,7 +12,7 @@ package relink
 //
 // Two ways to do without: the driver's own _start alone (plain-start), which
 // changes nothing that a program can see, and a _start of ours (own-start),
-// which is shorter by 150 bytes.
+// which is shorter by a hundred bytes.
 
 import (
 	"bytes"
