@@ -157,9 +157,6 @@ func measure(name string) error {
 		r.Release, r.Stripped, r.Compiler = rep.Baseline, rep.Stripped, rep.Toolchain
 		r.Checks = max(r.Checks, rep.Check.Checks)
 		r.Relinks += rep.Relinks
-		if rep.Relink > r.Relink {
-			r.Relink = rep.Relink
-		}
 		if rep.Check.Status != "passed" {
 			r.Notes = strings.TrimSpace(r.Notes + " " + s.name + ": final check " + rep.Check.Status)
 		}
@@ -180,7 +177,7 @@ var stages = []struct {
 }{
 	{"safe", []string{"--level", "safe", "--allow-deployment"}, func(r *result, rep report) { r.Safe = rep.Final }},
 	{"abort", []string{"--level", "abort", "--allow-deployment"}, func(r *result, rep report) {
-		r.Abort, r.BuildsStable, r.CPUStable = rep.Final, rep.Builds, rep.CPUs
+		r.Abort, r.BuildsStable, r.CPUStable, r.Relink = rep.Final, rep.Builds, rep.CPUs, rep.Relink
 		r.Guide = stripped(rep, "panic-abort", "opt-level-z")
 	}},
 	{"silent", []string{"--level", "abort", "--allow-deployment", "--with", "silent-panics,stack-overflow-message,codegen-no-cleanup-outline",
@@ -190,11 +187,9 @@ var stages = []struct {
 	{"guide-last", []string{"--level", "nightly", "--bootstrap", "--without", "opt-level-s,location-detail-none,optimize-for-size,no-unwind-tables"}, func(r *result, rep report) {
 		r.GuideLast = stripped(rep, "immediate-abort")
 	}},
-	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) {
-		r.Night, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs
-	}},
+	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) { r.Night = rep.Final }},
 	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment", "--with", "stack-overflow-message,codegen-no-cleanup-outline",
-		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Max = rep.Final }},
+		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Max, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs }},
 }
 
 // stripped is the size of the full build that added these techniques.
