@@ -216,6 +216,8 @@ type Result struct {
 	Relinks     int            `json:"relinks"`
 	CPU         float64        `json:"cpu_seconds"`
 	Relink      float64        `json:"seconds_per_relink"`
+	Codegens    int            `json:"codegen_variants"` // links of machine code made again, beside Relinks
+	Codegen     float64        `json:"seconds_per_codegen_variant"`
 	Checks      []string       `json:"checks"`
 	CheckNote   string         `json:"check_note,omitempty"`
 	Advice      []string       `json:"advice,omitempty"`

@@ -34,8 +34,7 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 		return nil, nil
 	}
 	if last.Link != nil {
-		s.result.Relinks++
-		s.result.Relink += (file.Wall.Seconds() - s.result.Relink) / float64(s.result.Relinks)
+		s.linked(plan, file)
 	}
 	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
 	for _, n := range file.Notes { // what others of the plan had to say was said at their rung
@@ -72,6 +71,16 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 		return nil, nil
 	}
 	return &candidate{side: c.side, plan: plan, build: c.build, file: file, rung: len(s.result.Rungs) - 1}, nil
+}
+
+// linked counts a link, and keeps the mean time of its kind.
+func (s *search) linked(plan technique.Plan, file *File) {
+	n, mean := &s.result.Relinks, &s.result.Relink
+	if plan.Link.Pipeline != "" {
+		n, mean = &s.result.Codegens, &s.result.Codegen
+	}
+	*n++
+	*mean += (file.Wall.Seconds() - *mean) / float64(*n)
 }
 
 // linkRungs climbs the link techniques on the smallest build, then gives the
@@ -149,6 +158,7 @@ func (s *search) sameLink(other, best *candidate) (*candidate, error) {
 		s.add(r)
 		return nil, nil
 	}
+	s.linked(plan, file)
 	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
 	r.Change, r.Share = file.Stripped-best.file.Stripped, share(file.Stripped, s.result.BaseStrip)
 	if r.Check, err = s.verify(file.Path, list); err != nil {
@@ -259,7 +269,7 @@ func (s *search) wouldSave(best *candidate, t *technique.Technique, l *LeftOut) 
 		l.Result = firstLine(err)
 		return s.ctx.Err()
 	}
-	s.result.Relinks++
+	s.linked(best.plan.With(t), file)
 	l.Known, l.Saves = true, best.file.Size-file.Size
 	return nil
 }
@@ -324,7 +334,7 @@ func (s *search) suggest() error {
 		case err != nil:
 			continue // it fits nothing that can be stubbed
 		default:
-			s.result.Relinks++
+			s.linked(s.result.BestPlan.With(g.Try), file)
 			if g.Saves = s.result.FinalSize - file.Size; g.Saves <= 0 {
 				continue
 			}

@@ -131,6 +131,9 @@ func ladderOutcome(r *ladder.Result) Block {
 	if r.Relinks > 0 {
 		work += fmt.Sprintf("; %s at %.2f s each", plural(r.Relinks, "relink"), r.Relink)
 	}
+	if r.Codegens > 0 {
+		work += fmt.Sprintf("; %s at %.1f s each", plural(r.Codegens, "codegen variant"), r.Codegen)
+	}
 	b.Text = append(b.Text, work)
 	for _, t := range r.Toolchains {
 		b.Text = append(b.Text, t)
