@@ -79,3 +79,25 @@ func TestGroupDigits(t *testing.T) {
 		}
 	}
 }
+
+// TestWrappedColumn: what a technique loses is read to its end on a narrow
+// terminal.
+func TestWrappedColumn(t *testing.T) {
+	sentence := "names in the program's own backtraces, which a stripped program has none of, and the exported names of shared libraries"
+	d := &Document{Blocks: []Block{{Table: &Table{Columns: []Column{{Name: "given up"}, {Name: "what is lost", Flex: true, Wrap: true}},
+		Rows: []Row{{Cells: []Cell{"std-symbolizer", sentence}}}}}}}
+	var out bytes.Buffer
+	if err := Write(&out, "text", d, Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range strings.Fields(sentence) {
+		if !strings.Contains(out.String(), word) {
+			t.Errorf("%q is cut off:\n%s", word, out.String())
+		}
+	}
+	for _, line := range strings.Split(out.String(), "\n") {
+		if utf8.RuneCountInString(line) > 80 {
+			t.Errorf("a line of %d characters: %s", utf8.RuneCountInString(line), line)
+		}
+	}
+}

@@ -45,6 +45,7 @@ type Column struct {
 	Name string
 	Kind ColumnKind
 	Flex bool // takes what width is left and is cut with an ellipsis in text
+	Wrap bool // with Flex: goes on in the next line instead, for sentences that must be read
 
 	Key  string   // its header in csv and tsv; "" is Name
 	Only Audience // who gets it

@@ -144,7 +144,7 @@ func ladderOutcome(r *ladder.Result) Block {
 	if r.Recipe != "" {
 		b.Text = append(b.Text, "settings: "+r.Recipe)
 	}
-	t := &Table{Columns: []Column{{Name: "given up", Kind: Words}, {Name: "risk", Kind: Words}, {Name: "what is lost", Kind: Words, Flex: true}}}
+	t := &Table{Columns: []Column{{Name: "given up", Kind: Words}, {Name: "risk", Kind: Words}, {Name: "what is lost", Kind: Words, Flex: true, Wrap: true}}}
 	for _, g := range r.GivenUp {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{g.Name, g.Risk, g.Loses}})
 	}

@@ -63,6 +63,9 @@ func renderTable(t *Table, o Options) string {
 			cfg.WidthMaxEnforcer = func(s string, n int) string { return text.Trim(s, n) }
 			if cfg.WidthMax > 1 {
 				cfg.WidthMaxEnforcer = ellipsis
+				if c.Wrap {
+					cfg.WidthMaxEnforcer = text.WrapSoft
+				}
 			}
 		}
 		configs = append(configs, cfg)
