@@ -15,7 +15,7 @@ import (
 
 const (
 	magic        = "MSZP"
-	version      = 2
+	version      = 3
 	headerOffset = 64 + 2*56 // behind the ELF header and two program headers
 	headerSize   = 64
 

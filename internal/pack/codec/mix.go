@@ -11,10 +11,12 @@ import "fmt"
 // bit, so all arithmetic is on integers, and the stub has room for one simple
 // loop. Chosen: one table of buckets for all contexts (a bucket holds the 15
 // decisions of half a byte and a check of its context), contexts from the
-// instruction machine, two sets of weights, two final corrections.
+// instruction machine, four sets of weights whose guesses are averaged, two final
+// corrections. All buckets of half a byte are asked for at once.
 //
 // Rejected: two layers of mixers, indirect (history) states and run models:
-// each gains 1 to 2 % and costs the stub a table or a third of its speed.
+// each gains 1 to 2 % and costs the stub a table or a third of its speed. A second
+// input for each context, linear or by its count: .4 %.
 //
 // Source: M. Mahoney, Adaptive Weighing of Context Models for Lossless Data
 // Compression (2005), for logistic mixing and the shape of squash.
@@ -22,7 +24,8 @@ import "fmt"
 const (
 	mixContexts = 14 // contexts in buckets; one more input from the repeat model
 	mixInputs   = 16
-	mixRate     = 6
+	mixRate     = 7
+	mixSets     = 4
 	mixBuckets  = 1 << 20 // at most, 32 bytes each
 	bucketSize  = 16      // probabilities; the first is the check
 )
@@ -69,9 +72,9 @@ type mixer struct {
 	slots   [mixContexts][]uint16 // of this half byte
 	hashes  [mixContexts]uint32
 	inputs  [mixInputs]int32
-	weights [2][1024][mixInputs]int16 // 8192 is 1
-	sets    [2]int
-	dots    [2]int32
+	weights [mixSets][1024][mixInputs]int16 // 8192 is 1
+	sets    [mixSets]int
+	dots    [mixSets]int32
 	final   [2][]uint16 // corrections, 33 steps each
 	finalAt [2]int
 
@@ -140,35 +143,6 @@ func (m *mixer) newByte() {
 	}
 	w := c[1] | c[2]<<8 | c[3]<<16 | c[4]<<24
 	pos := uint32(len(m.out))
-	var x [mixContexts]uint32
-	x[0] = k
-	x[1] = c[1]
-	x[2] = w & 0xffff
-	x[3] = w & 0xffffff
-	x[4] = w
-	x[5] = mixHash(w, c[5]|c[6]<<8)
-	if k == 0 {
-		x[6] = pos&3 | c[4]<<8
-		x[7] = pos&7 | c[8]<<8
-		x[8] = c[1] | c[4]<<8
-		x[9] = c[4] | c[8]<<8
-		x[10] = pos&3 | c[1]<<8
-		x[11] = c[2] | c[3]<<8
-		x[12] = c[4] | c[3]<<8 | pos&3<<16
-		x[13] = mixHash(w, c[5]|c[6]<<8|c[7]<<16|c[8]<<24)
-	} else {
-		x[6] = m.full
-		x[7] = mixHash(m.full, m.before[0])
-		x[8] = mixHash(x[7], m.before[1])
-		x[9] = mixHash(x[8], m.before[2])
-		x[10] = mixHash(m.full, m.whole)
-		x[11] = m.shape | uint32(m.last[k])<<24
-		x[12] = m.shape
-		x[13] = mixHash(m.before[0], c[1])
-	}
-	for i := range x {
-		m.hashes[i] = mixHash(x[i]+uint32(i)*0x1000193, k+1)
-	}
 	// The repeat model: where the last bytes occurred before.
 	if m.length > 0 && m.match < pos {
 		m.expected = uint32(m.out[m.match]) | 0x100
@@ -188,6 +162,42 @@ func (m *mixer) newByte() {
 		}
 		m.repeats[h] = pos
 	}
+	repeat := uint32(0) // the byte that it expects, and how surely
+	if m.length > 0 {
+		repeat = m.expected&255 | min(m.length, 15)<<8
+	}
+	repeat |= c[1] << 12
+	var x [mixContexts]uint32
+	x[0] = k
+	x[1] = repeat
+	x[2] = w & 0xffff
+	x[3] = w & 0xffffff
+	x[4] = w
+	x[5] = mixHash(w, c[5]|c[6]<<8)
+	if k == 0 {
+		x[6] = pos&3 | c[4]<<8
+		x[7] = pos&7 | c[8]<<8
+		x[8] = c[1] | c[4]<<8
+		x[9] = c[4] | c[8]<<8
+		x[1] = c[1]
+		x[10] = repeat
+		x[11] = c[2] | c[3]<<8
+		x[12] = c[4] | c[3]<<8 | pos&3<<16
+		x[13] = mixHash(w, c[5]|c[6]<<8|c[7]<<16|c[8]<<24)
+	} else {
+		x[6] = m.full
+		x[7] = mixHash(m.full, m.before[0])
+		x[8] = mixHash(x[7], m.before[1])
+		x[9] = mixHash(x[8], m.before[2])
+		x[10] = mixHash(m.full, m.whole)
+		x[11] = m.shape | uint32(m.last[k])<<24
+		x[12] = m.shape
+		x[13] = mixHash(m.before[0], c[1])
+	}
+	for i := range x {
+		m.hashes[i] = mixHash(x[i]+uint32(i)*0x1000193, k+1)
+	}
+	m.sets[2], m.sets[3] = int(c[1]), int(c[2])
 	m.sets[0] = int(k) * 8
 	m.findSlots(0)
 }
@@ -258,7 +268,7 @@ func (m *mixer) predict() int32 {
 	m.sets[0] = int(m.kind)*8 + int(bits)
 	m.sets[1] = int(strength)*32 + int(m.kind)
 	var sum int32
-	for s := range 2 {
+	for s := range mixSets {
 		w := &m.weights[s][m.sets[s]]
 		var dot int32
 		for i, x := range m.inputs {
@@ -267,7 +277,7 @@ func (m *mixer) predict() int32 {
 		m.dots[s] = max(-2047, min(2047, dot>>13))
 		sum += m.dots[s]
 	}
-	st := sum >> 1
+	st := sum >> 2
 	p := squash(st)
 	// Corrections by what came of such guesses before.
 	m.finalAt[0] = (int(m.kind)*256 + int(m.partial)) * 33
@@ -302,7 +312,7 @@ func (m *mixer) update(bit uint32) {
 	if m.partial >= 16 {
 		node = m.partial&(1<<(3-bits)-1) | 1<<(3-bits)
 	}
-	for s := range 2 {
+	for s := range mixSets {
 		w := &m.weights[s][m.sets[s]]
 		err := (int32(bit)<<12 - squash(m.dots[s])) * mixRate
 		for i, x := range m.inputs {
@@ -312,9 +322,9 @@ func (m *mixer) update(bit uint32) {
 	for i := range 2 {
 		v := &m.final[i][m.finalAt[i]]
 		if bit != 0 {
-			*v += (0xffff - *v) >> 6
+			*v += (0xffff - *v) >> 5
 		} else {
-			*v -= *v >> 6
+			*v -= *v >> 5
 		}
 	}
 	for i := range m.slots {

@@ -26,10 +26,11 @@ build() { # machine part compiler flags...
 	first*)
 		$cc $flags $small -c -o "$out/$machine-boot.o" "$src/boot.c"
 		script=first.ld
+		case $part in *mix*) script="$script --defsym=unit=16" ;; *) script="$script --defsym=unit=4" ;; esac
 		objects="$out/$machine-boot.o $objects"
 		;;
 	esac
-	$ld -nostdlib --no-warn-rwx-segments -T "$src/$script" -o "$out/$machine-$part.elf" $objects
+	$ld -nostdlib --no-warn-rwx-segments -T $src/$script -o "$out/$machine-$part.elf" $objects
 	$objcopy -O binary -j .text "$out/$machine-$part.elf" "$out/$machine-$part.bin"
 	case $part in first*) $objcopy -O binary -j .boot "$out/$machine-$part.elf" "$out/$machine-boot${part#first}.bin" ;; esac
 	rm -f $objects

@@ -4,10 +4,10 @@
 
 #include "machine.h"
 
-enum { CONTEXTS = 14, INPUTS = 16, BUCKET = 16, RATE = 6, FINALS = 32 * 256 + 4096 };
+enum { CONTEXTS = 14, INPUTS = 16, BUCKET = 16, RATE = 7, SETS = 4, FINALS = 32 * 256 + 4096 };
 
 struct mixer {
-	short weights[2][1024][INPUTS];
+	short weights[SETS][1024][INPUTS];
 	u16 final[FINALS][33];
 	u32 repeats[1 << 16];
 	short stretch[4096];
@@ -24,7 +24,7 @@ static inline u32 bucket_count(u32 stream)
 	return n;
 }
 
-#define WORKSPACE_OF(stream) (sizeof(struct mixer) + (u64)bucket_count(stream) * BUCKET * 2)
+#define WORKSPACE_OF(stream) (sizeof(struct mixer) + 64 + (u64)bucket_count(stream) * BUCKET * 2)
 
 static inline u32 mix_hash(u32 a, u32 b)
 {
@@ -48,6 +48,45 @@ static inline int clamp(int v, int low, int high) { return v < low ? low : v > h
 
 static inline u32 min32(u32 a, u32 b) { return a < b ? a : b; }
 
+// dot is the sum of products, train adds (x * err + 0x8000) >> 16 to each
+// weight, within 16 bits. Written out for x86-64, whose compilers do not find
+// the instructions.
+#if defined(__x86_64__)
+#include <emmintrin.h>
+
+static inline int dot(const short *x, const short *w)
+{
+	const __m128i *a = (const __m128i *)x, *b = (const __m128i *)w;
+	__m128i v = _mm_add_epi32(_mm_madd_epi16(a[0], b[0]), _mm_madd_epi16(a[1], b[1]));
+	v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+	return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1)));
+}
+
+static inline void train(const short *x, short *w, int err)
+{
+	const __m128i *a = (const __m128i *)x, e = _mm_set1_epi16(err), one = _mm_set1_epi16(1);
+	__m128i *b = (__m128i *)w;
+	for (u32 i = 0; i < INPUTS / 8; i++) {
+		__m128i d = _mm_mulhi_epi16(_mm_add_epi16(a[i], a[i]), e); // twice what it should be
+		b[i] = _mm_adds_epi16(b[i], _mm_srai_epi16(_mm_add_epi16(d, one), 1));
+	}
+}
+#else
+static inline int dot(const short *x, const short *w)
+{
+	int sum = 0;
+	for (u32 i = 0; i < INPUTS; i++)
+		sum += x[i] * w[i];
+	return sum;
+}
+
+static inline void train(const short *x, short *w, int err)
+{
+	for (u32 i = 0; i < INPUTS; i++)
+		w[i] = clamp(w[i] + ((x[i] * err + 0x8000) >> 16), -32768, 32767);
+}
+#endif
+
 // struct decoded is what unfilter needs: nothing, an operation does its work.
 struct decoded {
 	int nothing;
@@ -58,7 +97,7 @@ static inline void unfilter(struct decoded d, u8 *first, u32 base) {}
 static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, u8 *end, u8 *workspace)
 {
 	struct mixer *m = (struct mixer *)workspace;
-	u16 *buckets = (u16 *)(m + 1), *slots[CONTEXTS], rates[16];
+	u16 *buckets = (u16 *)(((u64)(m + 1) + 63) & -64UL), *slots[CONTEXTS], rates[16];
 	u32 bucket_mask = bucket_count(end - first) - 1;
 	struct machine code;
 	const u8 *edges = in += 2;
@@ -66,7 +105,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 	u32 hashes[CONTEXTS], full = 0, shape = 0, before[3] = { 0, 0, 0 }, whole = 0;
 	u32 match = 0, length = 0, expected = 0, x1 = 0, x2 = -1u, x;
 
-	for (u32 i = 0; i < 2 * 1024 * INPUTS; i++)
+	for (u32 i = 0; i < SETS * 1024 * INPUTS; i++)
 		((short *)m->weights)[i] = 1 << 11;
 	for (u32 i = 0; i < FINALS; i++)
 		for (int j = 0; j < 33; j++)
@@ -99,33 +138,6 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 		for (u32 i = 1; i <= 8; i++)
 			c[i] = i <= position ? out[-(i64)i] : 0;
 		u32 w = c[1] | c[2] << 8 | c[3] << 16 | c[4] << 24;
-		hashes[0] = k;
-		hashes[1] = c[1];
-		hashes[2] = w & 0xffff;
-		hashes[3] = w & 0xffffff;
-		hashes[4] = w;
-		hashes[5] = mix_hash(w, c[5] | c[6] << 8);
-		if (!k) {
-			hashes[6] = (position & 3) | c[4] << 8;
-			hashes[7] = (position & 7) | c[8] << 8;
-			hashes[8] = c[1] | c[4] << 8;
-			hashes[9] = c[4] | c[8] << 8;
-			hashes[10] = (position & 3) | c[1] << 8;
-			hashes[11] = c[2] | c[3] << 8;
-			hashes[12] = c[4] | c[3] << 8 | (position & 3) << 16;
-			hashes[13] = mix_hash(w, c[5] | c[6] << 8 | c[7] << 16 | c[8] << 24);
-		} else {
-			hashes[6] = full;
-			hashes[7] = mix_hash(full, before[0]);
-			hashes[8] = mix_hash(hashes[7], before[1]);
-			hashes[9] = mix_hash(hashes[8], before[2]);
-			hashes[10] = mix_hash(full, whole);
-			hashes[11] = shape | (u32)m->last[k] << 24;
-			hashes[12] = shape;
-			hashes[13] = mix_hash(before[0], c[1]);
-		}
-		for (u32 i = 0; i < CONTEXTS; i++)
-			hashes[i] = mix_hash(hashes[i] + i * 0x1000193, k + 1);
 		if (length && match < position)
 			expected = first[match] | 0x100;
 		else
@@ -142,12 +154,48 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			}
 			m->repeats[h] = position;
 		}
+		u32 repeat = c[1] << 12;
+		if (length)
+			repeat |= (u8)expected | min32(length, 15) << 8;
+		hashes[0] = k;
+		hashes[1] = k ? repeat : c[1];
+		hashes[2] = w & 0xffff;
+		hashes[3] = w & 0xffffff;
+		hashes[4] = w;
+		hashes[5] = mix_hash(w, c[5] | c[6] << 8);
+		if (!k) {
+			hashes[6] = (position & 3) | c[4] << 8;
+			hashes[7] = (position & 7) | c[8] << 8;
+			hashes[8] = c[1] | c[4] << 8;
+			hashes[9] = c[4] | c[8] << 8;
+			hashes[10] = repeat;
+			hashes[11] = c[2] | c[3] << 8;
+			hashes[12] = c[4] | c[3] << 8 | (position & 3) << 16;
+			hashes[13] = mix_hash(w, c[5] | c[6] << 8 | c[7] << 16 | c[8] << 24);
+		} else {
+			hashes[6] = full;
+			hashes[7] = mix_hash(full, before[0]);
+			hashes[8] = mix_hash(hashes[7], before[1]);
+			hashes[9] = mix_hash(hashes[8], before[2]);
+			hashes[10] = mix_hash(full, whole);
+			hashes[11] = shape | (u32)m->last[k] << 24;
+			hashes[12] = shape;
+			hashes[13] = mix_hash(before[0], c[1]);
+		}
+		for (u32 i = 0; i < CONTEXTS; i++)
+			hashes[i] = mix_hash(hashes[i] + i * 0x1000193, k + 1);
 
 		u32 partial = 1, node = 1;
 		for (int bits = 7; bits >= 0; bits--) {
 			if (bits == 7 || bits == 3) {
+				// All buckets are asked for before the first is looked at.
 				for (u32 i = 0; i < CONTEXTS; i++) {
-					u32 h = bits == 7 ? hashes[i] : mix_hash(hashes[i], partial), place = h >> 10 & bucket_mask;
+					if (bits == 3)
+						hashes[i] = mix_hash(hashes[i], partial);
+					__builtin_prefetch(buckets + (hashes[i] >> 10 & bucket_mask) * BUCKET);
+				}
+				for (u32 i = 0; i < CONTEXTS; i++) {
+					u32 h = hashes[i], place = h >> 10 & bucket_mask;
 					u16 check = h | 1, *b = buckets + place * BUCKET, *other = buckets + (place ^ 1) * BUCKET;
 					if (*b != check && (*other == check || (other[1] & 15) < (b[1] & 15)))
 						b = other;
@@ -160,7 +208,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 				}
 				node = 1;
 			}
-			short inputs[INPUTS];
+			short inputs[INPUTS] __attribute__((aligned(16)));
 			for (u32 i = 0; i < CONTEXTS; i++) {
 				u32 s = slots[i][node];
 				inputs[i] = s & 15 ? m->stretch[s >> 4] : 0;
@@ -173,15 +221,12 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 				int st = m->stretch[m->strength[strength] >> 4];
 				inputs[CONTEXTS] = likely ? st : -st;
 			}
-			short *sets[2] = { m->weights[0][k * 8 + bits], m->weights[1][strength * 32 + k] };
-			int dots[2];
-			for (u32 s = 0; s < 2; s++) {
-				int dot = 0;
-				for (u32 i = 0; i < INPUTS; i++)
-					dot += inputs[i] * sets[s][i];
-				dots[s] = clamp(dot >> 13, -2047, 2047);
-			}
-			int st = (dots[0] + dots[1]) >> 1, q = squash(st) * 2, low = (st + 2048) >> 7, part = (st + 2048) & 127;
+			short *sets[SETS] = { m->weights[0][k * 8 + bits], m->weights[1][strength * 32 + k], m->weights[2][c[1]], m->weights[3][c[2]] };
+			int dots[SETS], st = 0;
+			for (u32 s = 0; s < SETS; s++)
+				st += dots[s] = clamp(dot(inputs, sets[s]) >> 13, -2047, 2047);
+			st >>= 2;
+			int q = squash(st) * 2, low = (st + 2048) >> 7, part = (st + 2048) & 127;
 			u16 *finals[2] = { m->final[k * 256 + partial], m->final[32 * 256 + (mix_hash(c[1] | k << 8, partial) >> 20)] };
 			for (u32 i = 0; i < 2; i++) {
 				u16 *f = finals[i] + low;
@@ -199,14 +244,12 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 				x = x << 8 | *in++;
 			}
 
-			for (u32 s = 0; s < 2; s++) {
+			for (u32 s = 0; s < SETS; s++) {
 				int err = ((int)(bit << 12) - squash(dots[s])) * RATE;
-				short *v = sets[s];
-				for (u32 i = 0; i < INPUTS; i++)
-					v[i] = clamp(v[i] + ((inputs[i] * err + 0x8000) >> 16), -32768, 32767);
+				train(inputs, sets[s], err);
 			}
 			for (u32 i = 0; i < 2; i++)
-				*finals[i] += bit ? (0xffff - *finals[i]) >> 6 : -(*finals[i] >> 6);
+				*finals[i] += bit ? (0xffff - *finals[i]) >> 5 : -(*finals[i] >> 5);
 			int target = bit ? 0xffff : 0x000f;
 			for (u32 i = 0; i < CONTEXTS; i++) {
 				u16 *p = slots[i] + node;
