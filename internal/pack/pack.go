@@ -32,7 +32,7 @@ import (
 // Options say what may be traded.
 type Options struct {
 	FastStart     bool          // LZMA only: starts faster, 10 % larger
-	Max           bool          // context mixing too: 10 % smaller, starts 50 times slower
+	Max           bool          // context mixing too: 10 % smaller, starts 60 times slower
 	AllowPayload  bool          // pack programs that may read their own file too
 	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
 
@@ -237,10 +237,10 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 
 // estimateStartup is the CPU time of a start as measured in docs/bench/pack.md.
 func estimateStartup(m codec.Method, stream int) time.Duration {
-	perMB := 18 * time.Millisecond
+	perMB := 17 * time.Millisecond
 	switch m {
 	case codec.XLZ:
-		perMB = 28 * time.Millisecond
+		perMB = 22 * time.Millisecond
 	case codec.Mix:
 		perMB = 1500 * time.Millisecond
 	}
