@@ -14,13 +14,15 @@ import (
 // relocations. Only packing without it tells, which costs as much as packing
 // with it; in larger programs every transform pays many times over. So it is
 // tried in small programs, and in large ones where a fast coder sees no clear
-// gain.
+// gain: of 28 gains between 94 and 107 KiB the estimate was over by 95 to 1660
+// bytes; the losses were estimated at 158 and 347, and every gain estimated at
+// 1 KiB or more was 485 bytes or more.
 
 // leanBelow is the image size up to which every transform is tried; above, one
 // whose gain is estimated at less than clearGain bytes.
 const (
 	leanBelow = 96 << 10
-	clearGain = 4 << 10
+	clearGain = 1 << 10
 )
 
 // packLeanest leaves out each transform whose operation costs more than it
