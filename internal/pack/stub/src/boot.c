@@ -7,7 +7,7 @@
 // The copy has COPY bytes, the model of part 1 lies behind it: a tree of 256
 // probabilities for each byte before.
 #define COPY 0x10000
-#define BOOT_MODEL 0x20000
+#define BOOT_MODEL 0x21000 // with a page behind the last tree, of which two nodes ahead are read
 extern const u8 part1[], part1_end[]; // as linked, behind part 0
 
 // The kernel enters at start. rbx (x19) keeps the stack that it gave. On x86-64

@@ -2,7 +2,7 @@
 // The payload's integrity is checked before, so that nothing is checked here.
 
 enum { LITERAL = 1846, PROBS = LITERAL + (0x300 << 4) };
-#define WORKSPACE_OF(stream) (PROBS * 2)
+#define WORKSPACE_OF(stream) (PROBS * 2 + 0x1000) // trees read two nodes ahead, behind the last one too
 
 #undef TREE_LZMA
 #define TREE_LZMA 1
