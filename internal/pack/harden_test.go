@@ -14,23 +14,6 @@ import (
 	"testing"
 )
 
-// packedSample builds the sample of a kind and packs it beside itself.
-func packedSample(t *testing.T, kind string, o Options) (plain, packed string) {
-	t.Helper()
-	for _, k := range kinds {
-		if k.name == kind {
-			plain = sample(t, k.argv)
-		}
-	}
-	data, err := os.ReadFile(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	packed = plain + "-packed"
-	packTo(t, data, packed, o)
-	return plain, packed
-}
-
 // guard builds testdata/guard.c, which runs programs under a restriction.
 func guard(t *testing.T) string {
 	t.Helper()

@@ -89,6 +89,23 @@ func sample(t *testing.T, argv []string) string {
 	return out
 }
 
+// packedSample builds the sample of a kind and packs it beside itself.
+func packedSample(t *testing.T, kind string, o Options) (plain, packed string) {
+	t.Helper()
+	for _, k := range kinds {
+		if k.name == kind {
+			plain = sample(t, k.argv)
+		}
+	}
+	data, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed = plain + "-packed"
+	packTo(t, data, packed, o)
+	return plain, packed
+}
+
 // findLLD is ld.lld under the name that compilers look for, or under that of
 // a version, the only one that distributions install.
 func findLLD(t *testing.T) string {
