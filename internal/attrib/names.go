@@ -61,8 +61,7 @@ func (p *Program) plainName(name string) string {
 
 // nameTable caches what names say. The caches fill once and are then read.
 type nameTable struct {
-	p    *Program
-	goes bool // a Go program: names are Go's
+	p *Program
 
 	once    sync.Once
 	display []string // of each atom with a symbol or text

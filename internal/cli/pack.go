@@ -229,14 +229,12 @@ func fillPack(file *report.PackFile, r *pack.Report) {
 	file.Machine, file.Method, file.Packed = r.Machine, r.Method, uint64(r.Output)
 	file.StartupSeconds = r.Startup.Seconds()
 	file.Transforms = append(file.Transforms, r.Transforms...)
-	for _, p := range []report.PackPart{
+	file.Parts = append(file.Parts, []report.PackPart{
 		{Name: "headers", Bytes: uint64(r.Headers)},
 		{Name: "unpacker", Bytes: uint64(r.Stub)},
 		{Name: "payload", Bytes: uint64(r.Payload)},
 		{Name: "not loaded: section headers, notes", Bytes: uint64(r.Rest)},
-	} {
-		file.Parts = append(file.Parts, p)
-	}
+	}...)
 	for _, c := range r.Candidates {
 		file.Candidates = append(file.Candidates, report.PackCandidate{Method: c.Method, Bytes: uint64(c.Size), Why: c.Why})
 	}

@@ -19,8 +19,6 @@ type shrinkView struct {
 	e     *env
 	live  bool
 	quiet bool
-	best  int64 // stripped bytes of the last kept rung
-	base  int64
 
 	name  string
 	full  bool

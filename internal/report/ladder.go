@@ -135,9 +135,7 @@ func ladderOutcome(r *ladder.Result) Block {
 		work += fmt.Sprintf("; %s at %.1f s each", plural(r.Codegens, "codegen variant"), r.Codegen)
 	}
 	b.Text = append(b.Text, work)
-	for _, t := range r.Toolchains {
-		b.Text = append(b.Text, t)
-	}
+	b.Text = append(b.Text, r.Toolchains...)
 	if r.Output != "" {
 		b.Text = append(b.Text, "written: "+r.Output)
 	}
