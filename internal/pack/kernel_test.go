@@ -259,11 +259,19 @@ func (g *guest) boot(t *testing.T, kernel string) {
 	case "aarch64":
 		args = append(args, "-M", "virt", "-cpu", "max,pauth-impdef=on,lpa2=off", "-append", "console=ttyAMA0 quiet loglevel=1 panic=-1 rdinit=/init")
 	}
-	cmd := exec.CommandContext(ctx, "qemu-system-"+g.arch, args...)
 	start := time.Now()
-	console, err := cmd.CombinedOutput()
-	console = bytes.ReplaceAll(console, []byte("\r\n"), []byte("\n"))
-	release, outcomes, ok := readConsole(console)
+	var console []byte
+	var release string
+	var outcomes []outcome
+	var err error
+	ok := false
+	for tries := 0; !ok && release == "" && tries < 3; tries++ {
+		// A kernel that dies before our init has met no program of ours:
+		// emulators do that now and then.
+		console, err = exec.CommandContext(ctx, "qemu-system-"+g.arch, args...).CombinedOutput()
+		console = bytes.ReplaceAll(console, []byte("\r\n"), []byte("\n"))
+		release, outcomes, ok = readConsole(console)
+	}
 	if !ok {
 		t.Fatalf("the kernel did not run to the end (%v):\n%s", err, console[max(0, len(console)-3000):])
 	}
