@@ -229,6 +229,9 @@ func (p *program) layOut(ident []byte, phoff, phsize uint64) error {
 	p.image = make([]byte, fileEnd-p.first)
 	found := false
 	for _, h := range p.loads {
+		if h.Filesz == 0 {
+			continue // zeros alone, perhaps behind all that the file fills
+		}
 		copy(p.image[h.Vaddr-p.first:], p.data[h.Offset:h.Offset+h.Filesz])
 		if h.Offset == 0 && h.Filesz >= 64 && phoff >= 64 && phoff+phsize <= h.Filesz {
 			p.ehdr, found = h.Vaddr-p.first, true

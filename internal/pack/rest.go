@@ -176,11 +176,14 @@ func rebuild(image, prefix []byte, first uint64, t *trailer) ([]byte, error) {
 		if h.Type != ptLoad || h.Memsz == 0 {
 			continue
 		}
+		loads = append(loads, h)
+		if h.Filesz == 0 {
+			continue // zeros alone, perhaps behind the image
+		}
 		if h.Vaddr < first || !rangeIn(image, h.Vaddr-first, h.Filesz) || !rangeIn(out, h.Offset, h.Filesz) {
 			return nil, errDamaged("segment of %#x bytes at %#x is not in the image", h.Filesz, h.Vaddr)
 		}
 		copy(out[h.Offset:], image[h.Vaddr-first:][:h.Filesz])
-		loads = append(loads, h)
 	}
 	rest := t.rest
 	covered := loads

@@ -37,6 +37,7 @@ var kinds = []struct {
 	{"lld-static-pie", []string{"gcc", "-O2", "-fPIE", "-static-pie", "-fuse-ld=lld"}},
 	{"lld-relr", []string{"gcc", "-O2", "-fPIE", "-pie", "-fuse-ld=lld", "-Wl,-z,pack-relative-relocs"}},
 	{"mold", []string{"gcc", "-O2", "-fPIE", "-pie", "-fuse-ld=mold"}},
+	{"bss-apart", []string{"gcc", "-O2", "-no-pie", "-Wl,--section-start=.bss=0x900000"}},
 	{"go-fixed", []string{"go", "build", "-ldflags=-s -w"}},
 	{"go-pie", []string{"go", "build", "-buildmode=pie", "-ldflags=-s -w"}},
 	{"c++", []string{"g++", "-O2", "-fPIE", "-pie"}},
