@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
@@ -115,12 +116,17 @@ var verbs = []verb{
 	{groupOther, newVersionCommand},
 }
 
+// oneInterrupt is the time in which further signals are the same interrupt.
+const oneInterrupt = 300 * time.Millisecond
+
 // Main runs one command line and returns the exit status. args[0] is the
 // program's name: as cargo-minsize, cargo's own leading `minsize` is dropped.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // whoever interrupts twice does not wait for the tidying
+	// Whoever interrupts twice does not wait for the tidying. `timeout` sends its
+	// signal to the process and to its group: that is once.
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneInterrupt, stop) })
 
 	if relink.ActsAsLinker() { // before all else: rustc's arguments are not ours
 		return relink.LinkerMain(ctx, args, stdin, stdout, stderr)
