@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,7 +106,7 @@ func (e *env) buildPatched(ctx context.Context, patch string, f *graphFlags) (pr
 			os.RemoveAll(dir)
 		}
 	}()
-	if err = copySources(dir, p.Root); err != nil {
+	if err = cargo.CopySources(ctx, p.Root, dir); err != nil {
 		return "", nil, err
 	}
 	cmd := exec.CommandContext(ctx, "git", "apply", "--whitespace=nowarn", patch)
@@ -131,43 +130,4 @@ func (e *env) buildPatched(ctx context.Context, patch string, f *graphFlags) (pr
 		return "", nil, err
 	}
 	return program, func() { os.RemoveAll(dir) }, nil
-}
-
-// copySources copies a workspace but for what is built and what git keeps.
-func copySources(to, from string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		switch {
-		case d.IsDir() && (d.Name() == ".git" || isTargetFolder(path)):
-			return filepath.SkipDir
-		case d.IsDir():
-			return os.MkdirAll(target, 0o777)
-		case d.Type()&fs.ModeSymlink != 0:
-			link, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		case !d.Type().IsRegular():
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, data, 0o666)
-	})
-}
-
-// isTargetFolder tells cargo's output by the tag that cargo puts there.
-func isTargetFolder(path string) bool {
-	_, err := os.Stat(filepath.Join(path, "CACHEDIR.TAG"))
-	return err == nil
 }

@@ -192,7 +192,7 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 			return withStatus(exitRefused, "one workspace for both", fmt.Errorf("%s is outside of the workspace: a scratch copy would not find it", pkg.ManifestPath))
 		}
 	}
-	scratch, err := outline.NewScratch(p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), "outline"))
+	scratch, err := outline.NewScratch(ctx, p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), "outline"))
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -162,39 +161,7 @@ func (p *pruner) copyWorkspace(ctx context.Context, to string) error {
 			return fmt.Errorf("--prune-features: %s lies outside the workspace, which is copied", pkg.Name)
 		}
 	}
-	return filepath.WalkDir(project.Root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil {
-			return cmpErr(err, ctx.Err())
-		}
-		target := filepath.Join(to, relTo(project.Root, path))
-		switch {
-		case d.IsDir():
-			if path == project.Metadata.TargetDirectory || d.Name() == ".git" || path == project.OutputDir() {
-				return fs.SkipDir
-			}
-			return os.MkdirAll(target, 0o777)
-		case d.Type()&fs.ModeSymlink != 0:
-			link, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		case d.Type().IsRegular():
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(target, data, 0o666)
-		}
-		return nil
-	})
-}
-
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
+	return cargo.CopySources(ctx, project.Root, to, project.Metadata.TargetDirectory, project.OutputDir())
 }
 
 func relTo(root, path string) string {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/minsize/minsize/internal/cargo"
 )
 
 // Steps are what a proof does with a scratch copy of the workspace; the caller
@@ -82,48 +83,12 @@ type Scratch struct {
 
 // NewScratch copies a workspace's files into dir, without what cargo built and
 // what git keeps. dir is emptied first.
-func NewScratch(root, targetDir, dir string) (*Scratch, error) {
+func NewScratch(ctx context.Context, root, targetDir, dir string) (*Scratch, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
 	s := &Scratch{Root: dir, origin: root}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if path == targetDir || path == dir || d.Name() == ".git" {
-				return filepath.SkipDir
-			}
-			return os.MkdirAll(filepath.Join(dir, rel), 0o755)
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		switch {
-		case info.Mode()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(target, filepath.Join(dir, rel))
-		case info.Mode().IsRegular():
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			// New times, not the old ones: an earlier proof may have built other
-			// text at this path since.
-			return os.WriteFile(filepath.Join(dir, rel), data, info.Mode().Perm()|0o200)
-		}
-		return nil
-	})
-	return s, err
+	return s, cargo.CopySources(ctx, root, dir, targetDir, dir)
 }
 
 // Close removes the copy.
