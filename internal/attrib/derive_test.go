@@ -75,7 +75,7 @@ func TestDerivedSections(t *testing.T) {
 		}
 	}
 	if programs < 10 {
-		t.Skipf("%d dynamic programs on this machine", programs)
+		t.Skipf("needs 10 dynamic ELF programs in /usr/bin, found %d", programs)
 	}
 	for name, n := range sections {
 		t.Logf("%-18s %d of %d exact", name, exact[name], n)

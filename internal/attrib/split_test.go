@@ -63,11 +63,11 @@ func TestSplitEqualsWhole(t *testing.T) {
 					t.Helper()
 					for _, in := range []string{"a", "b"} {
 						if !run(compiler, append(append(strings.Fields("-O2 "+flags), more...), "-c", "-o", in+".o", in+".cc")...) {
-							t.Skip("the compiler does not know these flags")
+							t.Skipf("%s does not know %s", compiler, flags)
 						}
 					}
 					if !run(compiler, "-o", out, "a.o", "b.o") {
-						t.Skip("no link")
+						t.Skipf("%s cannot link %s here", compiler, flags)
 					}
 					return filepath.Join(dir, out)
 				}
@@ -112,7 +112,7 @@ func TestSplitEqualsWhole(t *testing.T) {
 				}
 				// Of another build: not used, and said.
 				if !run(compiler, append(strings.Fields("-O1 "+flags), "-gsplit-dwarf", "-c", "-o", "b.o", "a.cc")...) {
-					t.Skip("no second build")
+					t.Skipf("%s does not know %s", compiler, flags)
 				}
 				finder := &dwarf.SplitFinder{Program: split}
 				defer finder.Close()

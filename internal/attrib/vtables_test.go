@@ -39,7 +39,7 @@ fn main() {
 func TestVtableNames(t *testing.T) {
 	rustc, err := exec.LookPath("rustc")
 	if err != nil {
-		t.Skip("rustc is not there")
+		t.Skip("needs rustc")
 	}
 	dir := t.TempDir()
 	source, out := filepath.Join(dir, "shapes.rs"), filepath.Join(dir, "shapes")

@@ -289,30 +289,13 @@ func TestDebugger(t *testing.T) {
 		path, data := build(t, "gcc", "-g", "-O2", "-fPIE", link, "testdata/sample.c", "-o", "OUT")
 		packed := path + "-packed"
 		packTo(t, data, packed, Options{FastStart: true})
-		cmd := exec.Command(packed, "wait")
-		stdin, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var first uint64
-		_, err = fmt.Fscanf(stdout, "%x\n", &first)
-		if err != nil {
-			t.Fatal(err)
-		}
+		pid, first, stop := startWaiting(t, packed)
 		symbols := fmt.Sprintf("add-symbol-file %s -o %#x", path, first)
 		if fixed {
 			symbols = "file " + path
 		}
-		out, _ := exec.Command("gdb", "-nx", "-batch", "-ex", symbols, "-ex", fmt.Sprintf("attach %d", cmd.Process.Pid), "-ex", "print table[1] + 40", "-ex", "info symbol name").CombinedOutput()
-		stdin.Close()
-		_ = cmd.Wait()
+		out, _ := exec.Command("gdb", "-nx", "-batch", "-ex", symbols, "-ex", fmt.Sprintf("attach %d", pid), "-ex", "print table[1] + 40", "-ex", "info symbol name").CombinedOutput()
+		stop()
 		if strings.Contains(string(out), "Operation not permitted") {
 			t.Skip("gdb may not attach here")
 		}

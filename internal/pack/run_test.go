@@ -318,9 +318,9 @@ func TestMappings(t *testing.T) {
 	}
 }
 
-// imageMappings runs path and gives the protection of each of the pages from
-// its image's first byte to its last segment's end.
-func imageMappings(t *testing.T, path string) map[uint64]string {
+// startWaiting starts a sample that says where its image begins and then waits
+// until stop.
+func startWaiting(t *testing.T, path string) (pid int, first uint64, stop func()) {
 	t.Helper()
 	cmd := exec.Command(path, "wait")
 	stdin, err := cmd.StdinPipe()
@@ -334,12 +334,21 @@ func imageMappings(t *testing.T, path string) map[uint64]string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { stdin.Close(); _ = cmd.Wait() }()
-	var first uint64
+	stop = func() { stdin.Close(); _ = cmd.Wait() }
 	if _, err := fmt.Fscanf(stdout, "%x\n", &first); err != nil {
+		stop()
 		t.Fatal(err)
 	}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", cmd.Process.Pid))
+	return cmd.Process.Pid, first, stop
+}
+
+// imageMappings runs path and gives the protection of each of the pages from
+// its image's first byte to its last segment's end.
+func imageMappings(t *testing.T, path string) map[uint64]string {
+	t.Helper()
+	pid, first, stop := startWaiting(t, path)
+	defer stop()
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
 		t.Skip(err)
 	}
