@@ -70,7 +70,7 @@ What may be lost is decided by --level:
   safe     nothing but size, speed and debuggability (the default)
   abort    a panic ends the program: no catch_unwind, no destructors after it
   nightly  what needs an unstable compiler and std from source: panics are silent
-  max      also {:?} prints nothing, own start code
+  max      also {:?} prints nothing, panics name no place; on any compiler they are silent
 Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 		Example: `  minsize shrink
   minsize shrink --level abort --check '{} --selftest' --check '! {} no-such-file'
