@@ -1,7 +1,10 @@
 // Command dwarf measures internal/dwarf against the standard library's reader
 // on the same files: functions, inlined calls and line tables of every unit.
 //
-//	go run ./bench/dwarf FILE...
+//	go run ./bench/dwarf [FILE...]
+//
+// Without files it reads examples/wordfreq with full debug information, and the
+// minsize of this checkout.
 package main
 
 import (
@@ -11,25 +14,50 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
 
+	"github.com/minsize/minsize/bench/harness"
 	"github.com/minsize/minsize/internal/byteio"
 	ours "github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
-func main() {
-	fmt.Printf("%s, %s/%s; CPU seconds, best of 3\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+func main() { harness.Main(func() error { return run(os.Args[1:]) }) }
+
+func run(files []string) error {
+	dir, err := os.MkdirTemp("", "bench-dwarf-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if len(files) == 0 {
+		wordfreq, err := harness.Example(dir, "wordfreq")
+		if err != nil {
+			return err
+		}
+		root, err := harness.Root()
+		if err != nil {
+			return err
+		}
+		minsize := filepath.Join(dir, "minsize")
+		if err := harness.Command(root, "go", "build", "-o", minsize, "./cmd/minsize"); err != nil {
+			return err
+		}
+		files = []string{wordfreq, minsize}
+	}
+	harness.Versions("rustc")
+	fmt.Print("CPU seconds, best of 3\n\n")
 	fmt.Println("| file | MB | units | functions | inlined calls | rows | minsize | debug/dwarf | ratio |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-	for _, path := range os.Args[1:] {
+	for _, path := range files {
 		if err := measure(path); err != nil {
-			fmt.Fprintln(os.Stderr, "bench/dwarf:", err)
-			os.Exit(1)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	return nil
 }
 
 func measure(path string) error {
@@ -74,7 +102,7 @@ func measure(path string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("| %s | %.1f | %d | %d | %d | %d | %.3f | %.3f | %.2f |\n", path, float64(len(m.Data))/1e6, units, functions, inlined, rows, fast.Seconds(), slow.Seconds(), fast.Seconds()/slow.Seconds())
+	fmt.Printf("| %s | %.1f | %d | %d | %d | %d | %.3f | %.3f | %.2f |\n", filepath.Base(path), float64(len(m.Data))/1e6, units, functions, inlined, rows, fast.Seconds(), slow.Seconds(), fast.Seconds()/slow.Seconds())
 	return nil
 }
 

@@ -2,12 +2,13 @@
 // the linker kept, its retained sizes against rebuilt programs, what it calls
 // unreachable, and its time against rivals.
 //
+//	go run ./bench/graph                  all of the following, one after the other
 //	go run ./bench/graph edges [FILE...]  edges against --emit-relocs
 //	go run ./bench/graph cuts             predicted savings against rebuilds
-//	go run ./bench/graph reach FILE...    reachable bytes; without files the programs that were built
+//	go run ./bench/graph reach [FILE...]  reachable bytes; without files the programs that were built
 //	go run ./bench/graph walk             the walk of docs/graph.md
-//	go run ./bench/graph wasm MODULE...   CPU time against twiggy
-//	go run ./bench/graph time FILE...     CPU time and memory of whole runs
+//	go run ./bench/graph wasm [MODULE...] CPU time against twiggy (TWIGGY=path)
+//	go run ./bench/graph time [FILE...]   CPU time and memory of whole runs
 //
 // Results are in docs/bench/graph.md.
 package main
@@ -16,24 +17,19 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
+
+	"github.com/minsize/minsize/bench/harness"
 )
 
 func main() {
 	work := flag.String("work", "", "folder for builds (default: a temporary one)")
 	programs := flag.String("programs", filepath.Join("bench", "graph", "programs"), "folder of the programs to build")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: go run ./bench/graph [-work DIR] edges|cuts|reach|walk|wasm|time [FILE...]")
+		fmt.Fprintln(os.Stderr, "usage: go run ./bench/graph [-work DIR] [edges|cuts|reach|walk|wasm|time [FILE...]]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.NArg() == 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
 	if *work == "" {
 		dir, err := os.MkdirTemp("", "bench-graph")
 		check(err)
@@ -41,56 +37,61 @@ func main() {
 		*work = dir
 	}
 	check(os.MkdirAll(*work, 0o755))
-	files := flag.Args()[1:]
-	switch what := flag.Arg(0); what {
+	harness.Versions("rustc", "nm", "twiggy")
+	if flag.NArg() == 0 {
+		for _, what := range []string{"edges", "cuts", "reach", "walk", "wasm", "time"} {
+			fmt.Printf("### %s\n\n", what)
+			check(measure(what, *programs, *work, nil))
+			fmt.Println()
+		}
+		return
+	}
+	check(measure(flag.Arg(0), *programs, *work, flag.Args()[1:]))
+}
+
+// measure prints one table. Without files it takes programs that it builds, the
+// modules of the tests, or what most machines have.
+func measure(what, programs, work string, files []string) error {
+	switch what {
 	case "edges":
-		versions("cargo")
-		check(edgeTable(*programs, *work, files))
+		return edgeTable(programs, work, files)
 	case "cuts":
-		versions("cargo")
-		check(cutTable(*programs, *work))
+		return cutTable(programs, work)
 	case "reach":
 		if len(files) == 0 {
 			for _, name := range []string{"mid", "tool", "system"} {
-				path, err := build(*programs, *work, name, features[name])
-				check(err)
+				path, err := build(programs, work, name, features[name])
+				if err != nil {
+					return err
+				}
 				files = append(files, path)
 			}
 		}
-		check(reachTable(files))
+		return reachTable(files)
 	case "walk":
-		versions("rustc")
-		check(walkTable(*programs, *work))
+		return walkTable(programs, work)
+	}
+	minsize, err := harness.Minsize(work)
+	if err != nil {
+		return err
+	}
+	switch what {
 	case "wasm":
-		versions("twiggy")
-		check(wasmTable(buildMinsize(*work), files))
-	case "time":
-		versions("nm")
-		check(timeTable(buildMinsize(*work), files))
-	default:
-		check(fmt.Errorf("unknown measurement %q (one of edges, cuts, reach, walk, wasm, time)", what))
-	}
-}
-
-// versions prints what was measured with what.
-func versions(tools ...string) {
-	fmt.Printf("%s, %d processors", runtime.Version(), runtime.NumCPU())
-	for _, tool := range tools {
-		if out, err := exec.Command(tool, "--version").Output(); err == nil {
-			line, _, _ := strings.Cut(string(out), "\n")
-			fmt.Printf(", %s", line)
+		if len(files) == 0 {
+			if files, err = filepath.Glob("internal/refgraph/testdata/*.wasm"); err != nil {
+				return err
+			}
 		}
+		return wasmTable(minsize, files)
+	case "time":
+		if len(files) == 0 {
+			if files, err = harness.Programs(); err != nil {
+				return err
+			}
+		}
+		return timeTable(minsize, files)
 	}
-	fmt.Print("\n\n")
-}
-
-func buildMinsize(work string) string {
-	out := filepath.Join(work, "minsize")
-	cmd := exec.Command("go", "build", "-o", out, "./cmd/minsize")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		check(fmt.Errorf("go build: %w\n%s", err, text))
-	}
-	return out
+	return fmt.Errorf("unknown measurement %q (one of edges, cuts, reach, walk, wasm, time)", what)
 }
 
 func check(err error) {

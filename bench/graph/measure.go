@@ -5,10 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/minsize/minsize/bench/harness"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/refgraph"
 )
@@ -108,41 +108,18 @@ func reachTable(files []string) error {
 	return nil
 }
 
-// cost is what one run of a program took.
-type cost struct {
-	cpu    time.Duration
-	memory int64 // KiB, peak resident, mapped file pages included
-	err    error
-}
-
-// run measures the best of three runs.
-func run(command ...string) cost {
-	best := cost{cpu: 1<<63 - 1}
-	for range 3 {
-		cmd := exec.Command(command[0], command[1:]...)
-		var text strings.Builder
-		cmd.Stderr = &text
-		if err := cmd.Run(); err != nil {
-			return cost{err: fmt.Errorf("%s: %w %.80s", command[0], err, text.String())}
-		}
-		usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-		if cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); cpu < best.cpu {
-			best = cost{cpu: cpu, memory: usage.Maxrss}
-		}
-	}
-	return best
-}
-
-func (c cost) String() string {
-	if c.err != nil {
+// cell is a cost in a table: CPU seconds and MB, of the best of three runs.
+func cell(c harness.Cost, err error) string {
+	if err != nil {
 		return "failed"
 	}
-	return fmt.Sprintf("%.3f s / %d MB", c.cpu.Seconds(), c.memory/1024)
+	return fmt.Sprintf("%.3f s / %d MB", c.CPU.Seconds(), c.Memory>>20)
 }
 
 // wasmTable compares with Twiggy on the same question.
 func wasmTable(minsize string, modules []string) error {
-	if _, err := exec.LookPath("twiggy"); err != nil {
+	twiggy := harness.Rival("twiggy")
+	if twiggy == "" {
 		fmt.Println("twiggy is not installed: no comparison")
 		return nil
 	}
@@ -154,17 +131,17 @@ func wasmTable(minsize string, modules []string) error {
 			return err
 		}
 		for _, question := range [][]string{{"top", "--retained", "-f", "csv"}, {"dominators", "-f", "json"}} {
-			args := append(append([]string{}, question...), path)
-			theirs := run(append([]string{"twiggy"}, args...)...)
-			ours := run(append([]string{minsize}, args...)...)
-			if ours.err != nil {
-				return ours.err
+			args := append(slices.Clone(question), path)
+			theirs, theirError := harness.Least(3, append([]string{twiggy}, args...)...)
+			ours, err := harness.Least(3, append([]string{minsize}, args...)...)
+			if err != nil {
+				return err
 			}
 			ratio := "-"
-			if theirs.err == nil {
-				ratio = fmt.Sprintf("%.3f", ours.cpu.Seconds()/theirs.cpu.Seconds())
+			if theirError == nil {
+				ratio = fmt.Sprintf("%.3f", ours.CPU.Seconds()/theirs.CPU.Seconds())
 			}
-			fmt.Printf("| %s | %d | %s | %s | %s | %s |\n", filepath.Base(path), info.Size(), strings.Join(question[:len(question)-2], " "), theirs, ours, ratio)
+			fmt.Printf("| %s | %d | %s | %s | %s | %s |\n", filepath.Base(path), info.Size(), strings.Join(question[:len(question)-2], " "), cell(theirs, theirError), cell(ours, nil), ratio)
 		}
 	}
 	return nil
@@ -172,23 +149,19 @@ func wasmTable(minsize string, modules []string) error {
 
 // timeTable measures whole runs: reading, attribution, graph, dominators.
 func timeTable(minsize string, files []string) error {
-	_, err := exec.LookPath("nm")
 	fmt.Println("| program | bytes | `top --retained` | `size -d sections` | `nm --size-sort` |")
 	fmt.Println("|---|--:|--:|--:|--:|")
 	for _, path := range files {
-		info, statError := os.Stat(path)
-		if statError != nil {
-			return statError
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
 		}
-		ours := run(minsize, "top", "--retained", "-n", "10", path)
-		if ours.err != nil {
-			return ours.err
+		top, err := harness.Least(3, minsize, "top", "--retained", "-n", "10", path)
+		if err != nil {
+			return err
 		}
-		nm := cost{err: err}
-		if err == nil {
-			nm = run("nm", "--size-sort", path)
-		}
-		fmt.Printf("| %s | %d | %s | %s | %s |\n", filepath.Base(path), info.Size(), ours, run(minsize, "size", "-d", "sections", path), nm)
+		fmt.Printf("| %s | %d | %s | %s | %s |\n", filepath.Base(path), info.Size(), cell(top, nil),
+			cell(harness.Least(3, minsize, "size", "-d", "sections", path)), cell(harness.Least(3, "nm", "--size-sort", path)))
 	}
 	return nil
 }

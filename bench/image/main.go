@@ -12,14 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/minsize/minsize/bench/harness"
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/image:", err)
-		os.Exit(1)
-	}
-}
+func main() { harness.Main(run) }
 
 type result struct {
 	Written, Compressed, Overhead int64
@@ -36,15 +33,15 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	minsize := filepath.Join(dir, "minsize")
-	if err := command(".", "go", "build", "-o", minsize, "./cmd/minsize"); err != nil {
+	minsize, err := harness.Minsize(dir)
+	if err != nil {
 		return err
 	}
-	rows := []struct {
-		name    string
-		program string
-		flags   []string
-	}{}
+	type row struct {
+		name, program string
+		flags         []string
+	}
+	var rows []row
 	for _, example := range []string{"raw", "no-std", "wordfreq"} {
 		project := filepath.Join(dir, example)
 		if err := os.CopyFS(project, os.DirFS(filepath.Join("examples", example))); err != nil {
@@ -54,21 +51,17 @@ func run() error {
 			return err
 		}
 		program := filepath.Join(project, "target/release", example)
-		if err := command(project, "cargo", "build", "--quiet", "--release"); err != nil {
+		if err := harness.Command(project, "cargo", "build", "--quiet", "--release"); err != nil {
 			return err
 		}
 		name := example
 		if example == "wordfreq" {
-			if err := command(project, minsize, "shrink", "-q", "--check", "! {} samples"); err != nil {
+			if err := harness.Command(project, minsize, "shrink", "-q", "--check", "! {} samples"); err != nil {
 				return err
 			}
 			program, name = filepath.Join(project, "target/minsize/wordfreq"), "wordfreq, shrunk"
 		}
-		rows = append(rows, struct {
-			name    string
-			program string
-			flags   []string
-		}{name, program, nil})
+		rows = append(rows, row{name, program, nil})
 	}
 	if _, err := exec.LookPath("musl-gcc"); err == nil {
 		source := filepath.Join(dir, "hello.c")
@@ -76,18 +69,15 @@ func run() error {
 			return err
 		}
 		out := filepath.Join(dir, "hello-musl")
-		if err := command(dir, "musl-gcc", "-static", "-Os", "-o", out, source); err != nil {
+		if err := harness.Command(dir, "musl-gcc", "-static", "-Os", "-o", out, source); err != nil {
 			return err
 		}
-		rows = append(rows, struct {
-			name    string
-			program string
-			flags   []string
-		}{"hello in C, static musl, --strip", out, []string{"--strip"}})
+		rows = append(rows, row{"hello in C, static musl, --strip", out, []string{"--strip"}})
 	}
+	harness.Versions("rustc", "musl-gcc")
 	fmt.Println("| image | linking | files | bytes of the files | on disk (OCI tar) | layers as stored | manifest and configuration |\n|---|---|--:|--:|--:|--:|--:|")
-	for i, row := range rows {
-		args := append([]string{"image", row.program, "-t", "bench", "-o", filepath.Join(dir, fmt.Sprint(i, ".tar")), "--json", "-q"}, row.flags...)
+	for i, x := range rows {
+		args := append([]string{"image", x.program, "-t", "bench", "-o", filepath.Join(dir, fmt.Sprint(i, ".tar")), "--json", "-q"}, x.flags...)
 		out, err := exec.Command(minsize, args...).Output()
 		if err != nil {
 			return fmt.Errorf("minsize %s: %w", strings.Join(args, " "), err)
@@ -97,16 +87,7 @@ func run() error {
 			return err
 		}
 		p := r.Platforms[0]
-		fmt.Printf("| %s | %s | %d | %d | %d | %d | %d |\n", row.name, p.Linking, len(p.Files), p.Size, r.Written, r.Compressed, r.Overhead)
-	}
-	return nil
-}
-
-func command(dir, name string, args ...string) error {
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+		fmt.Printf("| %s | %s | %d | %d | %d | %d | %d |\n", x.name, p.Linking, len(p.Files), p.Size, r.Written, r.Compressed, r.Overhead)
 	}
 	return nil
 }

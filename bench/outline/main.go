@@ -11,7 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/minsize/minsize/bench/harness"
 )
 
 type result struct {
@@ -28,12 +29,7 @@ type result struct {
 	Refused []struct{ Function string }
 }
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/outline:", err)
-		os.Exit(1)
-	}
-}
+func main() { harness.Main(func() error { return run(os.Args[1:]) }) }
 
 func run(projects []string) error {
 	dir, err := os.MkdirTemp("", "minsize-bench-outline-")
@@ -41,23 +37,20 @@ func run(projects []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	minsize := filepath.Join(dir, "minsize")
-	if out, err := exec.Command("go", "build", "-o", minsize, "./cmd/minsize").CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w: %s", err, out)
+	minsize, err := harness.Minsize(dir)
+	if err != nil {
+		return err
 	}
 	known := filepath.Join(dir, "known")
 	if err := os.CopyFS(known, os.DirFS("bench/outline/known")); err != nil {
-		return err
-	}
-	version, err := exec.Command("rustc", "--version").Output()
-	if err != nil {
 		return err
 	}
 	r, err := outline(minsize, known, "--check", "{}")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, x86-64, opt-level z, fat LTO, panic=abort\n\n", strings.TrimSpace(string(version)))
+	harness.Versions("rustc")
+	fmt.Print("opt-level z, fat LTO, panic=abort\n\n")
 	fmt.Println("| generic | instances | predicted | saved | off by |\n|---|--:|--:|--:|--:|")
 	for _, f := range r.Functions {
 		fmt.Printf("| %s | %d | %d | %d | %.1f %% |\n", f.Function, f.Instances, f.Predicted, f.Saved, 100*float64(f.Predicted-f.Saved)/float64(max(f.Saved, 1)))

@@ -2,7 +2,10 @@
 // programs, as their authors build them, by the guide's recipe, and by
 // minsize.
 //
-//	go run ./bench/shrink -minsize PATH [-state DIR] CRATE|FOLDER...
+//	go run ./bench/shrink [-state DIR] [-only STAGE] [CRATE|FOLDER...]
+//
+// Without names it measures the five programs of the table. That takes hours:
+// -only STAGE measures a column.
 //
 // For each program it runs `minsize shrink` with one target dir, so that the
 // cache shares full builds, and takes the guide's two recipes from the rungs
@@ -18,7 +21,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -27,6 +29,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/bench/harness"
 )
 
 // result of one program, in bytes, as kept in the state folder.
@@ -87,25 +91,37 @@ type rung struct {
 }
 
 var (
-	minsize = flag.String("minsize", "minsize", "the minsize `program`")
-	state   = flag.String("state", "bench-shrink", "`folder` for sources, results and cargo's target dirs")
-	only    = flag.String("only", "", "measure only this stage: safe, abort, silent, max-prebuilt, guide-last, nightly or max")
-	print   = flag.Bool("print", false, "print the table of what was measured before")
+	state = flag.String("state", "bench-shrink", "`folder` for sources, results and cargo's target dirs")
+	only  = flag.String("only", "", "measure only this stage: safe, abort, silent, max-prebuilt, guide-last, nightly or max")
+	print = flag.Bool("print", false, "print the table of what was measured before")
 )
+
+// minsize is the program that is measured.
+var minsize string
+
+// published are the programs of the table; cargo fetches them from its registry.
+var published = []string{"grex", "htmlq", "jaq", "ripgrep", "rnr"}
 
 func main() {
 	flag.Parse()
-	if err := run(flag.Args()); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/shrink:", err)
-		os.Exit(1)
-	}
+	harness.Main(func() error { return run(flag.Args()) })
 }
 
 func run(names []string) error {
 	if len(names) == 0 && !*print {
-		return errors.New("no program named: CRATE or FOLDER, or -print")
+		names = published
 	}
-	var err error
+	dir, err := os.MkdirTemp("", "bench-shrink-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if !*print {
+		if minsize, err = harness.Minsize(dir); err != nil {
+			return err
+		}
+		harness.Versions("rustc", "cargo")
+	}
 	if *state, err = filepath.Abs(*state); err != nil {
 		return err
 	}
@@ -149,7 +165,7 @@ func measure(name string) error {
 			args = append(args, "--bin", b)
 		}
 		var rep report
-		if err := output(dir, &rep, *minsize, args...); err != nil {
+		if err := output(dir, &rep, minsize, args...); err != nil {
 			r.Notes = strings.TrimSpace(r.Notes + " " + s.name + ": " + err.Error())
 			fmt.Fprintln(os.Stderr, r.Name, s.name, err)
 			continue
@@ -234,7 +250,7 @@ func source(name string) (string, error) {
 	cmd := exec.Command("cargo", "fetch")
 	cmd.Dir, cmd.Stderr = fetch, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("cargo fetch: %w", err)
+		return "", fmt.Errorf("cargo fetch: %w; without a registry name the FOLDERs of projects instead", err)
 	}
 	home := os.Getenv("CARGO_HOME")
 	if home == "" {

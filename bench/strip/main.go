@@ -18,12 +18,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/minsize/minsize/bench/harness"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/strip"
 )
@@ -138,10 +136,7 @@ func tools() []tool {
 
 func main() {
 	flag.Parse()
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/strip:", err)
-		os.Exit(1)
-	}
+	harness.Main(run)
 }
 
 func run() error {
@@ -150,20 +145,9 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	fmt.Printf("%s/%s, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version())
-	for _, v := range [][]string{{"strip", "--version"}, {"llvm-strip-22", "--version"}, {"eu-strip", "--version"}} {
-		if out, err := exec.Command(v[0], v[1:]...).Output(); err == nil {
-			for line := range strings.SplitSeq(string(out), "\n") {
-				if strings.ContainsAny(line, "0123456789") {
-					fmt.Printf("- %s\n", strings.TrimSpace(line))
-					break
-				}
-			}
-		}
-	}
-	minsize = filepath.Join(folder, "minsize")
-	if msg, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", minsize, "./cmd/minsize").CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, msg)
+	harness.Versions("rustc", "strip", "llvm-strip-22", "eu-strip")
+	if minsize, err = harness.Minsize(folder); err != nil {
+		return err
 	}
 	if *only != "" {
 		compareSystem(folder)
@@ -401,42 +385,29 @@ func speed(folder string) error {
 		{"llvm-strip", []string{"llvm-strip-22", "-o", "OUT", "IN"}},
 		{"eu-strip", []string{"eu-strip", "-o", "OUT", "IN"}},
 	} {
-		cpu, memory, err := measure(t.args, large, out, 5)
+		cost, err := measure(t.args, large, out, 5)
 		if err != nil {
 			continue
 		}
-		start, _, err := measure(t.args, "/usr/bin/true", out, 20)
+		start, err := measure(t.args, "/usr/bin/true", out, 20)
 		if err != nil {
 			continue
 		}
-		fmt.Printf("| %s | %.2f | %.0f | %.2f (%s kB) | %.1f |\n", t.name, cpu.Seconds(), float64(size)/1e6/cpu.Seconds(), float64(memory)*1024/float64(size), group(memory), float64(start.Microseconds())/1000)
+		fmt.Printf("| %s | %.2f | %.0f | %.2f (%s kB) | %.1f |\n", t.name, cost.CPU.Seconds(), float64(size)/1e6/cost.CPU.Seconds(), float64(cost.Memory)/float64(size), group(cost.Memory/1024), float64(start.CPU.Microseconds())/1000)
 	}
 	return nil
 }
 
-// measure runs the command n times: least CPU time, most resident memory (kB).
-func measure(args []string, in, out string, n int) (cpu time.Duration, memory int64, err error) {
-	var times []time.Duration
-	for range n {
-		os.Remove(out)
-		expanded := make([]string, len(args))
-		for i, a := range args {
-			switch a {
-			case "IN":
-				a = in
-			case "OUT":
-				a = out
-			}
-			expanded[i] = a
-		}
-		cmd := exec.Command(expanded[0], expanded[1:]...)
-		if err := cmd.Run(); err != nil {
-			return 0, 0, err
-		}
-		times = append(times, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			memory = max(memory, usage.Maxrss)
+// measure runs the command n times on a file: least CPU time, and memory then.
+func measure(args []string, in, out string, n int) (harness.Cost, error) {
+	expanded := slices.Clone(args)
+	for i, a := range expanded {
+		switch a {
+		case "IN":
+			expanded[i] = in
+		case "OUT":
+			expanded[i] = out
 		}
 	}
-	return slices.Min(times), memory, nil
+	return harness.Least(n, expanded...)
 }
