@@ -2,15 +2,19 @@
 
 GO ?= go
 MINSIZE := bin/minsize
+# The commit is named by git and set by the linker: Go's own stamping fails in a
+# checkout that belongs to another user.
+COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+LDFLAGS := -s -w $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build demo test check cross sweep fuzz bench stubs figures lint clean
+.PHONY: all build demo test check lint cross figures-check sweep fuzz bench stubs figures clean
 
 all: build
 
 build:
-	$(GO) build -trimpath -ldflags="-s -w" -o $(MINSIZE) ./cmd/minsize
-	ln -sf minsize bin/cargo-minsize
+	$(GO) build -trimpath -ldflags="$(LDFLAGS)" -o $(MINSIZE) ./cmd/minsize
+	ln -sf minsize $(dir $(MINSIZE))cargo-minsize
 
 # The main job on a real program: the ladder, and the small program running.
 demo:
@@ -26,15 +30,33 @@ test:
 	scripts/bootstrap test
 	$(MAKE) --no-print-directory check
 
-check: cross
+# The last lines name what was skipped, and why.
+check: bin/staticcheck bin/gotestsum lint cross figures-check
+	bin/gotestsum --format pkgname --hide-summary output -- -timeout 60m -skip '^TestSweep' ./...
+
+lint: bin/staticcheck
+	@unformatted=$$(gofmt -l bench cmd examples internal tools); \
+		if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) test -timeout 18m -skip '^TestSweep' ./...
+	bin/staticcheck ./...
+
+bin/staticcheck: tools/check/go.mod
+	cd tools/check && $(GO) build -o ../../$@ honnef.co/go/tools/cmd/staticcheck
+
+bin/gotestsum: tools/check/go.mod
+	cd tools/check && $(GO) build -o ../../$@ gotest.tools/gotestsum
 
 # minsize itself builds and vets for every host that it promises.
 cross:
 	GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/minsize
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/... ./internal/...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/... ./internal/...
+
+# The scripts in the reports are what their sources make; only npm can tell.
+figures-check:
+	@if command -v npm >/dev/null 2>&1 && (cd tools/figures && npm ci --silent --no-audit --no-fund >/dev/null 2>&1); then \
+		cd tools/figures && $(GO) run . -check; \
+	else echo "figures-check: skipped: npm, or its registry, is not there"; fi
 
 # The whole system as test input: every ELF file, every stable --version, other
 # machines, all Rust source there is; and strip against its rivals.
@@ -52,9 +74,11 @@ fuzz:
 		done; \
 	done
 
-# Each program under bench/ prints one table of docs/benchmarks.md.
-bench: build
-	@for dir in bench/*/; do echo "## $$dir"; $(GO) run ./$$dir || exit 1; done
+# Each program under bench/ prints one table of docs/benchmarks.md; it takes
+# hours. MINSIZE=path measures another minsize than this checkout's.
+bench:
+	@for dir in $$(grep -l '^package main' bench/*/main.go | xargs -n1 dirname); do \
+		echo "## $$dir"; $(GO) run ./$$dir || exit 1; done
 
 # The packer's stubs from their sources, into the blobs that are committed.
 stubs:
@@ -64,10 +88,6 @@ stubs:
 # The scripts of the HTML figures with their library, into internal/report/assets.
 figures:
 	cd tools/figures && npm ci && $(GO) run .
-
-lint:
-	cd tools/lint && $(GO) build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
-	bin/staticcheck ./...
 
 clean:
 	rm -rf bin examples/*/target

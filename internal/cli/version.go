@@ -7,8 +7,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Version is the release; the commit is added where the build recorded it.
+// Version is the release; the commit is added where the build knows it.
 const Version = "0.1.0"
+
+// commit is set by the linker: `make build` passes what git describes, with
+// -dirty behind it where the sources differ.
+var commit string
 
 func newVersionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
@@ -26,8 +30,12 @@ func printVersion(e *env) error {
 	return err
 }
 
-// revision is " (commit)" when the Go command stamped one.
+// revision is " (commit)": the linker's, the one that the Go command stamped,
+// or the module's version, which names it in what `go install` builds.
 func revision() string {
+	if commit != "" {
+		return " (" + commit + ")"
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
@@ -36,6 +44,9 @@ func revision() string {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
 			return " (" + s.Value[:12] + ")"
 		}
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return " (" + v + ")"
 	}
 	return ""
 }
