@@ -378,8 +378,8 @@ func editDocument(root string, edit *apply.Edit) *report.Document {
 func losses(names []string) []string {
 	var lines []string
 	for _, name := range names {
-		if t := technique.Find(name); t != nil && t.Loses != "nothing" {
-			lines = append(lines, name+": "+t.Loses)
+		if t := technique.Find(name); t != nil && len(t.Loses) > 0 {
+			lines = append(lines, name+": "+t.Losses())
 		}
 	}
 	return lines

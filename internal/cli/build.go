@@ -149,7 +149,10 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	}
 	result := &built{Size: finished.Size, SHA256: sum, Recorded: c.Result.Size, Same: sum == c.Result.SHA256, Baseline: c.Result.Baseline,
 		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: losses(plan.Techniques),
-		Drift: drift, Notes: finished.Notes}
+		Drift: drift}
+	for _, n := range finished.Notes {
+		result.Notes = append(result.Notes, n.Text)
+	}
 	if f.check {
 		if result.Checked, err = e.checkBuilt(ctx, x, c, finished); err != nil {
 			return err

@@ -411,7 +411,7 @@ func (x *executor) Finish(ctx context.Context, b *ladder.Build, p technique.Plan
 }
 
 // replay links b again as p says.
-func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan, out string) (notes []string, err error) {
+func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan, out string) (notes []ladder.Note, err error) {
 	if b.Replay == "" {
 		return nil, errors.New(b.NoReplay)
 	}
@@ -461,18 +461,18 @@ func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 }
 
 // cutNotes says which cuts met nothing.
-func cutNotes(result *relink.Result) (notes []string) {
+func cutNotes(result *relink.Result) (notes []ladder.Note) {
 	if result == nil {
 		return nil
 	}
 	for _, c := range result.Cuts {
 		if c.Unsafe {
-			notes = append(notes, fmt.Sprintf("the cut %s is not made: what it relies on is not so in this program", c.Cut.Name))
+			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s is not made: what it relies on is not so in this program", c.Cut.Name)})
 		} else if len(c.Functions) == 0 {
-			notes = append(notes, fmt.Sprintf("the cut %s matches no function here", c.Cut.Name))
+			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s matches no function here", c.Cut.Name)})
 		}
 		if len(c.Merged) > 0 {
-			notes = append(notes, fmt.Sprintf("the cut %s leaves %s alone: the compiler has merged it with a function that is not cut", c.Cut.Name, strings.Join(c.Merged, ", ")))
+			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s leaves %s alone: the compiler has merged it with a function that is not cut", c.Cut.Name, strings.Join(c.Merged, ", "))})
 		}
 	}
 	return notes

@@ -47,7 +47,7 @@ func (x *executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		if err != nil {
 			return fmt.Errorf("packing: %w", err)
 		}
-		file.Notes = append(file.Notes, fmt.Sprintf("pack: about %d ms of CPU time more at each start", packing.Startup.Milliseconds()))
+		file.Notes = append(file.Notes, ladder.Note{About: r.Pack, Text: fmt.Sprintf("pack: about %d ms of CPU time more at each start", packing.Startup.Milliseconds())})
 		data = packed
 	}
 	file.Size = int64(len(data))

@@ -27,6 +27,7 @@ package ladder
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/minsize/minsize/internal/technique"
@@ -61,7 +62,19 @@ type File struct {
 	Size     int64         // bytes of the file
 	Stripped int64         // bytes without symbols, the rank; Size where it is stripped
 	Wall     time.Duration // to make it
-	Notes    []string      // what the reader must know, as a cut that matched nothing
+	Notes    []Note        // what the reader must know
+}
+
+// Note is what a link has to say about one of its cuts, as that it matched
+// nothing, or a packer about its work.
+type Note struct {
+	About string // a cut as in technique.Link, or a codec as in technique.Rewrite
+	Text  string
+}
+
+// of says whether the note is about what t does.
+func (n Note) of(t *technique.Technique) bool {
+	return t.Link != nil && slices.Contains(t.Link.Cuts, n.About) || t.Rewrite != nil && t.Rewrite.Pack == n.About
 }
 
 // Verifier runs the checks.

@@ -38,8 +38,8 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 	}
 	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
 	for _, n := range file.Notes { // what others of the plan had to say was said at their rung
-		if strings.Contains(n, last.Name) {
-			r.Notes = append(r.Notes, n)
+		if n.of(last) {
+			r.Notes = append(r.Notes, n.Text)
 		}
 	}
 	r.Change, r.Share = file.Stripped-c.file.Stripped, share(file.Stripped, s.result.BaseStrip)
@@ -218,7 +218,7 @@ func (s *search) leftOut(best *candidate) error {
 		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
 			continue // "pack" was tried where it is in the winner
 		}
-		l := LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Loses}
+		l := LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses()}
 		allowed, how := s.Policy.Allows(t)
 		missing := t.Missing(s.factsFor(t, best), best.plan)
 		switch {
@@ -286,17 +286,24 @@ func (s *search) finalCheck(best *candidate) error {
 		if v.Status != Failed || best.rung == 0 {
 			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
 			s.result.BestFile, s.result.BestVerify, s.result.FinalSize = best.file.Path, v, best.file.Size
-			for _, t := range best.plan.Parts() {
-				if !strings.HasPrefix(t.Loses, "nothing") {
-					s.result.GivenUp = append(s.result.GivenUp, GivenUp{t.Name, t.Risk.String(), t.Loses})
-				}
-			}
+			s.result.GivenUp = givenUp(best.plan)
 			return nil
 		}
 		r.Kept, r.Why = false, "passed once, and then not: "+v.Why
 		s.Observer.Note(fmt.Sprintf("%s: %s", r.Name, r.Why))
 		best = s.below(best)
 	}
+}
+
+// givenUp is what a plan costs, technique by technique.
+func givenUp(p technique.Plan) []GivenUp {
+	var list []GivenUp
+	for _, t := range p.Parts() {
+		if len(t.Loses) > 0 {
+			list = append(list, GivenUp{t.Name, t.Risk.String(), t.Losses()})
+		}
+	}
+	return list
 }
 
 // below is the kept rung under c that has the largest part of its plan.

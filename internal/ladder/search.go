@@ -383,7 +383,7 @@ func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added [
 		s.add(r)
 		return nil, true, nil
 	}
-	r.Size, r.Stripped, r.Notes, r.File = file.Size, file.Stripped, file.Notes, file.Path
+	r.Size, r.Stripped, r.File = file.Size, file.Stripped, file.Path
 	r.Change, r.Share = file.Stripped-on.file.Stripped, share(file.Stripped, s.result.BaseStrip)
 	if r.Check, err = s.verify(file.Path, added); err != nil {
 		return nil, false, err
@@ -501,8 +501,8 @@ func losses(list []*technique.Technique) (string, []string) {
 	var out []string
 	for _, t := range list {
 		worst = max(worst, t.Risk)
-		if !strings.HasPrefix(t.Loses, "nothing") {
-			out = append(out, t.Loses)
+		for _, l := range t.Loses {
+			out = append(out, l.What)
 		}
 	}
 	return worst.String(), out

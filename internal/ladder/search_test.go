@@ -261,6 +261,48 @@ func TestNightlySearch(t *testing.T) {
 	}
 }
 
+// TestGivenUpTellsAll: every technique above class "size" that a winner holds
+// stands in given_up with each of its losses.
+func TestGivenUpTellsAll(t *testing.T) {
+	for _, x := range slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable()) {
+		list := givenUp(technique.NewPlan("stable", x))
+		if len(list) == 0 {
+			if x.Risk > technique.Size {
+				t.Errorf("%s: class %s, and nothing in given_up", x.Name, x.Risk)
+			}
+			continue
+		}
+		for _, l := range x.Loses {
+			if !strings.Contains(list[0].Loses, l.What) {
+				t.Errorf("%s: given_up says %q, without %q", x.Name, list[0].Loses, l.What)
+			}
+		}
+	}
+	w := newWorld(t)
+	o := w.options(technique.Max)
+	o.Table = slices.Concat(o.Table, technique.CutTable())
+	o.Policy.Allow = map[technique.Risk]bool{technique.Security: true, technique.Deployment: true}
+	for _, x := range o.Table {
+		if w.saves[x.Name] == 0 {
+			w.saves[x.Name] = 10
+		}
+	}
+	r := w.run(o)
+	told := 0
+	for _, x := range r.BestPlan.Parts() {
+		if x.Risk == technique.Size {
+			continue
+		}
+		told++
+		if !slices.Contains(r.GivenUp, GivenUp{x.Name, x.Risk.String(), x.Losses()}) {
+			t.Errorf("%s is in the winner and not in given_up", x.Name)
+		}
+	}
+	if told < 15 {
+		t.Errorf("the winner holds %d techniques above class size only: %v", told, r.BestPlan.Techniques)
+	}
+}
+
 // TestBreakingRungs: whatever breaks, the search goes on and wins without it.
 func TestBreakingRungs(t *testing.T) {
 	for _, name := range []string{"panic-abort", "immediate-abort", "fmt-debug-none", "location-detail-none", "lto-fat", "icf-all",

@@ -34,9 +34,10 @@ const (
 type CatalogueCut struct {
 	Cut
 	Summary string // what is cut, one plain sentence
-	Loses   string // what is lost, in plain words
+	Loses   []Loss
 	Risk    Risk
 	Needs   []Need
+	Dead    bool   // where Needs are met, nothing of Rust's reaches it
 	Crate   string // whose functions they are
 }
 
@@ -82,7 +83,7 @@ var Catalogue = []CatalogueCut{
 			append(sites(StubZero, "<std::backtrace_rs::symbolize::SymbolName as core::fmt::Display>::fmt"),
 				sites(StubReturn, "std::backtrace::helper::lazy_resolve::{closure}::{closure}", "std::backtrace::Capture::resolve::{closure}")...)...)},
 		Summary: "std's reader of debug information, by which backtraces get function names and line numbers",
-		Loses:   "names in the program's own backtraces, which a stripped program has none of: what goes is reading them from a separate debug file, and the exported names of shared libraries",
+		Loses:   Losing("names in the program's own backtraces, which a stripped program has none of: what goes is reading them from a separate debug file, and the exported names of shared libraries"),
 		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
 	},
 	{
@@ -90,7 +91,7 @@ var Catalogue = []CatalogueCut{
 			"<std::sys::backtrace::BacktraceLock::print::DisplayBacktrace as core::fmt::Display>::fmt",
 			"<std::sys_common::backtrace::_print::DisplayBacktrace as core::fmt::Display>::fmt")},
 		Summary: "the printer of a panic's stack frames",
-		Loses:   "RUST_BACKTRACE=1 prints no frames after a panic; the panic's message and location stay",
+		Loses:   Losing("RUST_BACKTRACE=1 prints no frames after a panic; the panic's message and location stay"),
 		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
 	},
 	{
@@ -101,19 +102,19 @@ var Catalogue = []CatalogueCut{
 					// The map of threads stays empty then, and nothing is ever taken out of it.
 					sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*")...)...)...)},
 		Summary: "the handler that names the thread whose stack overflowed",
-		Loses:   "the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT",
+		Loses:   Losing("the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT"),
 		Risk:    RiskAsked, Crate: "std",
 	},
 	{
 		Cut:     Cut{Name: "unwinder", Sites: sites(StubTrap, "_Unwind_Resume")},
 		Summary: "the program's way back into the unwinder",
-		Loses:   "nothing that a program which aborts on panic still has; a C++ exception that meets a Rust frame ends in SIGILL",
-		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
+		Loses:   Losing("C++ exceptions and C cleanup handlers that pass through functions of this link: they end in SIGILL"),
+		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Dead: true, Crate: "std",
 	},
 	{
 		Cut:     Cut{Name: "silent-panics", Sites: append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
-		Loses:   "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
+		Loses:   Losing("panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort"),
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{
@@ -121,7 +122,7 @@ var Catalogue = []CatalogueCut{
 		// impl written by hand, called by its name, still prints.
 		Cut:     Cut{Name: "debug-formats", Sites: sites(StubZero, "<* as core::fmt::Debug>::fmt")},
 		Summary: "every implementation of Debug",
-		Loses:   "{:?} prints nothing, nor does what is displayed by way of it, such as tracing's messages and the error that main returns",
+		Loses:   Losing("{:?} prints nothing, nor does what is displayed by way of it, such as tracing's messages and the error that main returns"),
 		Risk:    RiskBehaviour, Crate: "std",
 	},
 	{
@@ -129,37 +130,37 @@ var Catalogue = []CatalogueCut{
 			// Where LTO has put Display into its only caller, this is what is left of it.
 			"std::backtrace_rs::print::BacktraceFrameFmt::print_raw_with_column")},
 		Summary: "the printer of std::backtrace::Backtrace, which anyhow, eyre and others keep with errors",
-		Loses:   "the stack frames that errors carry and panics print under RUST_BACKTRACE=1, and those that the program prints itself",
+		Loses:   Losing("the stack frames that errors carry and panics print under RUST_BACKTRACE=1, and those that the program prints itself"),
 		Risk:    RiskBehaviour, Crate: "std",
 	},
 	{
 		Cut:     Cut{Name: "clap-help", Sites: sites(StubReturn, "clap_builder::output::help_template::HelpTemplate::write_templated_help")},
 		Summary: "the writer of clap's help texts",
-		Loses:   "--help prints an empty text",
+		Loses:   Losing("--help prints an empty text"),
 		Risk:    RiskAsked, Crate: "clap_builder",
 	},
 	{
 		Cut:     Cut{Name: "clap-usage", Sites: sites(StubZero, "clap_builder::output::usage::Usage::write_usage_no_title", "clap_builder::output::usage::Usage::create_usage_no_title")},
 		Summary: "the writer of clap's usage line",
-		Loses:   "help texts and errors have no line \"Usage: ...\"",
+		Loses:   Losing("help texts and errors have no line \"Usage: ...\""),
 		Risk:    RiskAsked, Crate: "clap_builder",
 	},
 	{
 		Cut:     Cut{Name: "clap-suggestions", Sites: sites(StubZeroFloat, "strsim::jaro", "strsim::jaro_winkler")},
 		Summary: "the comparison of mistyped arguments with the known ones",
-		Loses:   "errors have no line \"tip: a similar argument exists\"",
+		Loses:   Losing("errors have no line \"tip: a similar argument exists\""),
 		Risk:    RiskBehaviour, Crate: "strsim",
 	},
 	{
 		Cut:     Cut{Name: "terminal-styles", Sites: sites(StubZero, "anstyle::style::Style::fmt_to")},
 		Summary: "the escape sequences of crate anstyle, which clap and env_logger write with",
-		Loses:   "colours and bold text of help texts, errors and log lines on a terminal",
+		Loses:   Losing("colours and bold text of help texts, errors and log lines on a terminal"),
 		Risk:    RiskBehaviour, Crate: "anstyle",
 	},
 	{
 		Cut:     Cut{Name: "log-timestamps", Sites: sites(StubZero, "<env_logger::fmt::humantime::Timestamp as core::fmt::Display>::fmt")},
 		Summary: "the calendar behind env_logger's timestamps",
-		Loses:   "log lines have an empty time",
+		Loses:   Losing("log lines have an empty time"),
 		Risk:    RiskAsked, Crate: "env_logger",
 	},
 	{
@@ -170,38 +171,38 @@ var Catalogue = []CatalogueCut{
 				"memchr::memmem::searcher::searcher_kind_avx2", "memchr::memmem::searcher::prefilter_kind_avx2",
 				"memchr::arch::x86_64::avx2::*::find_raw*", "memchr::arch::x86_64::avx2::*::rfind_raw*", "memchr::arch::x86_64::avx2::*::find*_impl", "memchr::arch::x86_64::avx2::*::with_pair_impl")...)},
 		Summary: "the variants of searching (memchr, aho-corasick, regex) for processors with SSSE3 and AVX2",
-		Loses:   "speed: a search for any of several words takes 3 to 15 times as long; is_x86_feature_detected! says no to all that the program is not compiled for",
+		Loses:   Losing("speed: a search for any of several words takes 3 to 15 times as long; is_x86_feature_detected! says no to all that the program is not compiled for"),
 		Risk:    RiskSpeed, Needs: []Need{NeedBaseline}, Crate: "aho_corasick",
 	},
 	{
 		Cut: Cut{Name: "json-error-values", Sites: sites(StubZero, "<serde_json::error::JsonUnexpected as core::fmt::Display>::fmt",
 			"<serde_core::de::Unexpected as core::fmt::Display>::fmt", "<serde::de::Unexpected as core::fmt::Display>::fmt")},
 		Summary: "serde's words for a value of the wrong type, and the printing of floats behind them",
-		Loses:   "serde's error messages do not say which value was found: \"invalid type: , expected a string\"",
+		Loses:   Losing("serde's error messages do not say which value was found: \"invalid type: , expected a string\""),
 		Risk:    RiskBehaviour, Crate: "serde_json",
 	},
 	{
 		Cut:     Cut{Name: "jiff-errors", Sites: sites(StubZero, "<jiff::error::Error as core::fmt::Display>::fmt", "<jiff::error::ErrorKind as core::fmt::Display>::fmt")},
 		Summary: "the texts of crate jiff's errors about dates and times",
-		Loses:   "errors about dates and times have an empty text",
+		Loses:   Losing("errors about dates and times have an empty text"),
 		Risk:    RiskAsked, Crate: "jiff",
 	},
 	{
 		Cut:     Cut{Name: "chrono-formats", Sites: sites(StubZero, "<chrono::format::formatting::DelayedFormat as core::fmt::Display>::fmt", "chrono::format::formatting::DelayedFormat::format*")},
 		Summary: "crate chrono's formatting by a pattern",
-		Loses:   "dates and times that chrono formats by a pattern (%Y-%m-%d) are empty",
+		Loses:   Losing("dates and times that chrono formats by a pattern (%Y-%m-%d) are empty"),
 		Risk:    RiskAsked, Crate: "chrono",
 	},
 	{
 		Cut:     Cut{Name: "text-decoders", Sites: sites(StubTrap, "encoding_rs::variant::VariantDecoder::decode_to_utf8_raw", "encoding_rs::variant::VariantDecoder::decode_to_utf16_raw")},
 		Summary: "the decoders of crate encoding_rs and their tables",
-		Loses:   "text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the program by an illegal instruction",
+		Loses:   Losing("text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the program by an illegal instruction"),
 		Risk:    RiskAsked, Crate: "encoding_rs",
 	},
 	{
 		Cut:     Cut{Name: "regex-properties", Sites: sites(StubTrap, "regex_syntax::hir::translate::TranslatorI::hir_unicode_class")},
 		Summary: "regex's tables of Unicode properties, for patterns with \\p{...}",
-		Loses:   "a pattern with \\p{...} or \\P{...} ends the program by an illegal instruction; \\w, \\d, \\s and (?i) work as before",
+		Loses:   Losing("a pattern with \\p{...} or \\P{...} ends the program by an illegal instruction; \\w, \\d, \\s and (?i) work as before"),
 		Risk:    RiskAsked, Crate: "regex_syntax",
 	},
 }

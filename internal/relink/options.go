@@ -13,7 +13,7 @@ import (
 type Option struct {
 	Name    string
 	Summary string // what it does, one plain sentence
-	Loses   string // what is lost; empty: nothing that a user can see
+	Loses   []Loss // none: nothing that a user can see
 	Linkers []LinkerKind
 	Args    []string // driver arguments added
 	Remove  []string // recorded arguments taken away, see Variant.Remove
@@ -28,20 +28,20 @@ var Options = []Option{
 	{
 		Name: "unwind-tables-out", Static: true,
 		Summary: "takes .eh_frame and .gcc_except_table out of the objects",
-		Loses:   "unwinding: only for programs that abort on panic; debuggers cannot walk the stack without a separate debug file",
+		Loses:   Losing("unwinding: only for programs that abort on panic; debuggers cannot walk the stack without a separate debug file"),
 		set:     func(p *plan) { p.dropUnwind = true },
 	},
 	{
 		Name: "no-eh-frame-hdr", Static: true,
 		Summary: "leaves out the table by which unwinders find frames",
-		Loses:   "unwinding: only for programs that abort on panic",
+		Loses:   Losing("unwinding: only for programs that abort on panic"),
 		Args:    []string{"-Wl,--no-eh-frame-hdr"},
 		Remove:  []string{"-Wl,--eh-frame-hdr"},
 	},
 	{
 		Name:    "relr",
 		Summary: "packs relative relocations (DT_RELR): a few bits each instead of 24 bytes",
-		Loses:   "systems before glibc 2.36, musl 1.2.4 or Android 9 cannot load the program",
+		Loses:   Losing("systems before glibc 2.36, musl 1.2.4 or Android 9 cannot load the program"),
 		Linkers: []LinkerKind{LLD, BFD, Mold},
 		Args:    []string{"-Wl,-z,pack-relative-relocs"},
 		set: func(p *plan) {
@@ -53,21 +53,21 @@ var Options = []Option{
 	{
 		Name: "icf-all", Static: true,
 		Summary: "keeps one of several identical functions",
-		Loses:   "addresses of different functions may compare equal",
+		Loses:   Losing("addresses of different functions may compare equal"),
 		Linkers: []LinkerKind{LLD, Mold, Gold},
 		Args:    []string{"-Wl,--icf=all"},
 	},
 	{
 		Name: "icf-data", Static: true,
 		Summary: "keeps one of several identical constants and vtables, where icf-all does so with functions",
-		Loses:   "addresses of different statics may compare equal, which Rust promises they do not",
+		Loses:   Losing("addresses of different statics may compare equal, which Rust promises they do not"),
 		Linkers: []LinkerKind{LLD},
 		Args:    []string{"-Wl,--ignore-data-address-equality"},
 	},
 	{
 		Name: "no-build-id", Static: true,
 		Summary: "leaves out the note that ties a program to its separate debug file",
-		Loses:   "debuggers and symbol servers cannot match the program by its build id",
+		Loses:   Losing("debuggers and symbol servers cannot match the program by its build id"),
 		Args:    []string{"-Wl,--build-id=none"},
 	},
 	{
@@ -83,35 +83,35 @@ var Options = []Option{
 	{
 		Name: "strip-all", Static: true,
 		Summary: "writes no symbol table and no debug sections",
-		Loses:   "names in backtraces and debuggers, as `strip` does",
+		Loses:   Losing("names in backtraces and debuggers, as `strip` does"),
 		Args:    []string{"-Wl,--strip-all"},
 		Remove:  []string{"-Wl,--strip-debug"},
 	},
 	{
 		Name: "noseparate-code", Static: true,
 		Summary: "lets code share pages with read-only data",
-		Loses:   "read-only data becomes executable (hardening)",
+		Loses:   Losing("read-only data becomes executable (hardening)"),
 		Linkers: []LinkerKind{BFD, LLD},
 		Args:    []string{"-Wl,-z,noseparate-code"},
 	},
 	{
 		Name: "no-rosegment", Static: true,
 		Summary: "puts read-only data and code into one segment",
-		Loses:   "read-only data becomes executable (hardening)",
+		Loses:   Losing("read-only data becomes executable (hardening)"),
 		Linkers: []LinkerKind{LLD},
 		Args:    []string{"-Wl,--no-rosegment"},
 	},
 	{
 		Name: "norelro", Static: true,
 		Summary: "leaves relocated data writable, which saves a segment and its padding",
-		Loses:   "function tables can be overwritten by an attacker (hardening)",
+		Loses:   Losing("function tables can be overwritten by an attacker (hardening)"),
 		Args:    []string{"-Wl,-z,norelro"},
 		Remove:  []string{"-Wl,-z,relro"},
 	},
 	{
 		Name: "nognustack", Static: true,
 		Summary: "leaves out the PT_GNU_STACK header",
-		Loses:   "some kernels then map the stack executable (hardening)",
+		Loses:   Losing("some kernels then map the stack executable (hardening)"),
 		Linkers: []LinkerKind{LLD},
 		Args:    []string{"-Wl,-z,nognustack"},
 		Remove:  []string{"-Wl,-z,noexecstack"},
@@ -119,7 +119,7 @@ var Options = []Option{
 	{
 		Name: "no-pie", Static: true,
 		Summary: "links to a fixed address: no relocations of pointers",
-		Loses:   "address space layout randomisation of the program (hardening)",
+		Loses:   Losing("address space layout randomisation of the program (hardening)"),
 		Args:    []string{"-no-pie"},
 		Remove:  []string{"-pie", "-static-pie"},
 		needs: func(p *plan) error {
@@ -137,13 +137,13 @@ var Options = []Option{
 	{
 		Name: "even-functions", Static: true,
 		Summary: "lets functions begin at any even address, not at multiples of 16 bytes (aarch64: of 4)",
-		Loses:   "a little speed where short functions of std are called in a row",
+		Loses:   Losing("a little speed where short functions of std are called in a row"),
 		set:     func(p *plan) { p.align = true },
 	},
 	{
 		Name: "locations-out", Static: true,
 		Summary: "lets all panics name one empty source location",
-		Loses:   "where a panic happened: messages say :0:0, and so does std::panic::Location",
+		Loses:   Losing("where a panic happened: messages say :0:0, and so does std::panic::Location"),
 		set:     func(p *plan) { p.foldLocations = true },
 	},
 	{
@@ -158,7 +158,7 @@ var Options = []Option{
 	{
 		Name:    "own-start",
 		Summary: "replaces the C runtime's start files by a `_start` of a few bytes that calls __libc_start_main",
-		Loses:   "systems before glibc 2.34; profilers' and sanitizers' start hooks (gprof, __gmon_start__)",
+		Loses:   Losing("systems before glibc 2.34; profilers' and sanitizers' start hooks (gprof, __gmon_start__)"),
 		needs:   startAvailable,
 		set: func(p *plan) {
 			p.ownStart, p.plainStart = true, false

@@ -61,7 +61,7 @@ func ladderBlock(r *ladder.Result) Block {
 		if size > 0 {
 			cells[3] = rung.Share
 		}
-		if rung.Check.Why == "not smaller" || rung.Check.Status == ladder.NotRun && size == 0 {
+		if rung.Check.Status == ladder.NotRun && (size == 0 || !rung.Kept && rung.Change >= 0) { // there was nothing to check
 			cells[5] = "-"
 		}
 		if measured {

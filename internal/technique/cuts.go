@@ -18,7 +18,7 @@ var cutTable = func() []*Technique {
 			t.Risk, t.Level = Debuggability, Safe
 		case relink.RiskBehaviour:
 			t.Risk, t.Level = Behaviour, Max
-			if c.Name == "unwinder" { // a program that aborts has no use for it
+			if c.Dead { // a program that aborts has no use for it
 				t.Level = Abort
 			}
 		case relink.RiskSpeed:
@@ -76,7 +76,7 @@ func UserCut(text string) (t *Technique, doubt Doubt, err error) {
 	}
 	return &Technique{
 		Name: "cut:" + text, Summary: "cut: functions of this name are replaced by a stub (" + strings.Join(stubs, ", ") + ")",
-		Loses: "what these functions do, and all that only they used",
+		Loses: relink.Losing("what these functions do, and all that only they used"),
 		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
 		Link: &Link{Cuts: []string{text}},
 	}, doubt, nil
@@ -87,13 +87,14 @@ func UserCut(text string) (t *Technique, doubt Doubt, err error) {
 var pipelineTable = func() []*Technique {
 	var list []*Technique
 	for _, p := range relink.Pipelines {
-		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary, Loses: "nothing but time while shrinking",
+		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary,
 			Needs: []Need{NeedUnixELF, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
 		if p.MinSize {
-			t.Loses = "speed of std's own code, which was compiled for speed, and of packages whose opt-level was raised"
+			t.Loses = relink.Losing("speed of std's own code, which was compiled for speed, and of packages whose opt-level was raised")
 		}
 		if p.Slower {
-			t.Level, t.ByName, t.Loses = Asked, true, t.Loses+"; speed everywhere: the outliner's calls run each time"
+			t.Level, t.ByName = Asked, true
+			t.Loses = append(t.Loses, relink.Losing("speed everywhere: the outliner's calls run each time")...)
 		}
 		for _, n := range p.Needs {
 			t.Needs = append(t.Needs, cutNeeds[n])

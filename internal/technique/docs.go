@@ -52,7 +52,7 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| name | what it does | what is lost | risk | enters at | needs | what cargo is told |\n|---|---|---|---|---|---|---|\n", part.title, part.text)
 		for _, t := range part.list {
 			needs := t.NeedsSummary()
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(t.Loses), t.Risk, t.enters(), cell(needs), cell(t.told()))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.Losses())), t.Risk, t.enters(), cell(needs), cell(t.told()))
 		}
 		b.WriteString("\n")
 	}
@@ -99,6 +99,13 @@ func (t *Technique) told() string {
 		parts = append(parts, "`--target ...-"+s.Target+"`")
 	}
 	return strings.Join(parts, " ")
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
 }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }

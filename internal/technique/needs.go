@@ -143,7 +143,7 @@ func (f Facts) aborts(p Plan) bool {
 		panicking = strings.Trim(v, `"`)
 	}
 	return panicking == "abort" || panicking == "immediate-abort" ||
-		p.Has("immediate-abort") || p.Has("immediate-abort-feature")
+		slices.ContainsFunc(p.parts, func(t *Technique) bool { return t.Aborts })
 }
 
 // Missing says what t lacks on top of plan p, "" for nothing. The first

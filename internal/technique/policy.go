@@ -33,7 +33,7 @@ func (p Policy) Allows(t *Technique) (bool, string) {
 			return true, ""
 		}
 	}
-	if t.Name == "relr" && p.Level >= Abort && (p.Glibc[0] > 2 || p.Glibc[0] == 2 && p.Glibc[1] >= 36) {
+	if t.Glibc != [2]int{} && p.Level >= Abort && slices.Compare(p.Glibc[:], t.Glibc[:]) >= 0 {
 		return true, ""
 	}
 	if t.Level <= p.Level {

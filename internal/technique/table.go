@@ -40,6 +40,13 @@ func byName(t *Technique) *Technique {
 	return t
 }
 
+// fromGlibc makes a technique one that enters by itself where the oldest glibc
+// that was asked for knows it.
+func fromGlibc(major, minor int, t *Technique) *Technique {
+	t.Glibc = [2]int{major, minor}
+	return t
+}
+
 // option is a technique that is a named option of the replayed link: what it
 // does and loses is told by relink's own table. Its twin gives the same
 // arguments to rustc.
@@ -50,9 +57,6 @@ func option(name string, risk Risk, level Level, needs ...Need) *Technique {
 	}
 	t := &Technique{Name: name, Summary: o.Summary, Loses: o.Loses, Risk: risk, Level: level, Needs: needs,
 		Link: &Link{Options: []string{name}}}
-	if t.Loses == "" {
-		t.Loses = "nothing"
-	}
 	if len(o.Args) > 0 {
 		t.Twin = &Setting{}
 		for _, a := range o.Args {
@@ -76,115 +80,108 @@ var table = append(append(append([]*Technique{}, buildTable...), linkTable...), 
 
 var buildTable = []*Technique{
 	{
-		Name: "opt-level-z", Short: "z", Summary: "optimise for size, loops left as they are (opt-level = \"z\")",
-		Loses: "speed: 13 to 44 % more instructions where loops matter",
+		Name: "opt-level-z", Short: "z", Suspect: 1, Summary: "optimise for size, loops left as they are (opt-level = \"z\")",
+		Loses: relink.Losing("speed: 13 to 44 % more instructions where loops matter"),
 		Stage: StageCorner, Set: profile("opt-level", `"z"`),
 		Excludes: []string{"opt-level-s"},
 	},
 	{
-		Name: "opt-level-s", Short: "s", Summary: "optimise for size, loops vectorised (opt-level = \"s\")",
-		Loses: "nothing; runs about as fast as level 3",
+		Name: "opt-level-s", Short: "s", Suspect: 1, Summary: "optimise for size, loops vectorised (opt-level = \"s\")",
 		Stage: StageFlip, Set: profile("opt-level", `"s"`),
 		Excludes: []string{"opt-level-z"},
 	},
 	{
-		Name: "lto-thin", Short: "thin LTO", Summary: "optimise across crates, in parallel (lto = \"thin\")",
-		Loses: "nothing but build time",
+		Name: "lto-thin", Short: "thin LTO", Suspect: 3, Summary: "optimise across crates, in parallel (lto = \"thin\")",
 		Level: Asked, ByName: true, Set: profile("lto", `"thin"`),
 		Excludes: []string{"lto-fat"},
 	},
 	{
-		Name: "lto-fat", Short: "fat LTO", Summary: "optimise the whole program as one (lto = \"fat\")",
-		Loses: "nothing but build time",
+		Name: "lto-fat", Short: "fat LTO", Suspect: 3, Summary: "optimise the whole program as one (lto = \"fat\")",
 		Stage: StageCorner, Set: profile("lto", `"fat"`),
 		Excludes: []string{"lto-thin"},
 	},
 	{
-		Name: "codegen-units-1", Short: "1 unit", Summary: "compile each crate in one piece (codegen-units = 1)",
-		Loses: "nothing but build time",
+		Name: "codegen-units-1", Short: "1 unit", Suspect: 2, Summary: "compile each crate in one piece (codegen-units = 1)",
 		Stage: StageCorner, Set: profile("codegen-units", "1"),
 	},
 	{
-		Name: "release-checks-off", Summary: "no overflow checks, debug assertions or incremental pieces left on by the profile",
-		Loses: "checks that the project's release profile turned on by itself",
+		Name: "release-checks-off", Suspect: 9, Summary: "no overflow checks, debug assertions or incremental pieces left on by the profile",
+		Loses: relink.Losing("checks that the project's release profile turned on by itself"),
 		Risk:  Behaviour, Level: Asked, ByName: true,
 		Set: profile("overflow-checks", "false", "debug-assertions", "false", "incremental", "false"),
 	},
 	{
-		Name: "panic-abort", Short: "abort", Summary: "a panic ends the process instead of unwinding (panic = \"abort\")",
-		Loses: "catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT",
+		Name: "panic-abort", Short: "abort", Suspect: 6, Summary: "a panic ends the process instead of unwinding (panic = \"abort\")",
+		Loses: relink.Losing("catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT"),
 		Risk:  Behaviour, Level: Abort, Stage: StageCorner, Set: profile("panic", `"abort"`),
 	},
 	{
-		Name: "location-detail-none", Short: "no locations", Summary: "no file names and line numbers in panic messages (-Zlocation-detail=none)",
-		Loses: "where a panic happened: messages say <redacted>:0:0",
+		Name: "location-detail-none", Short: "no locations", Suspect: 7, Summary: "no file names and line numbers in panic messages (-Zlocation-detail=none)",
+		Loses: relink.Losing("where a panic happened: messages say <redacted>:0:0"),
 		Risk:  Behaviour, Level: Nightly, Stage: StageNight, Needs: []Need{NeedUnstable},
 		Set: rustflags("-Zlocation-detail=none"),
 	},
 	{
-		Name: "fmt-debug-none", Short: "no {:?}", Summary: "{:?} prints nothing (-Zfmt-debug=none)",
-		Loses: "all output made with {:?}, in messages and elsewhere",
+		Name: "fmt-debug-none", Short: "no {:?}", Suspect: 9, Summary: "{:?} prints nothing (-Zfmt-debug=none)",
+		Loses: relink.Losing("all output made with {:?}, in messages and elsewhere"),
 		Risk:  Behaviour, Level: Max, Stage: StageNight, Needs: []Need{NeedUnstable},
 		Set: rustflags("-Zfmt-debug=none"),
 	},
 	{
-		Name: "build-std", Summary: "std compiled with the same settings as the program (-Zbuild-std)",
-		Loses: "std's own backtrace symbolizer, which is not built in",
+		Name: "build-std", Suspect: 4, Summary: "std compiled with the same settings as the program (-Zbuild-std)",
+		Loses: relink.Losing("std's own backtrace symbolizer, which is not built in"),
 		Risk:  Debuggability, Level: Nightly, Stage: StageStd, Needs: []Need{NeedUnstable, NeedStdSource},
 		Set: &Setting{BuildStd: []string{"std", "panic_abort"}, NoStdDefaults: true},
 	},
 	{
-		Name: "build-std-unwind", Short: "unwinding std", Summary: "std's own panics still unwind when std is built from source",
-		Loses: "nothing",
+		Name: "build-std-unwind", Short: "unwinding std", Suspect: 4, Summary: "std's own panics still unwind when std is built from source",
 		Level: Asked, ByName: true, Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd},
 		Set: &Setting{BuildStd: []string{"panic_unwind"}, StdFeatures: []string{"panic-unwind"}},
 	},
 	{
-		Name: "optimize-for-size", Short: "small std", Summary: "std's smaller algorithms for sorting, formatting and searching (feature optimize_for_size)",
-		Loses: "speed of those algorithms",
+		Name: "optimize-for-size", Short: "small std", Suspect: 5, Summary: "std's smaller algorithms for sorting, formatting and searching (feature optimize_for_size)",
+		Loses: relink.Losing("speed of those algorithms"),
 		Level: Nightly, Stage: StageStd, Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd},
 		Set: &Setting{StdFeatures: []string{"optimize_for_size"}},
 	},
 	{
-		Name: "immediate-abort", Short: "immediate abort", Summary: "a panic is one trap instruction, without message (-Cpanic=immediate-abort)",
-		Loses: "panic messages and panic hooks: the process dies by SIGILL in silence",
+		Name: "immediate-abort", Short: "immediate abort", Suspect: 8, Aborts: true, Summary: "a panic is one trap instruction, without message (-Cpanic=immediate-abort)",
+		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence"),
 		Risk:  Behaviour, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd, NeedNewSpelling},
 		Set:   rustflags("-Zunstable-options", "-Cpanic=immediate-abort"),
 	},
 	{
-		Name: "immediate-abort-feature", Short: "immediate abort", Summary: "a panic is one trap instruction, without message (std feature panic_immediate_abort)",
-		Loses: "panic messages and panic hooks: the process dies by SIGILL in silence",
+		Name: "immediate-abort-feature", Short: "immediate abort", Suspect: 8, Aborts: true, Summary: "a panic is one trap instruction, without message (std feature panic_immediate_abort)",
+		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence"),
 		Risk:  Behaviour, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd, NeedOldSpelling},
 		Set:   &Setting{StdFeatures: []string{"panic_immediate_abort"}},
 	},
 	{
-		Name: "no-unwind-tables", Summary: "no unwind tables in any crate (-Cforce-unwind-tables=no)",
-		Loses: "frames in debuggers, profilers and core dumps",
+		Name: "no-unwind-tables", Suspect: 6, Summary: "no unwind tables in any crate (-Cforce-unwind-tables=no)",
+		Loses: relink.Losing("frames in debuggers, profilers and core dumps"),
 		Risk:  Debuggability, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedBuildStd, NeedPanicAbort},
 		Set:   rustflags("-Cforce-unwind-tables=no"),
 	},
 	{
-		Name: "static-musl", Summary: "one static file on musl, which runs on every Linux; kept where it is smaller (--target x86_64-unknown-linux-musl keeps it always)",
-		Loses: "glibc: names are looked up without nsswitch plugins, and malloc is slower with threads",
+		Name: "static-musl", Suspect: 9, Summary: "one static file on musl, which runs on every Linux; kept where it is smaller (--target x86_64-unknown-linux-musl keeps it always)",
+		Loses: relink.Losing("glibc: names are looked up without nsswitch plugins, and malloc is slower with threads"),
 		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF, NeedMusl},
 		Set: &Setting{Target: "musl"}, // stands for the musl twin of the project's triple
 	},
 	foreign(Technique{
-		Name: "dead-strip", Summary: "unreachable code and data are dropped (ld64 -dead_strip)",
-		Loses: "nothing",
+		Name: "dead-strip", Suspect: 9, Summary: "unreachable code and data are dropped (ld64 -dead_strip)",
 		Needs: []Need{NeedMachO},
 	}, "-Wl,-dead_strip"),
 	foreign(Technique{
-		Name: "msvc-opt", Summary: "unreferenced functions are dropped and identical ones folded (/OPT:REF,ICF)",
-		Loses: "that two functions have two addresses; Rust does not promise it either",
+		Name: "msvc-opt", Suspect: 9, Summary: "unreferenced functions are dropped and identical ones folded (/OPT:REF,ICF)",
+		Loses: relink.Losing("that two functions have two addresses; Rust does not promise it either"),
 		Risk:  Behaviour, Level: Abort, Needs: []Need{NeedMSVC},
 	}, "/OPT:REF,ICF"),
 	foreign(Technique{
-		Name: "mingw-gc", Summary: "unreferenced sections are dropped (--gc-sections)",
-		Loses: "nothing",
+		Name: "mingw-gc", Suspect: 9, Summary: "unreferenced sections are dropped (--gc-sections)",
 		Needs: []Need{NeedMinGW},
 	}, "-Wl,--gc-sections"),
 }
@@ -194,7 +191,6 @@ var buildTable = []*Technique{
 var linkTable = []*Technique{
 	{
 		Name: "lld", Summary: "link with lld",
-		Loses: "nothing",
 		Needs: []Need{NeedLLD, NeedUnixELF},
 		Link:  &Link{Linker: "lld"}, Twin: rustflags("-Clink-arg=-fuse-ld=lld"),
 	},
@@ -204,7 +200,7 @@ var linkTable = []*Technique{
 	option("strip-all", Debuggability, Safe, NeedLinker),
 	option("even-functions", Size, Safe, NeedUnixELF),
 	option("plain-start", Size, Safe, NeedUnixELF, NeedDynamicGNU),
-	option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR),
+	fromGlibc(2, 36, option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR)),
 	option("icf-all", Behaviour, Abort, NeedLLD, NeedUnixELF),
 	option("unwind-tables-out", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
 	option("no-eh-frame-hdr", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
@@ -221,24 +217,23 @@ var linkTable = []*Technique{
 var fileTable = []*Technique{
 	{
 		Name: "strip-symbols", Summary: "no symbol names and debug information in the file",
-		Loses: "function names in backtraces, debuggers and profilers",
+		Loses: relink.Losing("function names in backtraces, debuggers and profilers"),
 		Risk:  Debuggability, Rewrite: &Rewrite{StripSymbols: true}, Twin: profile("strip", `"symbols"`),
 	},
 	{
 		Name: "section-headers-out", Summary: "no section headers: the kernel and the loader never read them",
-		Loses: "what readelf -S, objdump and debuggers know about sections",
+		Loses: relink.Losing("what readelf -S, objdump and debuggers know about sections"),
 		Risk:  Debuggability, Needs: []Need{NeedUnixELF, NeedStripped},
 		Rewrite: &Rewrite{SectionHeaders: true},
 	},
 	{
 		Name: "layout", Summary: "padding between the parts of the file taken out",
-		Loses:   "nothing",
 		Needs:   []Need{NeedUnixELF, NeedStripped},
 		Rewrite: &Rewrite{Layout: true},
 	},
 	{
 		Name: "pack", Summary: "compressed; the program unpacks itself when it starts",
-		Loses: "start-up time, shared pages between processes; some antivirus programs flag packed files",
+		Loses: relink.Losing("start-up time, shared pages between processes; some antivirus programs flag packed files"),
 		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
 		Rewrite: &Rewrite{Pack: "best"},
 	},
@@ -250,7 +245,6 @@ var fileTable = []*Technique{
 func RaisePackages(packages []PackageSetting) *Technique {
 	return &Technique{
 		Name: "package-opt-level", Summary: "single packages at opt-level 3, the rest for size",
-		Loses: "nothing: it gives speed back for bytes",
-		Set:   &Setting{Packages: packages},
+		Set: &Setting{Packages: packages},
 	}
 }

@@ -35,8 +35,16 @@ func TestTableIsComplete(t *testing.T) {
 		if x.Summary == "" || strings.HasSuffix(x.Summary, ".") {
 			t.Errorf("%s: Summary is a phrase without a full stop, got %q", x.Name, x.Summary)
 		}
-		if x.Loses == "" || strings.HasSuffix(x.Loses, ".") {
-			t.Errorf("%s: Loses is a sentence without a full stop, or \"nothing\", got %q", x.Name, x.Loses)
+		for _, l := range x.Loses {
+			if l.What == "" || strings.HasSuffix(l.What, ".") || strings.HasPrefix(l.What, "nothing") {
+				t.Errorf("%s: Loses lists phrases without a full stop, and nothing is an empty list, got %q", x.Name, l.What)
+			}
+		}
+		if x.Risk > Size && len(x.Loses) == 0 {
+			t.Errorf("%s: risk %s, and Loses does not say what is lost", x.Name, x.Risk)
+		}
+		if (x.Set != nil) != (x.Suspect > 0) {
+			t.Errorf("%s: build settings, and they alone, have a place in the order of suspects, got %d", x.Name, x.Suspect)
 		}
 		kinds := 0
 		for _, has := range []bool{x.Set != nil, x.Link != nil, x.Rewrite != nil} {

@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/relink"
 )
 
 // Risk classes, in the order of how much they can hurt.
@@ -78,17 +80,22 @@ func ParseLevel(s string) (Level, error) {
 	return 0, fmt.Errorf("unknown level %q (one of %s)", s, strings.Join(LevelNames(), ", "))
 }
 
+// Loss is one thing that a program can no longer do.
+type Loss = relink.Loss
+
 // Technique is one way to make a program smaller. Exactly one of Set, Link
 // and Rewrite is given.
 type Technique struct {
 	Name    string // as typed in --with and --without, and written to minsize.toml
 	Short   string // in the name of a rung of several techniques; Name where it is empty
 	Summary string // what it does, a phrase
-	Loses   string // what is lost, a plain sentence without a full stop; "nothing" where it is so
+	Loses   []Loss // all that is lost; none where it is nothing
 	Risk    Risk
 	Level   Level  // where it enters by itself
 	Needs   []Need // conditions, looked up in needs
 	ByName  bool   // never by its level or class: only where it is asked for by name
+	Aborts  bool   // a panic ends the program, whatever the profile says
+	Glibc   [2]int // from this oldest glibc on it enters at level abort, whatever Level says; zero: never
 
 	Set     *Setting
 	Link    *Link
@@ -97,6 +104,11 @@ type Technique struct {
 	// Twin is the nearest thing that cargo can express by itself, for
 	// techniques that are no build setting: what `minsize apply` writes.
 	Twin *Setting
+	// Suspect says how soon the search gives a build setting up where a build
+	// with several of them breaks: the highest first, what a panic does before
+	// what the compiler does with the whole program. Settings of one number go
+	// together.
+	Suspect int
 	// Stage puts build settings into the searches' builds: see ladder.
 	Stage Stage
 	// Excludes names techniques that cannot hold at the same time: the
@@ -129,6 +141,15 @@ func (t *Technique) Foreign(f Facts) bool {
 	return slices.ContainsFunc(t.Needs, func(n Need) bool {
 		return needs[n].foreign && needs[n].missing(f, Plan{}) != ""
 	})
+}
+
+// Losses is all that t loses as one phrase, "" for nothing.
+func (t *Technique) Losses() string {
+	var words []string
+	for _, l := range t.Loses {
+		words = append(words, l.What)
+	}
+	return strings.Join(words, "; ")
 }
 
 // Kind is "build", "link" or "file".
