@@ -349,12 +349,12 @@ func editDocument(root string, edit *apply.Edit) *report.Document {
 		j.Files = append(j.Files, editFile{relative(root, f.Path), f.Before == nil, diff})
 		diffs.Code = append(diffs.Code, diff...)
 	}
-	settings := &report.Table{Columns: []report.Column{{Name: "file"}, {Name: "setting"}, {Name: "value", Flex: true}, {Name: "before"}}}
+	settings := &report.Table{Columns: []report.Column{{Name: "file"}, {Name: "setting", Key: "Name"}, {Name: "value", Flex: true}, {Name: "before"}}}
 	for _, s := range edit.Written {
 		j.Settings = append(j.Settings, editSetting{relative(root, s.File), s.Key, s.Value, s.Was})
 		settings.Rows = append(settings.Rows, report.Row{Cells: []report.Cell{relative(root, s.File), s.Key, s.Value, s.Was}})
 	}
-	left := &report.Table{Columns: []report.Column{{Name: "only with minsize build"}, {Name: "why", Flex: true}}}
+	left := &report.Table{Columns: []report.Column{{Name: "only with minsize build", Key: "Name"}, {Name: "why", Flex: true}}}
 	for _, l := range edit.Left {
 		j.Left = append(j.Left, editLeft(l))
 		left.Rows = append(left.Rows, report.Row{Cells: []report.Cell{l.Name, l.Why}})
@@ -365,10 +365,10 @@ func editDocument(root string, edit *apply.Edit) *report.Document {
 	}
 	d.Blocks = append(d.Blocks, diffs)
 	if len(settings.Rows) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "Settings", Table: settings, Notes: edit.Notes})
+		d.Blocks = append(d.Blocks, report.Block{Heading: "Settings", Part: "setting", Table: settings, Notes: edit.Notes})
 	}
 	if len(left.Rows) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "What cargo cannot express", Table: left})
+		d.Blocks = append(d.Blocks, report.Block{Heading: "What cargo cannot express", Part: "left", Table: left})
 	}
 	d.Data = j
 	return d

@@ -265,7 +265,7 @@ func builtDocument(b *built) *report.Document {
 	if b.Notes == nil {
 		b.Notes = []string{}
 	}
-	t := &report.Table{Columns: []report.Column{{Name: "program"}, {Name: "size", Kind: report.Bytes}, {Name: "recorded", Kind: report.Bytes}, {Name: "of release", Kind: report.Percent}, {Name: "CPU s", Kind: report.Seconds}}}
+	t := &report.Table{Columns: []report.Column{{Name: "program"}, {Name: "size", Kind: report.Bytes}, {Name: "recorded", Kind: report.Bytes}, {Name: "of release", Key: "share", Kind: report.Percent}, {Name: "CPU s", Kind: report.Seconds}}}
 	var share report.Cell
 	if b.Baseline > 0 {
 		share = float64(b.Size) / float64(b.Baseline)

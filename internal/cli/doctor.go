@@ -127,7 +127,7 @@ func doctorDocument(s *cargo.Survey) *report.Document {
 	d.Blocks = append(d.Blocks, projectBlock(s, &data))
 
 	toolchains := &report.Table{Columns: []report.Column{
-		{Name: "toolchain"}, {Name: "version"}, {Name: "LLVM"}, {Name: "-Z"}, {Name: "std's sources"}, {Name: "opt, llc"}, {Name: "targets", Flex: true},
+		{Name: "toolchain", Key: "Name"}, {Name: "version"}, {Name: "LLVM"}, {Name: "-Z"}, {Name: "std's sources"}, {Name: "opt, llc"}, {Name: "targets", Flex: true},
 	}}
 	for _, t := range s.Toolchains {
 		j := doctorToolchain{Name: t.Name, Version: t.Version, Channel: t.Channel, Commit: t.Commit, Date: t.CommitDate, Host: t.Host, LLVM: t.LLVM, Own: t.Own,
@@ -153,11 +153,11 @@ func doctorDocument(s *cargo.Survey) *report.Document {
 			strings.TrimSuffix(t.Name, "-"+t.Host), t.Version + " (" + t.CommitDate + ")", t.LLVM, unstable, sources, tools, strings.Join(t.Targets, " ")}})
 	}
 	if len(s.Toolchains) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "Toolchains", Table: toolchains})
+		d.Blocks = append(d.Blocks, report.Block{Heading: "Toolchains", Part: "toolchain", Table: toolchains})
 	}
 
 	linkers := &report.Table{Columns: []report.Column{
-		{Name: "linker"}, {Name: "works"}, {Name: "RELR"}, {Name: "icf"}, {Name: "path", Flex: true},
+		{Name: "linker", Key: "Name"}, {Name: "works"}, {Name: "RELR"}, {Name: "icf"}, {Name: "path", Flex: true},
 	}}
 	for _, l := range s.Linkers {
 		data.Linkers = append(data.Linkers, doctorLinker{Name: l.Name, Path: l.Path, Args: l.Args, Works: l.Works, Ran: l.Ran, Why: l.Why,
@@ -172,7 +172,7 @@ func doctorDocument(s *cargo.Survey) *report.Document {
 		linkers.Rows = append(linkers.Rows, report.Row{Faint: !l.Works, Cells: []report.Cell{l.Name, works, l.RELR, l.ICF, l.Path}})
 	}
 	if len(linkers.Rows) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "Linkers for " + s.Triple + ", each tried on a program that was run", Table: linkers})
+		d.Blocks = append(d.Blocks, report.Block{Heading: "Linkers for " + s.Triple + ", each tried on a program that was run", Part: "linker", Table: linkers})
 	}
 	d.Blocks = append(d.Blocks, piecesBlocks(s)...)
 	d.Data = data
@@ -181,7 +181,7 @@ func doctorDocument(s *cargo.Survey) *report.Document {
 
 // projectBlock tells what would be built, and what steers it.
 func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
-	b := report.Block{Heading: "Project"}
+	b := report.Block{Heading: "Project", Part: "project"}
 	p := s.Project
 	if p == nil {
 		if s.Why != nil {
@@ -192,7 +192,7 @@ func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
 	j := &doctorProject{Root: p.Root, Packages: len(p.Metadata.Packages), TargetDir: p.Metadata.TargetDirectory, Profile: p.Profile.Name,
 		Settings: map[string]doctorOrigin{}, Rustflags: p.Rustflags.Flags, From: p.Rustflags.Origins, Runner: p.Runner}
 	data.Project = j
-	t := &report.Table{Columns: []report.Column{{Name: "setting"}, {Name: "value", Flex: true}, {Name: "from"}}}
+	t := &report.Table{Columns: []report.Column{{Name: "setting", Key: "Name"}, {Name: "value", Flex: true}, {Name: "from"}}}
 	row := func(name string, value any, from string) {
 		t.Rows = append(t.Rows, report.Row{Cells: []report.Cell{name, fmt.Sprint(value), from}})
 	}
@@ -246,18 +246,19 @@ func noEffect(manifest string) string {
 
 // piecesBlocks are what is here, and what is not.
 func piecesBlocks(s *cargo.Survey) []report.Block {
-	here := &report.Table{Columns: []report.Column{{Name: "here"}, {Name: "found", Flex: true}}}
+	here := &report.Table{Columns: []report.Column{{Name: "here", Key: "Name"}, {Name: "found", Key: "path", Flex: true}, {Name: "unlocks", Only: report.Programs}}}
 	var blocks []report.Block
 	missing := report.Block{Heading: "Missing"}
 	var better []string
 	for _, p := range s.Pieces {
 		if p.Found != "" {
-			here.Rows = append(here.Rows, report.Row{Cells: []report.Cell{p.Name, p.Found}})
+			here.Rows = append(here.Rows, report.Row{Cells: []report.Cell{p.Name, p.Found, p.Unlocks}})
 			if p.Partial {
 				better = append(better, p.Name+", without the condition: "+p.Install[0])
 			}
 			continue
 		}
+		here.Rows = append(here.Rows, report.Row{Only: report.Programs, Cells: []report.Cell{p.Name, nil, p.Unlocks}})
 		line := p.Name + ": would unlock " + p.Unlocks
 		if p.Essential {
 			line = p.Name + ": needed for " + p.Unlocks
@@ -275,7 +276,7 @@ func piecesBlocks(s *cargo.Survey) []report.Block {
 		}
 	}
 	if len(here.Rows) > 0 {
-		blocks = append(blocks, report.Block{Heading: "What techniques need", Table: here, Notes: better})
+		blocks = append(blocks, report.Block{Heading: "What techniques need", Part: "piece", Table: here, Notes: better})
 	}
 	if len(missing.Text) > 0 {
 		blocks = append(blocks, missing)

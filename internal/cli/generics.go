@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,6 +53,14 @@ cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.output.machine() { // all of it, unless a limit was typed
+				if !cmd.Flags().Changed("max-items") {
+					f.limit = 0
+				}
+				if !cmd.Flags().Changed("copies") {
+					f.copies = math.MaxInt
+				}
+			}
 			return e.generics(cmd.Context(), f, args)
 		},
 	}
@@ -77,9 +86,6 @@ func (e *env) generics(ctx context.Context, f *genericsFlags, args []string) err
 	}
 	if f.limit < 0 || f.copies < 0 {
 		return usageError("-n 30", "a number of rows is below zero")
-	}
-	if f.output.machine() {
-		f.limit = 0
 	}
 	if f.llvmLines {
 		if len(args) > 0 {

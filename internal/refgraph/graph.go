@@ -32,6 +32,9 @@ import (
 // outside.
 const Root int32 = 0
 
+// RootName is what reports call it, as Twiggy does.
+const RootName = "<meta root>"
+
 // Kind is what a node is.
 type Kind uint8
 
@@ -116,7 +119,7 @@ func (g *Graph) Node(n int32) *Node { return &g.nodes[n] }
 // Name returns what users call node n.
 func (g *Graph) Name(n int32) string {
 	if n == Root {
-		return "[root]"
+		return RootName
 	}
 	node := &g.nodes[n]
 	if node.Name != "" || g.names == nil || node.Label < 0 {

@@ -10,19 +10,21 @@ type Branch struct {
 	Item
 	Node     int32
 	Children []*Branch
-	Rest     Rest // children that a limit left out
+	Next     []int32 // of paths: the neighbours that are not on the way here, followed or not
+	Rest     Rest    // children that a limit left out
 }
 
 // TreeOptions limit a tree. 0 means no limit.
 type TreeOptions struct {
-	Depth int // levels below the first
-	Rows  int // branches in all
-	Width int // children of one branch
-	Least uint64
+	Depth   int // levels below the first
+	Rows    int // branches in all
+	Least   uint64
+	Largest bool // Rows are those of the largest retained sizes, not the first ones
 }
 
 // DominatorTree is the answer of `dominators`.
 type DominatorTree struct {
+	Root        *Branch // of the whole tree: what stands above Branches; nil where items were asked for
 	Branches    []*Branch
 	Rows        int
 	Cut         bool // a limit left something out
@@ -35,12 +37,18 @@ func (g *Graph) DominatorTree(t *Tree, nodes []int32, o TreeOptions) *DominatorT
 	out := &DominatorTree{}
 	if nodes == nil {
 		nodes = t.Children(Root)
+		out.Root = &Branch{Item: g.Item(Root, t), Node: Root}
 		for n := range g.nodes {
 			if n > 0 && !t.Reachable(int32(n)) {
 				out.Unreachable.Count++
 				out.Unreachable.Size += g.nodes[n].Size
 			}
 		}
+	}
+	var chosen map[int32]bool
+	if o.Largest && o.Rows > 0 {
+		chosen = t.largest(nodes, o)
+		o.Rows = 0
 	}
 	// Depth first, as the rows are printed, without recursion.
 	type frame struct {
@@ -57,11 +65,10 @@ func (g *Graph) DominatorTree(t *Tree, nodes []int32, o TreeOptions) *DominatorT
 		}
 		n := top.nodes[0]
 		top.nodes = top.nodes[1:]
-		if o.Rows > 0 && out.Rows >= o.Rows || t.Retained[n] < o.Least {
+		if o.Rows > 0 && out.Rows >= o.Rows || t.Retained[n] < o.Least || chosen != nil && !chosen[n] {
 			out.Cut = true
-			if top.parent != nil {
-				top.parent.Rest.Count++
-				top.parent.Rest.Size += t.Retained[n]
+			if parent := cmp.Or(top.parent, out.Root); parent != nil {
+				parent.Rest.add(t.Retained[n])
 			}
 			continue
 		}
@@ -76,15 +83,48 @@ func (g *Graph) DominatorTree(t *Tree, nodes []int32, o TreeOptions) *DominatorT
 		depth := top.depth + 1
 		if o.Depth > 0 && depth >= o.Depth {
 			for _, c := range children {
-				b.Rest.Count++
-				b.Rest.Size += t.Retained[c]
+				b.Rest.add(t.Retained[c])
 				out.Cut = true
 			}
 			continue
 		}
 		stack = append(stack, frame{b, children, depth})
 	}
+	if out.Root != nil {
+		out.Root.Children = out.Branches
+	}
 	return out
+}
+
+// largest chooses o.Rows nodes among tops and below them, by retained size. So
+// the rows go to what matters in all branches, where the first rows of a tree
+// are all of its first branch. No node outweighs what it stands under, and the
+// sort is stable: whoever is chosen, the nodes above it are.
+func (t *Tree) largest(tops []int32, o TreeOptions) map[int32]bool {
+	type place struct {
+		node  int32
+		depth int
+	}
+	var all []int32
+	stack := []place{}
+	for _, n := range slices.Backward(tops) {
+		stack = append(stack, place{n, 1})
+	}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		all = append(all, at.node)
+		if o.Depth == 0 || at.depth < o.Depth {
+			for _, c := range slices.Backward(t.Children(at.node)) {
+				stack = append(stack, place{c, at.depth + 1})
+			}
+		}
+	}
+	chosen := map[int32]bool{}
+	for _, n := range limited(t.LargestFirst(all), o.Rows) {
+		chosen[n] = true
+	}
+	return chosen
 }
 
 // PathOptions of Paths.
@@ -127,15 +167,18 @@ func (g *Graph) Paths(t *Tree, nodes []int32, o PathOptions) *Paths {
 		}
 		out.Rows++
 		b := &Branch{Item: g.Item(n, t), Node: n}
+		seen[n] = true
+		for _, next := range g.around(t, n, o.Descending) {
+			if !seen[next] && next != Root {
+				b.Next = append(b.Next, next)
+			}
+		}
 		if depth == o.Depth {
+			seen[n] = false
 			return b
 		}
-		seen[n] = true
 		taken := 0
-		for _, next := range g.around(t, n, o.Descending) {
-			if seen[next] || next == Root {
-				continue
-			}
+		for _, next := range b.Next {
 			if taken == o.Width {
 				b.Rest.Count++
 				continue

@@ -41,7 +41,7 @@ func Diff(r *DiffResult, o SizeOptions) *Document {
 		d.Blocks = append(d.Blocks, Block{Table: diffTable(r.Rows, r.Views, o)})
 	}
 	for _, part := range r.Parts {
-		d.Blocks = append(d.Blocks, Block{Heading: "By " + part.View, Table: diffTable(part.Rows, []string{part.View}, o)})
+		d.Blocks = append(d.Blocks, Block{Heading: "By " + part.View, Part: part.View, Table: diffTable(part.Rows, []string{part.View}, o)})
 	}
 	d.Blocks = append(d.Blocks, Block{Notes: r.Notes})
 	tree := diffTree(d.Title, r.Rows, o.Domain)
@@ -58,14 +58,14 @@ func signedThousands(n int64) string {
 }
 
 func diffTable(rows []attrib.DiffRow, views []string, o SizeOptions) *Table {
-	t := &Table{}
+	t := &Table{Nested: true}
 	if o.Domain != "memory" {
 		t.Columns = append(t.Columns, Column{Name: "File", Kind: Delta})
 	}
 	if o.Domain != "file" {
 		t.Columns = append(t.Columns, Column{Name: "Memory", Kind: Delta})
 	}
-	t.Columns = append(t.Columns, Column{Name: "Old", Kind: Bytes}, Column{Name: "New", Kind: Bytes}, Column{Name: "Change"}, Column{Name: viewTitle(views), Flex: true})
+	t.Columns = append(t.Columns, Column{Name: "Old", Kind: Bytes}, Column{Name: "New", Kind: Bytes}, Column{Name: "Change"}, Column{Name: viewTitle(views), Key: "Name", Flex: true})
 	line := func(r *attrib.DiffRow, depth int, faint bool) Row {
 		var cells []Cell
 		if o.Domain != "memory" {
@@ -78,11 +78,7 @@ func diffTable(rows []attrib.DiffRow, views []string, o SizeOptions) *Table {
 		if o.Domain == "memory" {
 			was, is = r.OldMemory, r.NewMemory
 		}
-		name := r.Name
-		for range depth {
-			name = "  " + name
-		}
-		return Row{Cells: append(cells, was, is, string(r.Change), name), Faint: faint}
+		return Row{Depth: depth, Cells: append(cells, was, is, string(r.Change), r.Name), Faint: faint}
 	}
 	var total attrib.DiffRow
 	for i := range rows {

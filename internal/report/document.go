@@ -9,6 +9,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -31,6 +32,25 @@ type Block struct {
 	Code    []string // lines that stay as they are, such as a diff's
 	Table   *Table
 	Notes   []string // what the reader must know to believe the table
+
+	Part string   // what csv and tsv call the table where a report has several; "" is Heading
+	Only Audience // who gets it
+}
+
+// part is the name of b's table among those of its report.
+func (b *Block) part() string {
+	if b.Part != "" {
+		return b.Part
+	}
+	return b.Heading
+}
+
+// blocksFor are the blocks that the audience gets.
+func (d *Document) blocksFor(a Audience) []Block {
+	if !slices.ContainsFunc(d.Blocks, func(b Block) bool { return b.Only != Everyone && b.Only != a }) {
+		return d.Blocks
+	}
+	return slices.DeleteFunc(slices.Clone(d.Blocks), func(b Block) bool { return b.Only != Everyone && b.Only != a })
 }
 
 // Table is rows of cells under columns.
@@ -38,6 +58,7 @@ type Table struct {
 	Columns []Column
 	Rows    []Row
 	Footer  []Cell // totals; may be nil
+	Nested  bool   // rows may stand below others (Row.Depth): csv says so in columns
 }
 
 // Column says how its cells are set.
@@ -73,7 +94,7 @@ func (t *Table) readFor(a Audience) *Table {
 	if all {
 		return t
 	}
-	out := &Table{}
+	out := &Table{Nested: t.Nested}
 	keep := func(cells []Cell) []Cell {
 		if cells == nil {
 			return nil
@@ -117,6 +138,7 @@ const (
 // Row is one line; Depth indents it under its parent (hierarchies).
 type Row struct {
 	Depth  int
+	Level  int // depth for programs of a row that is set for people as it is
 	Cells  []Cell
 	Strong bool // the winner, a total
 	Faint  bool // left out, not kept

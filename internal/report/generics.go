@@ -110,7 +110,7 @@ func genericKind(name string) string {
 
 // Document sets the result; copies is how many instances of each are listed.
 func (g *Generics) Document(copies int) *Document {
-	t := &Table{Columns: []Column{
+	t := &Table{Nested: true, Columns: []Column{
 		{Name: "generic", Flex: true}, {Name: "bytes", Kind: Bytes}, {Name: "copies", Kind: Count}, {Name: "largest", Kind: Bytes},
 		{Name: "saves at most", Kind: Bytes}, {Name: "identical", Kind: Bytes}, {Name: "instantiated by"},
 	}}
@@ -162,7 +162,7 @@ type LLVMLines struct {
 
 // Document sets the result in the columns that users of cargo-llvm-lines know.
 func (l *LLVMLines) Document() *Document {
-	t := &Table{Columns: []Column{{Name: "Lines", Kind: Count}, {Name: "%", Kind: Percent}, {Name: "Copies", Kind: Count}, {Name: "%", Key: "copies %", Kind: Percent}, {Name: "Function name", Flex: true}}}
+	t := &Table{Columns: []Column{{Name: "Lines", Kind: Count}, {Name: "%", Key: "LinesShare", Kind: Percent}, {Name: "Copies", Kind: Count}, {Name: "%", Key: "CopiesShare", Kind: Percent}, {Name: "Function name", Flex: true}}}
 	t.Rows = append(t.Rows, Row{Strong: true, Cells: []Cell{l.Lines, 1.0, l.Copies, 1.0, "(TOTAL)"}})
 	for _, f := range l.Items {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{f.Lines, portion(int64(f.Lines), int64(l.Lines)), f.Copies, portion(int64(f.Copies), int64(l.Copies)), f.Name}})

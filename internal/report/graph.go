@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/refgraph"
 )
 
 // Reports of the reference graph: top, dominators, paths, garbage. Names of
 // fields in JSON and of columns in CSV are Twiggy's, so that scripts made for
-// it go on working; sizes are exact bytes, as Twiggy's.
+// it go on working; sizes are exact bytes, as Twiggy's. What is called percent
+// is Twiggy's and goes to 100; what is called share is a fraction, here as in
+// every report. Columns of our own stand behind Twiggy's.
 
 // GraphContext is what all reports of one graph share.
 type GraphContext struct {
@@ -40,6 +43,14 @@ func itemName(i *refgraph.Item) string {
 	return i.Name
 }
 
+// crateWord is what the language calls what a function comes from.
+func (c *GraphContext) crateWord() string {
+	if p := c.Graph.Program; p != nil && p.Language() == attrib.Go {
+		return "Package"
+	}
+	return "Crate"
+}
+
 // sizeColumns are a size in bytes and its share, for people.
 func sizeColumns(word string) []Column {
 	return []Column{{Name: word + " Bytes", Kind: Bytes, Only: People}, {Name: word + " %", Kind: Percent, Only: People}}
@@ -68,17 +79,19 @@ type itemJSON struct {
 	Name            string   `json:"name"`
 	ShallowSize     uint64   `json:"shallow_size"`
 	ShallowPercent  float64  `json:"shallow_size_percent"`
+	ShallowShare    float64  `json:"shallow_share"`
 	RetainedSize    *uint64  `json:"retained_size,omitempty"`
 	RetainedPercent *float64 `json:"retained_size_percent,omitempty"`
+	RetainedShare   *float64 `json:"retained_share,omitempty"`
 	Kind            string   `json:"kind"`
 	PartlyDecoded   bool     `json:"partly_decoded,omitempty"`
 }
 
 func (c *GraphContext) itemJSON(i *refgraph.Item, retained bool) itemJSON {
-	out := itemJSON{Name: i.Name, ShallowSize: i.Size, ShallowPercent: c.percent(i.Size), Kind: i.Kind.String(), PartlyDecoded: i.Uncertain}
+	out := itemJSON{Name: i.Name, ShallowSize: i.Size, ShallowPercent: c.percent(i.Size), ShallowShare: c.share(i.Size), Kind: i.Kind.String(), PartlyDecoded: i.Uncertain}
 	if retained {
-		r, p := i.Retained, c.percent(i.Retained)
-		out.RetainedSize, out.RetainedPercent = &r, &p
+		r, p, s := i.Retained, c.percent(i.Retained), c.share(i.Retained)
+		out.RetainedSize, out.RetainedPercent, out.RetainedShare = &r, &p, &s
 	}
 	return out
 }
@@ -88,10 +101,11 @@ type restJSON struct {
 	Count   int     `json:"count"`
 	Size    uint64  `json:"size"`
 	Percent float64 `json:"size_percent"`
+	Share   float64 `json:"size_share"`
 }
 
 func (c *GraphContext) rest(r refgraph.Rest) restJSON {
-	return restJSON{r.Count, r.Size, c.percent(r.Size)}
+	return restJSON{r.Count, r.Size, c.percent(r.Size), c.share(r.Size)}
 }
 
 // programJSON is in the JSON of every report.
@@ -126,7 +140,7 @@ func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
 		Sum       restJSON `json:"total"`
 	}{programJSON: c.program(), Remaining: c.rest(top.Rest), Sum: c.rest(refgraph.Rest{Count: top.Count, Size: top.Sum})}
 
-	t := &Table{Columns: programColumns("Name", "ShallowSize", "ShallowSizePercent", "RetainedSize", "RetainedSizePercent")}
+	t := &Table{Columns: programColumns("Name", "ShallowSize", "ShallowSizePercent", "RetainedSize", "RetainedSizePercent", "ShallowShare", "RetainedShare")}
 	if retained && !c.Table {
 		t.Columns = append(t.Columns, sizeColumns("Retained")...)
 	}
@@ -141,14 +155,14 @@ func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
 		if c.Table && summary {
 			return
 		}
-		cells := []Cell{i.Name, i.Size, c.percent(i.Size), nil, nil}
-		if retained && c.Table {
-			cells[3], cells[4] = i.Retained, c.percent(i.Retained)
-		} else if retained {
+		cells := []Cell{i.Name, i.Size, c.percent(i.Size), nil, nil, c.share(i.Size), nil}
+		if retained && !summary { // retained sizes overlap: their sum says nothing
+			cells[3], cells[4], cells[6] = i.Retained, c.percent(i.Retained), c.share(i.Retained)
+		}
+		if retained && !c.Table {
 			if summary {
-				cells = append(cells, nil, nil) // retained sizes overlap: their sum says nothing
+				cells = append(cells, nil, nil)
 			} else {
-				cells[3], cells[4] = i.Retained, c.percent(i.Retained)
 				cells = append(cells, c.sizeCells(i.Retained)...)
 			}
 		}
@@ -188,6 +202,7 @@ func (c *GraphContext) Garbage(g *refgraph.Garbage) *Document {
 		Name    string  `json:"name"`
 		Bytes   uint64  `json:"bytes"`
 		Percent float64 `json:"size_percent"`
+		Share   float64 `json:"size_share"`
 		Kind    string  `json:"kind"`
 	}
 	data := struct {
@@ -198,15 +213,15 @@ func (c *GraphContext) Garbage(g *refgraph.Garbage) *Document {
 		Data      *restJSON     `json:"potential_false_positive_data_segments,omitempty"`
 	}{programJSON: c.program(), Items: []garbageJSON{}, Remaining: c.rest(g.Rest), Sum: c.rest(refgraph.Rest{Count: g.Count, Size: g.Sum})}
 
-	t := &Table{Columns: append(programColumns("Name", "Bytes", "SizePercent"),
+	t := &Table{Columns: append(programColumns("Name", "Bytes", "SizePercent", "SizeShare"),
 		Column{Name: "Bytes", Kind: Bytes, Only: People}, Column{Name: "Size %", Kind: Percent, Only: People}, Column{Name: "Garbage Item", Flex: true, Only: People})}
 	row := func(size uint64, name string, summary bool) {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{name, size, c.percent(size), size, c.share(size), name}, Faint: summary, Only: audience(summary)})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{name, size, c.percent(size), c.share(size), size, c.share(size), name}, Faint: summary, Only: audience(summary)})
 	}
 	for i := range g.Rows {
 		r := &g.Rows[i]
 		row(r.Size, itemName(r), false)
-		data.Items = append(data.Items, garbageJSON{r.Name, r.Size, c.percent(r.Size), r.Kind.String()})
+		data.Items = append(data.Items, garbageJSON{r.Name, r.Size, c.percent(r.Size), c.share(r.Size), r.Kind.String()})
 	}
 	if g.Rest.Count > 0 {
 		row(g.Rest.Size, fmt.Sprintf("... and %d more", g.Rest.Count), true)

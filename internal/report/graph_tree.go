@@ -77,27 +77,38 @@ func (c *GraphContext) Dominators(d *refgraph.DominatorTree, t *refgraph.Tree, i
 		Name    string  `json:"name"`
 		Size    uint64  `json:"retained_size"`
 		Percent float64 `json:"retained_size_percent"`
+		Share   float64 `json:"retained_share"`
+	}
+	tops, lowest := d.Branches, 0
+	if d.Root != nil {
+		tops, lowest = []*refgraph.Branch{d.Root}, 1 // people need no row that is the whole
 	}
 	data := struct {
 		programJSON
 		Items   []*branchJSON `json:"items"`
 		Summary []summaryJSON `json:"summary,omitempty"`
-	}{programJSON: c.program(), Items: c.branchesJSON(d.Branches, false)}
+	}{programJSON: c.program(), Items: c.branchesJSON(tops, false)}
 
-	table := &Table{Columns: append(append(append(programColumns("Id", "Name", "ShallowSize", "ShallowSizePercent", "RetainedSize", "RetainedSizePercent", "ImmediateDominator"),
+	table := &Table{Nested: true, Columns: append(append(append(programColumns("Id", "Name", "ShallowSize", "ShallowSizePercent", "RetainedSize", "RetainedSizePercent", "ImmediateDominator", "ShallowShare", "RetainedShare"),
 		sizeColumns("Retained")...), sizeColumns("Shallow")...), Column{Name: "Dominator Tree", Flex: true, Only: People})}
-	eachBranch(d.Branches, func(b, _ *refgraph.Branch, depth int) {
+	eachBranch(tops, func(b, _ *refgraph.Branch, depth int) {
 		name := itemName(&b.Item)
-		if depth > 0 {
+		if depth > lowest {
 			name = "⤷ " + name
 		}
 		dominator := Cell(nil)
 		if p := t.Parent[b.Node]; p != refgraph.None {
 			dominator = int64(p)
+		} else if b.Node == refgraph.Root {
+			dominator = int64(refgraph.Root)
 		}
-		cells := []Cell{int64(b.Node), b.Name, b.Size, c.percent(b.Size), b.Retained, c.percent(b.Retained), dominator}
+		cells := []Cell{int64(b.Node), b.Name, b.Size, c.percent(b.Size), b.Retained, c.percent(b.Retained), dominator, c.share(b.Size), c.share(b.Retained)}
 		cells = append(append(append(cells, c.sizeCells(b.Retained)...), c.sizeCells(b.Size)...), name)
-		table.Rows = append(table.Rows, Row{Depth: depth, Cells: cells})
+		row := Row{Depth: max(depth-lowest, 0), Level: depth, Cells: cells}
+		if depth < lowest {
+			row.Only = Programs
+		}
+		table.Rows = append(table.Rows, row)
 	})
 	var notes []string
 	if d.Cut {
@@ -106,9 +117,9 @@ func (c *GraphContext) Dominators(d *refgraph.DominatorTree, t *refgraph.Tree, i
 	if d.Unreachable.Count > 0 {
 		name := fmt.Sprintf("[%d Unreachable Items]", d.Unreachable.Count)
 		n, percent := d.Unreachable.Size, c.percent(d.Unreachable.Size)
-		cells := append([]Cell{nil, name, n, percent, n, percent, nil}, c.sizeCells(n)...)
+		cells := append([]Cell{nil, name, n, percent, n, percent, nil, c.share(n), c.share(n)}, c.sizeCells(n)...)
 		table.Rows = append(table.Rows, Row{Faint: true, Cells: append(append(cells, c.sizeCells(n)...), name)})
-		data.Summary = []summaryJSON{{name, d.Unreachable.Size, c.percent(d.Unreachable.Size)}}
+		data.Summary = []summaryJSON{{name, n, percent, c.share(n)}}
 	}
 	doc := &Document{
 		Title: "Dominator tree of " + c.File, Schema: "minsize.dominators/1", Data: data,
@@ -164,10 +175,8 @@ func (c *GraphContext) Paths(p *refgraph.Paths) *Document {
 	if p.Descending {
 		arrow = "↳ "
 	}
-	table := &Table{Columns: append(append(programColumns("Name", "ShallowSize", "ShallowSizePercent", "Path"), sizeColumns("Shallow")...), Column{Name: "Retaining Paths", Flex: true, Only: People})}
-	up := map[*refgraph.Branch]*refgraph.Branch{}
-	eachBranch(p.Branches, func(b, parent *refgraph.Branch, depth int) {
-		up[b] = parent
+	table := &Table{Nested: true, Columns: append(append(programColumns("Name", "ShallowSize", "ShallowSizePercent", "Path", "ShallowShare"), sizeColumns("Shallow")...), Column{Name: "Retaining Paths", Flex: true, Only: People})}
+	eachBranch(p.Branches, func(b, _ *refgraph.Branch, depth int) {
 		name := itemName(&b.Item)
 		shown := []Cell{nil, nil}
 		if depth > 0 {
@@ -175,11 +184,7 @@ func (c *GraphContext) Paths(p *refgraph.Paths) *Document {
 		} else {
 			shown = c.sizeCells(b.Size)
 		}
-		var path []string
-		for at := b; at != nil; at = up[at] {
-			path = append(path, at.Name)
-		}
-		cells := append([]Cell{b.Name, b.Size, c.percent(b.Size), strings.Join(path, " -> ")}, shown...)
+		cells := append([]Cell{b.Name, b.Size, c.percent(b.Size), c.nextNames(b), c.share(b.Size)}, shown...)
 		table.Rows = append(table.Rows, Row{Depth: depth, Cells: append(cells, name)})
 	})
 	var notes []string
@@ -191,4 +196,21 @@ func (c *GraphContext) Paths(p *refgraph.Paths) *Document {
 		Blocks: []Block{{Table: table, Notes: c.notes(notes...)}},
 		Visual: &Visual{Kind: "paths", Data: c.icicle(&refgraph.DominatorTree{Branches: p.Branches})},
 	}
+}
+
+// nextNames is Twiggy's Path: the neighbours, then the item, "" without any.
+// The way that a row stands for is in Level and Parent.
+func (c *GraphContext) nextNames(b *refgraph.Branch) string {
+	if len(b.Next) == 0 {
+		return ""
+	}
+	next := b.Next
+	if !c.Graph.Wasm { // a function of a large program has thousands of callers
+		next = next[:len(next)-b.Rest.Count]
+	}
+	var names []string
+	for _, n := range next {
+		names = append(names, c.Graph.Name(n))
+	}
+	return strings.Join(append(names, b.Name), " -> ")
 }

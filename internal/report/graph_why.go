@@ -57,6 +57,7 @@ type verifiedJSON struct {
 	Predicted uint64  `json:"predicted_saving"`
 	Real      int64   `json:"real_saving"`
 	OffBy     float64 `json:"off_by_percent"`
+	OffShare  float64 `json:"off_by"` // a fraction
 }
 
 func steps(chain []refgraph.Step) []stepJSON {
@@ -86,7 +87,7 @@ func count(n int, one, many string) string {
 func (c *GraphContext) frontierTable(list []refgraph.Referrer) *Table {
 	t := &Table{Columns: []Column{
 		{Name: "Cutting saves", Key: "Saves", Kind: Bytes}, {Name: "References", Kind: Count}, {Name: "Own bytes", Key: "ShallowSize", Kind: Bytes},
-		{Name: "Crate"}, {Name: "Refers to it", Key: "Name", Flex: true},
+		{Name: c.crateWord()}, {Name: "Refers to it", Key: "Name", Flex: true},
 	}}
 	for _, r := range list {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{r.Saves, r.Edges, r.Size, r.Crate, itemName(&r.Item)}, Strong: r.Own})
@@ -95,16 +96,16 @@ func (c *GraphContext) frontierTable(list []refgraph.Referrer) *Table {
 }
 
 func (c *GraphContext) chainTable(chain []refgraph.Step) *Table {
-	t := &Table{Columns: []Column{
-		{Name: "Retained Bytes", Key: "RetainedSize", Kind: Bytes}, {Name: "Own bytes", Key: "ShallowSize", Kind: Bytes}, {Name: "Crate"},
-		{Name: "Chain", Key: "Name", Flex: true},
+	t := &Table{Nested: true, Columns: []Column{
+		{Name: "Retained Bytes", Key: "RetainedSize", Kind: Bytes}, {Name: "Own bytes", Key: "ShallowSize", Kind: Bytes}, {Name: c.crateWord()},
+		{Name: "Name", Only: Programs}, {Name: "Chain", Flex: true, Only: People},
 	}}
 	for i, s := range chain {
 		name := itemName(&s.Item)
 		if i > 0 {
-			name = "↳ " + name
+			name = strings.Repeat("  ", min(i, 12)) + "↳ " + name
 		}
-		t.Rows = append(t.Rows, Row{Depth: min(i, 12), Cells: []Cell{s.Retained, s.Size, s.Crate, name}, Strong: s.Own})
+		t.Rows = append(t.Rows, Row{Level: i, Cells: []Cell{s.Retained, s.Size, s.Crate, s.Name, name}, Strong: s.Own})
 	}
 	return t
 }
@@ -149,9 +150,11 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		largest.Rows = append(largest.Rows, Row{Cells: append(append(cells, c.sizeCells(item.Size)...), itemName(item))})
 		data.Largest = append(data.Largest, c.itemJSON(item, true))
 	}
-	blocks := []Block{summary, {Heading: "What it is", Table: largest}}
+	set := &Table{Columns: programColumns("Name", "Items", "ShallowSize", "RetainedSize", "RetainedShare"), Rows: []Row{
+		{Cells: []Cell{subject, w.Set.Count, w.Set.Size, w.Retained.Size, c.share(w.Retained.Size)}}}}
+	blocks := []Block{summary, {Part: "set", Only: Programs, Table: set}, {Heading: "What it is", Part: "member", Table: largest}}
 
-	frontier := Block{Heading: "Who refers to it", Table: c.frontierTable(w.Frontier)}
+	frontier := Block{Heading: "Who refers to it", Part: "referrer", Table: c.frontierTable(w.Frontier)}
 	if more := w.Referrers - len(w.Frontier); more > 0 {
 		frontier.Notes = append(frontier.Notes, fmt.Sprintf("%s more: -n sets how many", count(more, "referrer", "referrers")))
 	}
@@ -163,7 +166,7 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		if len(w.Own) > 0 {
 			note += ", through " + strings.Join(w.Own, ", ") + " where possible"
 		}
-		blocks = append(blocks, Block{Heading: "One way that leads there", Table: c.chainTable(w.Chain), Notes: []string{note}})
+		blocks = append(blocks, Block{Heading: "One way that leads there", Part: "chain", Table: c.chainTable(w.Chain), Notes: []string{note}})
 	}
 	if w.Cut != nil {
 		r := w.Cut
@@ -176,8 +179,8 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 			blocks = append(blocks, b)
 		} else {
 			b.Text = append(b.Text, fmt.Sprintf("Of %s %s are left (%s), since this still leads there:", subject, bytes(r.Left.Size), count(r.Left.Count, "item", "items")))
-			b.Table = c.chainTable(r.Chain)
-			blocks = append(blocks, b, Block{Heading: "Who refers to what is left", Table: c.frontierTable(r.Frontier)})
+			b.Part, b.Table = "chain after the cut", c.chainTable(r.Chain)
+			blocks = append(blocks, b, Block{Heading: "Who refers to what is left", Part: "referrer after the cut", Table: c.frontierTable(r.Frontier)})
 		}
 	}
 	if len(w.Advice) > 0 {
@@ -192,12 +195,13 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		v := &verifiedJSON{How: verified.How, Before: verified.Before, After: verified.After, Predicted: verified.Predicted,
 			Real: int64(verified.Before) - int64(verified.After)}
 		if v.Real != 0 {
-			v.OffBy = 100 * float64(int64(v.Predicted)-v.Real) / float64(v.Real)
+			v.OffShare = float64(int64(v.Predicted)-v.Real) / float64(v.Real)
+			v.OffBy = 100 * v.OffShare
 		}
 		data.Verified = v
-		blocks = append(blocks, Block{Heading: "Predicted against real", Table: &Table{
-			Columns: []Column{{Name: "Rebuilt"}, {Name: "Before", Kind: Bytes}, {Name: "After", Kind: Bytes}, {Name: "Real saving", Kind: Bytes}, {Name: "Predicted", Kind: Bytes}, {Name: "Off by", Kind: Percent}},
-			Rows:    []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, v.OffBy / 100}}},
+		blocks = append(blocks, Block{Heading: "Predicted against real", Part: "verified", Table: &Table{
+			Columns: []Column{{Name: "Rebuilt", Key: "Name"}, {Name: "Before", Kind: Bytes}, {Name: "After", Kind: Bytes}, {Name: "Real saving", Kind: Bytes}, {Name: "Predicted", Kind: Bytes}, {Name: "Off by", Key: "OffByShare", Kind: Percent}},
+			Rows:    []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, v.OffShare}}},
 		}})
 	}
 	blocks[len(blocks)-1].Notes = append(blocks[len(blocks)-1].Notes, c.Graph.Notes...)
@@ -210,6 +214,7 @@ func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
 		Name    string  `json:"name"`
 		Size    uint64  `json:"shallow_size"`
 		Percent float64 `json:"shallow_size_percent"`
+		Share   float64 `json:"shallow_share"`
 		Types   string  `json:"types,omitempty"`
 		Crate   string  `json:"instantiated_by,omitempty"`
 	}
@@ -217,8 +222,10 @@ func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
 		Generic      string     `json:"generic"`
 		Bloat        uint64     `json:"approximate_monomorphization_bloat_bytes"`
 		BloatPercent float64    `json:"approximate_monomorphization_bloat_percent"`
+		BloatShare   float64    `json:"approximate_monomorphization_bloat_share"`
 		Total        uint64     `json:"total_size"`
 		TotalPercent float64    `json:"total_size_percent"`
+		TotalShare   float64    `json:"total_share"`
 		Copies       int        `json:"copies"`
 		Folds        uint64     `json:"identical_code_bytes"`
 		Monos        []copyJSON `json:"monomorphizations"`
@@ -232,7 +239,7 @@ func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
 	}{c.program(), []genericJSON{}, m.Rest, m.All}
 
 	native := !c.Graph.Wasm
-	t := &Table{Columns: programColumns("Generic", "ApproximateMonomorphizationBloatBytes", "ApproximateMonomorphizationBloatPercent", "TotalSize", "TotalSizePercent", "Monomorphizations")}
+	t := &Table{Columns: programColumns("Generic", "ApproximateMonomorphizationBloatBytes", "ApproximateMonomorphizationBloatPercent", "TotalSize", "TotalSizePercent", "Monomorphizations", "ApproximateMonomorphizationBloatShare", "TotalShare")}
 	t.Columns = append(t.Columns,
 		Column{Name: "Apprx. Bloat Bytes", Kind: Bytes, Only: People}, Column{Name: "Apprx. Bloat %", Kind: Percent, Only: People},
 		Column{Name: "Bytes", Kind: Bytes, Only: People}, Column{Name: "%", Kind: Percent, Only: People})
@@ -240,26 +247,31 @@ func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
 		t.Columns = append(t.Columns, Column{Name: "Copies", Kind: Count}, Column{Name: "Folding saves", Key: "IdenticalCodeBytes", Kind: Bytes})
 	}
 	t.Columns = append(t.Columns, Column{Name: "Monomorphizations", Flex: true, Only: People})
-	row := func(machine []Cell, bloat, total Cell, bloatShare, totalShare Cell, copies, folds Cell, name string, depth int, only Audience) {
-		if machine == nil {
-			machine = make([]Cell, 6)
+	row := func(bloat, total Cell, bloatShare, totalShare Cell, copies, folds Cell, name, copyNames string, depth int, only Audience) {
+		percent := func(share Cell) Cell {
+			if f, ok := share.(float64); ok {
+				return 100 * f
+			}
+			return nil
 		}
-		cells := append(machine, bloat, bloatShare, total, totalShare)
+		cells := []Cell{name, bloat, percent(bloatShare), total, percent(totalShare), copyNames, bloatShare, totalShare, bloat, bloatShare, total, totalShare}
 		if native {
 			cells = append(cells, copies, folds)
 		}
-		t.Rows = append(t.Rows, Row{Cells: append(cells, name), Depth: depth, Only: only, Faint: only == People && depth == 0})
+		t.Rows = append(t.Rows, Row{Cells: append(cells, name), Depth: depth, Only: only, Faint: copies == nil && depth == 0})
 	}
 	for i := range m.Generics {
 		g := &m.Generics[i]
-		j := genericJSON{Generic: g.Name, Bloat: g.Bloat, BloatPercent: c.percent(g.Bloat), Total: g.Total, TotalPercent: c.percent(g.Total), Copies: g.Copies, Folds: g.Folds}
+		j := genericJSON{Generic: g.Name, Bloat: g.Bloat, BloatPercent: c.percent(g.Bloat), BloatShare: c.share(g.Bloat), Total: g.Total, TotalPercent: c.percent(g.Total), TotalShare: c.share(g.Total), Copies: g.Copies, Folds: g.Folds}
 		var names []string
 		for _, x := range g.Instances {
 			names = append(names, x.Name)
-			j.Monos = append(j.Monos, copyJSON{x.Name, x.Size, c.percent(x.Size), x.Types, x.Crate})
+			j.Monos = append(j.Monos, copyJSON{x.Name, x.Size, c.percent(x.Size), c.share(x.Size), x.Types, x.Crate})
 		}
-		row([]Cell{g.Name, g.Bloat, c.percent(g.Bloat), g.Total, c.percent(g.Total), strings.Join(names, ", ")},
-			g.Bloat, g.Total, c.share(g.Bloat), c.share(g.Total), g.Copies, g.Folds, g.Name, 0, Everyone)
+		if g.Rest.Count > 0 {
+			names = append(names, fmt.Sprintf("... and %d more.", g.Rest.Count))
+		}
+		row(g.Bloat, g.Total, c.share(g.Bloat), c.share(g.Total), g.Copies, g.Folds, g.Name, strings.Join(names, ", "), 0, Everyone)
 		for _, x := range g.Instances {
 			name := x.Name
 			if x.Types != "" {
@@ -268,17 +280,17 @@ func (c *GraphContext) Monos(m *refgraph.Monos) *Document {
 			if x.Crate != "" {
 				name += "  (by " + x.Crate + ")"
 			}
-			row(nil, nil, x.Size, nil, c.share(x.Size), nil, nil, name, 2, People)
+			row(nil, x.Size, nil, c.share(x.Size), nil, nil, name, "", 2, People)
 		}
 		if g.Rest.Count > 0 {
-			row(nil, nil, g.Rest.Size, nil, c.share(g.Rest.Size), nil, nil, fmt.Sprintf("... and %d more.", g.Rest.Count), 2, People)
+			row(nil, g.Rest.Size, nil, c.share(g.Rest.Size), nil, nil, fmt.Sprintf("... and %d more.", g.Rest.Count), "", 2, People)
 			rest := c.rest(g.Rest)
 			j.Omitted = &rest
 		}
 		data.Items = append(data.Items, j)
 	}
 	sum := func(r refgraph.MonosRest, name string) {
-		row(nil, r.Bloat, r.Total, c.share(r.Bloat), c.share(r.Total), nil, r.Folds, name, 0, People)
+		row(r.Bloat, r.Total, c.share(r.Bloat), c.share(r.Total), nil, r.Folds, name, "", 0, Everyone)
 	}
 	if m.Rest.Rows > 0 {
 		sum(m.Rest, fmt.Sprintf("... and %d more.", m.Rest.Rows))

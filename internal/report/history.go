@@ -73,7 +73,7 @@ func History(r *HistoryResult) *Document {
 		}
 		first, last := r.Builds[0], r.Builds[len(r.Builds)-1]
 		overall.Footer = []Cell{int64(last.File) - int64(first.File), nil, "total"}
-		d.Blocks = append(d.Blocks, Block{Heading: fmt.Sprintf("From %s to %s", first.Name, last.Name), Table: overall})
+		d.Blocks = append(d.Blocks, Block{Heading: fmt.Sprintf("From %s to %s", first.Name, last.Name), Table: overall, Only: People})
 	}
 	d.Blocks = append(d.Blocks, Block{Notes: r.Notes})
 	d.Trend = historyTrend(r)

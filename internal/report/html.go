@@ -37,7 +37,7 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 		return err
 	}
 	p := pageData{Document: d, Style: template.CSS(style)}
-	for _, b := range d.Blocks {
+	for _, b := range d.blocksFor(People) {
 		t := pageTable{Block: b}
 		if b.Table != nil {
 			b.Table = b.Table.readFor(People)

@@ -82,6 +82,7 @@ func (r *Image) Document() *Document {
 		}
 		block := Block{
 			Heading: fmt.Sprintf("%s: %s (%s, user %s)", p.Platform, p.Program, linking, p.User),
+			Part:    p.Platform,
 			Table:   &Table{Columns: []Column{{Name: "file"}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "why", Flex: true}}},
 		}
 		for _, f := range p.Files {
@@ -198,10 +199,11 @@ func (r *ImageInspection) Document() *Document {
 	}
 	layers := Block{
 		Heading: r.Source,
+		Part:    "layer",
 		Text: []string{
 			fmt.Sprintf("%s  %s  runs %s as %s", r.Platform, r.Digest, strings.Join(append(append([]string{}, r.Entrypoint...), r.Command...), " "), user),
 		},
-		Table: &Table{Columns: []Column{{Name: "layer", Kind: Count}, {Name: "files", Kind: Count}, {Name: "size", Kind: Bytes}, {Name: "stored", Kind: Bytes}, {Name: "made by", Flex: true}}},
+		Table: &Table{Columns: []Column{{Name: "layer", Kind: Count}, {Name: "files", Kind: Count}, {Name: "size", Kind: Bytes}, {Name: "stored", Kind: Bytes}, {Name: "made by", Key: "why", Flex: true}}},
 	}
 	for i, l := range r.Layers {
 		layers.Table.Rows = append(layers.Table.Rows, Row{Cells: []Cell{i + 1, l.Files, l.Size, l.Compressed, l.CreatedBy}})
@@ -209,13 +211,13 @@ func (r *ImageInspection) Document() *Document {
 	layers.Table.Footer = []Cell{nil, len(r.Files), r.Size + r.Wasted, r.Compressed, "all"}
 	d.Blocks = append(d.Blocks, layers)
 
-	files := Block{Heading: "Largest files", Table: &Table{Columns: []Column{{Name: "file", Flex: true}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "layer", Kind: Count}}}}
+	files := Block{Heading: "Largest files", Part: "file", Table: &Table{Columns: []Column{{Name: "file", Flex: true}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "layer", Kind: Count}}}}
 	for _, f := range r.Files[:r.limited(len(r.Files))] {
 		files.Table.Rows = append(files.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, portion(f.Size, r.Size), f.Layer}})
 	}
 	d.Blocks = append(d.Blocks, files)
 
-	wasted := Block{Heading: "Stored, and not to be seen", Text: []string{fmt.Sprintf("%d bytes in %d files", r.Wasted, len(r.WastedFiles))}}
+	wasted := Block{Heading: "Stored, and not to be seen", Part: "hidden", Text: []string{fmt.Sprintf("%d bytes in %d files", r.Wasted, len(r.WastedFiles))}}
 	if len(r.WastedFiles) > 0 {
 		wasted.Table = &Table{Columns: []Column{{Name: "file", Flex: true}, {Name: "size", Kind: Bytes}, {Name: "layer", Kind: Count}, {Name: "why"}}}
 		for _, w := range r.WastedFiles[:r.limited(len(r.WastedFiles))] {
@@ -235,7 +237,7 @@ func (r *ImageInspection) limited(n int) int {
 }
 
 func (r *ImageInspection) alternative() Block {
-	b := Block{Heading: "What minsize image would have made"}
+	b := Block{Heading: "What minsize image would have made", Part: "alternative"}
 	if r.Alternative == nil {
 		b.Text = []string{"nothing: " + r.NoAlternative}
 		return b

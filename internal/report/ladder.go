@@ -38,7 +38,7 @@ func ladderBlock(r *ladder.Result) Block {
 		measured = measured || rung.Speed > 0
 	}
 	t := &Table{Columns: []Column{
-		{Name: "rung", Kind: Words},
+		{Name: "rung", Key: "Name", Kind: Words},
 		{Name: "size", Kind: Bytes},
 		{Name: "change", Kind: Delta},
 		{Name: "share", Kind: Percent},
@@ -48,7 +48,7 @@ func ladderBlock(r *ladder.Result) Block {
 	if measured {
 		t.Columns = append(t.Columns, Column{Name: "time", Kind: Percent})
 	}
-	t.Columns = append(t.Columns, Column{Name: "", Kind: Words, Flex: true})
+	t.Columns = append(t.Columns, Column{Name: "", Key: "remark", Kind: Words, Flex: true})
 	for i, rung := range r.Rungs {
 		size := rung.Stripped
 		if rung.Kind == "baseline" || rung.Kind == "file" {
@@ -87,7 +87,7 @@ func ladderBlock(r *ladder.Result) Block {
 			notes = append(notes, rung.Name+": "+n)
 		}
 	}
-	return Block{Heading: "The ladder", Table: t, Notes: notes}
+	return Block{Heading: "The ladder", Part: "rung", Table: t, Notes: notes}
 }
 
 // seconds is CPU time for full builds and elapsed time for what is replayed.
@@ -109,7 +109,7 @@ func nonZero(n int64) Cell {
 }
 
 func ladderOutcome(r *ladder.Result) Block {
-	b := Block{Heading: "The best"}
+	b := Block{Heading: "The best", Part: "given up"}
 	best := r.Rungs[r.Best]
 	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes, %s of the stripped release build (%s), %s of what cargo leaves (%s)",
 		r.Program, FormatBytes(r.FinalSize, true), formatShare(ratio(r.FinalSize, r.BaseStrip)), FormatBytes(r.BaseStrip, true),
@@ -142,7 +142,7 @@ func ladderOutcome(r *ladder.Result) Block {
 	if r.Recipe != "" {
 		b.Text = append(b.Text, "settings: "+r.Recipe)
 	}
-	t := &Table{Columns: []Column{{Name: "given up", Kind: Words}, {Name: "risk", Kind: Words}, {Name: "what is lost", Kind: Words, Flex: true, Wrap: true}}}
+	t := &Table{Columns: []Column{{Name: "given up", Key: "Name", Kind: Words}, {Name: "risk", Kind: Words}, {Name: "what is lost", Key: "loses", Kind: Words, Flex: true, Wrap: true}}}
 	for _, g := range r.GivenUp {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{g.Name, g.Risk, g.Loses}})
 	}
@@ -154,11 +154,11 @@ func ladderOutcome(r *ladder.Result) Block {
 
 func leftOutBlock(r *ladder.Result) (Block, bool) {
 	t := &Table{Columns: []Column{
-		{Name: "not tried", Kind: Words},
-		{Name: "would save", Kind: Bytes},
+		{Name: "not tried", Key: "Name", Kind: Words},
+		{Name: "would save", Key: "saves", Kind: Bytes},
 		{Name: "risk", Kind: Words},
-		{Name: "how, or why not", Kind: Words},
-		{Name: "what it loses", Kind: Words, Flex: true},
+		{Name: "how, or why not", Key: "remark", Kind: Words},
+		{Name: "what it loses", Key: "loses", Kind: Words, Flex: true},
 	}}
 	for _, l := range r.Left {
 		var saves Cell
@@ -173,7 +173,7 @@ func leftOutBlock(r *ladder.Result) (Block, bool) {
 		}
 		t.Rows = append(t.Rows, Row{Cells: []Cell{l.Name, saves, l.Risk, why, l.Loses}, Faint: !l.Allow})
 	}
-	b := Block{Heading: "Left out", Table: t}
+	b := Block{Heading: "Left out", Part: "left out", Table: t}
 	if r.Relinks > 0 {
 		b.Notes = []string{"what would be saved is measured by a relink on top of the best; it was not run"}
 	}
@@ -182,7 +182,7 @@ func leftOutBlock(r *ladder.Result) (Block, bool) {
 
 func suggestedBlock(r *ladder.Result) Block {
 	t := &Table{Columns: []Column{
-		{Name: "--cut", Kind: Words, Flex: true},
+		{Name: "--cut", Key: "Name", Kind: Words, Flex: true},
 		{Name: "keeps", Kind: Bytes},
 		{Name: "saves", Kind: Bytes},
 		{Name: "check", Kind: Words},
@@ -190,18 +190,18 @@ func suggestedBlock(r *ladder.Result) Block {
 	for _, s := range r.Suggested {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{"'" + s.Cut + "'", s.Retained, s.Saves, string(s.Check.Status)}, Faint: s.Check.Status == ladder.Failed})
 	}
-	return Block{Heading: "Suggested cuts", Table: t, Notes: []string{
+	return Block{Heading: "Suggested cuts", Part: "suggested cut", Table: t, Notes: []string{
 		"keeps: what only this keeps in the program, by the recorded link; saves: measured by a relink on top of the best",
 		"a cut that passes the checks is still reached by what they do not run: the program then ends by SIGILL; =report instead of =trap says which function it was"}}
 }
 
 func prunedBlock(r *ladder.Result) Block {
 	t := &Table{Columns: []Column{
-		{Name: "without default features", Kind: Words},
+		{Name: "without default features", Key: "Name", Kind: Words},
 		{Name: "size", Kind: Bytes},
 		{Name: "saves", Kind: Bytes},
 		{Name: "check", Kind: Words},
-		{Name: "", Kind: Words, Flex: true},
+		{Name: "", Key: "remark", Kind: Words, Flex: true},
 	}}
 	for _, f := range r.Pruned {
 		cells := []Cell{f.Dependency, nonZero(f.Size), nil, string(f.Check.Status), f.Why}
@@ -210,7 +210,7 @@ func prunedBlock(r *ladder.Result) Block {
 		}
 		t.Rows = append(t.Rows, Row{Cells: cells, Faint: f.Why != ""})
 	}
-	return Block{Heading: "Features of dependencies", Table: t, Notes: []string{
+	return Block{Heading: "Features of dependencies", Part: "features", Table: t, Notes: []string{
 		"each is the best, built with default-features = false for that dependency in a copy of the project; Cargo.toml is yours to edit"}}
 }
 

@@ -12,7 +12,7 @@ func writeMarkdown(w io.Writer, d *Document, o Options) error {
 	if d.Title != "" {
 		fmt.Fprintf(&b, "## %s\n\n", escapeMarkdown(PrintableProse(d.Title)))
 	}
-	for _, block := range d.Blocks {
+	for _, block := range d.blocksFor(People) {
 		if block.Heading != "" {
 			fmt.Fprintf(&b, "### %s\n\n", escapeMarkdown(PrintableProse(block.Heading)))
 		}

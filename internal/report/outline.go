@@ -54,7 +54,7 @@ func (o *Outline) Document(refused bool) *Document {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	block := Block{Heading: "Functions that can be outlined", Notes: o.Notes}
+	block := Block{Heading: "Functions that can be outlined", Part: "can be outlined", Notes: o.Notes}
 	if len(t.Rows) > 0 {
 		block.Table = t
 	} else {
@@ -62,11 +62,11 @@ func (o *Outline) Document(refused bool) *Document {
 	}
 	d.Blocks = append(d.Blocks, block)
 	if refused && len(o.Refused) > 0 {
-		t := &Table{Columns: []Column{{Name: "function"}, {Name: "instances", Kind: Count}, {Name: "why it stays", Flex: true}, {Name: "where"}}}
+		t := &Table{Columns: []Column{{Name: "function"}, {Name: "instances", Kind: Count}, {Name: "why it stays", Key: "verdict", Flex: true}, {Name: "where"}}}
 		for _, f := range o.Refused {
 			t.Rows = append(t.Rows, Row{Cells: []Cell{f.Function, f.Instances, f.Why, fmt.Sprintf("%s:%d", f.File, f.Line)}})
 		}
-		d.Blocks = append(d.Blocks, Block{Heading: "Functions that stay as they are", Table: t})
+		d.Blocks = append(d.Blocks, Block{Heading: "Functions that stay as they are", Part: "stays", Table: t})
 	}
 	if o.Proved && o.Before > 0 {
 		d.Blocks = append(d.Blocks, Block{Text: []string{fmt.Sprintf("%s: %s bytes before, %s after: %s saved, proved by a rebuild", o.Program,

@@ -45,7 +45,7 @@ type PackCandidate struct {
 
 // Document sets the result: a row for each file, its parts below it.
 func (p PackResult) Document() *Document {
-	table := &Table{Columns: []Column{
+	table := &Table{Nested: true, Columns: []Column{
 		{Name: "file", Flex: true},
 		{Name: "original", Kind: Bytes},
 		{Name: "packed", Kind: Bytes},

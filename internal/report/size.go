@@ -68,10 +68,10 @@ func Size(s *SizeResult, o SizeOptions) *Document {
 			if po.N == 0 && !o.Full {
 				po.N = []int{10, 8, 8}[min(i, 2)]
 			}
-			d.Blocks = append(d.Blocks, Block{Heading: part.Heading, Table: sizeTable(part.Rows, []string{part.View}, po, i > 0)})
+			d.Blocks = append(d.Blocks, Block{Heading: part.Heading, Part: part.View, Table: sizeTable(part.Rows, []string{part.View}, po, i > 0)})
 		}
 		if len(s.Findings) > 0 {
-			d.Blocks = append(d.Blocks, Block{Heading: "Worth acting on", Table: findingsTable(s.Findings)})
+			d.Blocks = append(d.Blocks, Block{Heading: "Worth acting on", Part: "findings", Table: findingsTable(s.Findings)})
 		}
 		d.Blocks = append(d.Blocks, Block{Notes: s.Notes})
 	}
@@ -119,7 +119,7 @@ func sizeOf(r *attrib.Row, domain string) uint64 {
 }
 
 func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Table {
-	t := &Table{Columns: []Column{{Name: "Share", Kind: Percent}}}
+	t := &Table{Nested: true, Columns: []Column{{Name: "Share", Kind: Percent}}}
 	if o.Domain != "memory" {
 		t.Columns = append(t.Columns, Column{Name: "File", Kind: Bytes})
 	}
@@ -130,7 +130,7 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 	if counted {
 		t.Columns = append(t.Columns, Column{Name: "Copies", Kind: Count})
 	}
-	t.Columns = append(t.Columns, Column{Name: viewTitle(views), Flex: true})
+	t.Columns = append(t.Columns, Column{Name: viewTitle(views), Key: "Name", Flex: true})
 	var total attrib.Row
 	for i := range rows {
 		total.File += rows[i].File
@@ -243,7 +243,7 @@ func sortRows(rows []attrib.Row, by string) []attrib.Row {
 }
 
 func findingsTable(findings []attrib.Finding) *Table {
-	t := &Table{Columns: []Column{{Name: "Bytes", Kind: Bytes}, {Name: "Finding"}, {Name: "What to do", Flex: true}}}
+	t := &Table{Columns: []Column{{Name: "Bytes", Key: "File", Kind: Bytes}, {Name: "Finding", Key: "Name"}, {Name: "What to do", Key: "Advice", Flex: true}}}
 	for _, f := range findings {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{f.Bytes, GroupDigits(f.Title), f.Advice}})
 	}

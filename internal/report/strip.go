@@ -37,12 +37,12 @@ type StripReason struct {
 
 // Document sets the result: a row for each file, the reasons below it.
 func (s StripResult) Document() *Document {
-	table := &Table{Columns: []Column{
+	table := &Table{Nested: true, Columns: []Column{
 		{Name: "file, why", Flex: true},
 		{Name: "before", Kind: Bytes},
 		{Name: "after", Kind: Bytes},
 		{Name: "saved", Kind: Bytes},
-		{Name: "of file", Kind: Percent},
+		{Name: "of file", Key: "share", Kind: Percent},
 	}}
 	block := Block{Table: table}
 	for _, f := range s.Files {

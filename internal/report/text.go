@@ -12,7 +12,7 @@ import (
 // writeText sets a Document for a terminal: no frames, numbers flush right,
 // the widest flexible column cut to the width that is left.
 func writeText(w io.Writer, d *Document, o Options) error {
-	for i, b := range d.Blocks {
+	for i, b := range d.blocksFor(People) {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
@@ -95,16 +95,15 @@ func renderTable(t *Table, o Options) string {
 // formatRows sets every cell, the footer as the last row.
 func formatRows(t *Table, o Options) [][]string {
 	var out [][]string
+	name := t.nameColumn()
 	add := func(cells []Cell, depth int) {
 		row := make([]string, len(t.Columns))
-		indented := false
 		for i, c := range t.Columns {
 			if i < len(cells) {
 				row[i] = c.format(cells[i], o)
 			}
-			if c.Kind == Words && !indented {
+			if i == name {
 				row[i] = strings.Repeat("  ", depth) + row[i]
-				indented = true
 			}
 		}
 		out = append(out, row)
