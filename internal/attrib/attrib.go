@@ -206,6 +206,9 @@ func (p *Program) SectionName(place uint64) string {
 	return p.sectionLabelName(p.sections.At(place, -1))
 }
 
+// SectionKind is what the bytes of a section are when nobody owns them.
+func (p *Program) SectionKind(section int) Kind { return p.sectionKinds[section] }
+
 // Piece is a run of bytes of one owner and one kind.
 type Piece struct {
 	Start, End uint64 // places

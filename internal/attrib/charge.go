@@ -142,17 +142,20 @@ func (c *collector) chargeSearchTable() {
 // slots to what the slot holds.
 func (c *collector) chargeRelocs() {
 	p := c.p
-	for i := range c.pointers {
-		x := &c.pointers[i]
-		if x.size == 0 || x.where == noPlace {
-			continue
+	for _, list := range [][]pointer{c.pointers, c.kept} {
+		for i := range list {
+			x := &list[i]
+			if x.size == 0 || x.where == noPlace {
+				continue
+			}
+			atom := p.AtomAt(x.where)
+			if atom < 0 {
+				atom = c.pointee(x)
+			}
+			c.add(x.entry, x.entry+uint64(x.size), atom, Reloc)
 		}
-		atom := p.AtomAt(x.where)
-		if atom < 0 {
-			atom = c.pointee(x)
-		}
-		c.add(x.entry, x.entry+uint64(x.size), atom, Reloc)
 	}
+	c.kept = nil
 }
 
 // pointee is the atom that a pointer holds.

@@ -50,6 +50,7 @@ type collector struct {
 	targets  []uint64 // packed references in the order of atoms, see packRef
 	incoming []uint64 // packed targets for carving, see packTarget
 	pointers []pointer
+	kept     []pointer // relocations that are charged, but tell nothing
 	unwind   []frame
 
 	personalities []uint64 // places of personality routines, or of pointers to them
@@ -81,6 +82,7 @@ func (c *collector) run() error {
 	if functions := formatTable[p.File.Format].functions; functions != nil {
 		functions(c)
 	}
+	c.addCaught()
 	c.addFrames()
 	c.addGoFunctions()
 	c.makeAtoms()
@@ -201,7 +203,7 @@ func (c *collector) readSymbols() {
 		} else {
 			b.end = place + min(s.Size, limit-place)
 		}
-		if s.Dynamic || s.Bind != objfile.BindLocal && !s.Hidden && f.Kind == objfile.Relocatable {
+		if s.Dynamic || s.Bind != objfile.BindLocal && f.Kind == objfile.Relocatable {
 			b.flags |= Exported
 		}
 		if isPrivate(s.Name) {
@@ -237,6 +239,10 @@ func (p *Program) symbolPlace(s *objfile.Symbol) (uint64, bool) {
 	}
 	if f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || len(p.Space.byAddr) == 0 {
 		return p.Space.SectionPlace(f, s.Section, s.Addr)
+	}
+	if f.ELF != nil && s.Section >= 0 && s.Section < len(f.Sections) && !f.Sections[s.Section].Alloc && !f.Sections[s.Section].Derived {
+		// Not loaded, so its address (0, most often) is nowhere in memory.
+		return p.Space.SectionPlace(f, s.Section, s.Addr-f.Sections[s.Section].Addr)
 	}
 	addr := s.Addr
 	if s.Kind == objfile.SymTLS && f.Format == objfile.ELF {
@@ -447,19 +453,35 @@ func isVtableName(name string) bool {
 func (c *collector) addImports() {
 	p := c.p
 	c.imports = map[string]int32{}
+	// Of a linked ELF file the loader sees the dynamic table alone: what only
+	// the static one has undefined is weak and was never found.
+	linked := p.File.Format == objfile.ELF && (p.File.Kind == objfile.Executable || p.File.Kind == objfile.PIE || p.File.Kind == objfile.SharedObject)
 	for i := range p.Symbols {
 		s := &p.Symbols[i]
-		if !s.Undefined || s.Name == "" {
+		if !s.Undefined || s.Name == "" || linked && !s.Dynamic {
 			continue
 		}
-		if _, done := c.imports[s.Name]; done {
+		name := importName(s.Name)
+		if atom, done := c.imports[name]; done {
+			if s.Dynamic && !p.Symbols[p.Atoms[atom].Symbol].Dynamic {
+				p.Atoms[atom].Symbol = int32(i) // that name is left in a stripped file as well
+			}
 			continue
 		}
-		c.imports[s.Name] = int32(len(p.Atoms))
+		c.imports[name] = int32(len(p.Atoms))
 		p.Atoms = append(p.Atoms, Atom{
 			Start: p.Space.Total, End: p.Space.Total, Symbol: int32(i), Text: -1, Section: -1, Referrer: -1, Kind: Linkage, Flags: Import,
 		})
 	}
+}
+
+// importName is an undefined symbol's name as the dynamic table has it; the
+// static one has the version behind it (puts@GLIBC_2.2.5).
+func importName(name string) string {
+	if at := strings.IndexByte(name, '@'); at > 0 {
+		return name[:at]
+	}
+	return name
 }
 
 // mapSymbols finds the atom of every symbol.
@@ -472,7 +494,9 @@ func (c *collector) mapSymbols() {
 		switch {
 		case s.Name == "":
 		case s.Undefined:
-			c.symbolAtom[i] = c.imports[s.Name]
+			if atom, ok := c.imports[importName(s.Name)]; ok {
+				c.symbolAtom[i] = atom
+			}
 		case s.Kind == objfile.SymSection || s.Kind == objfile.SymFile:
 		default:
 			if place, ok := p.symbolPlace(s); ok {

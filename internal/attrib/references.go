@@ -73,6 +73,7 @@ type pointer struct {
 	entry  uint64 // file offset of its relocation entry
 	size   uint8  // bytes of that entry
 	code   bool   // where is code: a static relocation of a relocatable object
+	pc     bool   // of a relocatable object: counts from a place, see objects.go
 }
 
 // readRelocs fills c.pointers.
@@ -90,9 +91,11 @@ func (c *collector) readRelocs() {
 		}
 		x := pointer{entry: r.Entry, size: r.EntrySize, symbol: -1, target: noPlace}
 		var ok bool
-		if relocatable && r.Section >= 0 {
+		static := r.Section >= 0
+		if relocatable && static {
 			x.where, ok = p.Space.SectionPlace(f, r.Section, r.Addr)
 			x.code = ok && f.Sections[r.Section].Exec
+			x.pc = pcBias(f, r) != 0
 		} else {
 			x.where, ok = p.Space.AddrToPlace(r.Addr)
 		}
@@ -103,12 +106,23 @@ func (c *collector) readRelocs() {
 			if s.Undefined {
 				x.symbol = positionOf(base, s)
 			} else if place, ok := p.symbolPlace(s); ok {
-				x.target = p.shift(place, r.Addend+pcBias(f, r))
+				bias := int64(0)
+				if x.code || !relocatable {
+					bias = pcBias(f, r)
+				}
+				x.target = p.shift(place, r.Addend+bias)
 			}
 		} else if r.Relative || isIRelative(f, r) {
 			if place, ok := p.Space.AddrToPlace(uint64(r.Addend)); ok {
 				x.target = place
 			}
+		}
+		// What the linker kept (--emit-relocs) says no more than code and data
+		// do, but of unwind tables too, whose pointers keep nothing alive; and
+		// debug information refers to everything. Both are charged, not followed.
+		if static && (!relocatable || !f.Sections[r.Section].Alloc) {
+			c.kept = append(c.kept, x)
+			continue
 		}
 		c.pointers = append(c.pointers, x)
 	}
@@ -201,8 +215,11 @@ func (c *collector) decode() {
 			p.warn("machine code of %s is not decoded: data without a symbol keeps its section's name", f.Arch)
 		}
 		c.starts = make([]int32, len(p.Atoms)+1)
-		if f.Wasm != nil {
+		switch {
+		case f.Wasm != nil:
 			c.joinWasmReferences()
+		case f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule:
+			c.readObjectCode()
 		}
 		return
 	}
@@ -532,8 +549,18 @@ func (c *collector) resolveRefs() {
 			continue
 		}
 		from := p.AtomAt(x.where)
-		if from < 0 && pieceKind(p.pieces.At(x.where, 0)) == Linkage {
-			continue // a slot: who uses it refers to what it holds
+		if from < 0 {
+			label := p.pieces.At(x.where, 0)
+			switch pieceKind(label) {
+			case Linkage:
+				continue // a slot: who uses it refers to what it holds
+			case Exception:
+				from = pieceAtom(label) // the types that it catches
+			case Unwind:
+				if !c.isPersonality(&x, pieceAtom(label)) {
+					continue
+				}
+			}
 		}
 		kind := RefPointer
 		if x.code {
@@ -545,7 +572,11 @@ func (c *collector) resolveRefs() {
 				refs = append(refs, Ref{from, to, kind})
 			}
 		case x.target != noPlace:
-			add(from, x.target, kind)
+			target := x.target
+			if x.pc && !x.code {
+				target = c.tableTarget(&x)
+			}
+			add(from, target, kind)
 		}
 	}
 	for _, place := range c.personalities {

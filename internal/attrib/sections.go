@@ -175,7 +175,7 @@ var kindByName = []struct {
 	{".gdb_index", Debug}, {".gnu_debug", Debug}, {".stab", Debug}, {".rustc", Debug}, {".gopclntab", Runtime},
 	{".line", Debug}, {".bolt.org.eh_frame", Unwind}, {".bolt.org.gcc_except_table", Exception},
 	{".eh_frame", Unwind}, {"__eh_frame", Unwind}, {"__unwind_info", Unwind}, {"__compact_unwind", Unwind},
-	{".pdata", Unwind}, {".xdata", Unwind}, {".ARM.exidx", Unwind}, {".ARM.extab", Exception}, {".sframe", Unwind},
+	{".pdata", Unwind}, {".xdata", Unwind}, {".ARM.exidx", Unwind}, {".ARM.extab", Exception}, {".sframe", Unwind}, {".orc_unwind", Unwind},
 	{".gcc_except_table", Exception}, {"__gcc_except_tab", Exception},
 	{".rela", Reloc}, {".rel.", Reloc}, {".relr", Reloc}, {".reloc", Reloc},
 	{".symtab", SymbolTab}, {".strtab", SymbolTab}, {".shstrtab", SymbolTab}, {".dynsym", SymbolTab},

@@ -112,6 +112,26 @@ func (r *reader) uleb() uint64 {
 	}
 }
 
+func (r *reader) sleb() int64 {
+	shift, raw := uint(0), uint64(0)
+	for {
+		b := r.bytes(1)
+		if b == nil {
+			return 0
+		}
+		if shift < 64 {
+			raw |= uint64(b[0]&0x7f) << shift
+		}
+		shift += 7
+		if b[0]&0x80 == 0 {
+			if shift < 64 && b[0]&0x40 != 0 {
+				raw |= ^uint64(0) << shift
+			}
+			return int64(raw)
+		}
+	}
+}
+
 func (r *reader) cstring() string {
 	for i := r.at; i < len(r.data); i++ {
 		if r.data[i] == 0 {
@@ -144,24 +164,7 @@ func (r *reader) pointer(encoding byte, pc uint64, width int) (value uint64, isN
 	case peSdata4:
 		v = uint64(int64(int32(r.uint(4))))
 	case peSleb:
-		shift, raw := uint(0), uint64(0)
-		for {
-			b := r.bytes(1)
-			if b == nil {
-				return 0, true
-			}
-			if shift < 64 {
-				raw |= uint64(b[0]&0x7f) << shift
-			}
-			shift += 7
-			if b[0]&0x80 == 0 {
-				if shift < 64 && b[0]&0x40 != 0 {
-					raw |= ^uint64(0) << shift
-				}
-				break
-			}
-		}
-		v = raw
+		v = uint64(r.sleb())
 	default:
 		r.bad = true
 		return 0, true
@@ -325,6 +328,101 @@ func readCIE(r *reader, width int) cie {
 	}
 	info.ok = !r.bad
 	return info
+}
+
+// addCaught adds what exception tables of linked programs point at: the types
+// that a function catches, which nothing else need refer to. (Itanium C++ ABI:
+// Exception Handling, "Exception Tables": header, call sites, chains of actions
+// whose positive filters count backwards from the end of the table of types.)
+func (c *collector) addCaught() {
+	p, f := c.p, c.p.File
+	if f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || f.Order == nil {
+		return // relocations tell it
+	}
+	width := f.Bits / 8
+	for i := range c.unwind {
+		place := c.unwind[i].lsda
+		if place == noPlace || place >= p.Space.File {
+			continue
+		}
+		end, kind := p.limit(place)
+		if kind != Exception || place+4 > end || f.Data[place] != peOmit || f.Data[place+1] == peOmit {
+			continue
+		}
+		r := reader{data: f.Data[:min(end, p.Space.File)], at: int(place) + 1, big: f.Order.String() == "BigEndian"}
+		encoding := byte(r.uint(1))
+		offset := r.uleb()
+		base := r.at + int(min(offset, end))
+		sites := byte(r.uint(1))
+		length := r.uleb()
+		actions := r.at + int(min(length, end))
+		size := pointerSize(encoding, width)
+		if r.bad || size == 0 || base > len(r.data) || actions > base {
+			continue
+		}
+		types := int64(0)
+		for r.at < actions && !r.bad {
+			for range 3 {
+				r.pointer(sites&0x0f, 0, width)
+			}
+			if first := r.uleb(); first > 0 {
+				types = max(types, filters(r.data[:base], actions+int(min(first, end))-1))
+			}
+		}
+		for k := int64(1); k <= types; k++ {
+			at := base - int(k)*size
+			if at < actions {
+				break
+			}
+			entry := reader{data: r.data, at: at, big: r.big}
+			addr, ok := p.Space.PlaceToAddr(uint64(at))
+			value, null := entry.pointer(encoding, addr, width)
+			if !ok || null || entry.bad {
+				continue
+			}
+			if target, ok := p.Space.AddrToPlace(value); ok {
+				c.pointers = append(c.pointers, pointer{where: uint64(at), target: target, symbol: -1})
+			}
+		}
+	}
+}
+
+// filters is the largest number of a type in the chain of actions that starts
+// at offset at.
+func filters(data []byte, at int) (largest int64) {
+	for range 64 { // a chain may be a circle
+		r := reader{data: data, at: at}
+		filter := r.sleb()
+		next := r.at
+		step := r.sleb()
+		if r.bad {
+			return largest
+		}
+		largest = max(largest, filter)
+		if step == 0 {
+			return largest
+		}
+		at = next + int(step)
+		if at < 0 || at > len(data) {
+			return largest
+		}
+	}
+	return largest
+}
+
+// pointerSize is the number of bytes of a pointer of fixed size, 0 else.
+func pointerSize(encoding byte, width int) int {
+	switch encoding & 0x0f {
+	case peAbsptr:
+		return width
+	case peUdata2, peSdata2:
+		return 2
+	case peUdata4, peSdata4:
+		return 4
+	case peUdata8, peSdata8:
+		return 8
+	}
+	return 0
 }
 
 // addFrames turns frames into bodies.

@@ -90,6 +90,9 @@ func FromProgram(p *attrib.Program) *Graph {
 	if p.Unknown > 0 {
 		g.Notes = append(g.Notes, fmt.Sprintf("%d of %d bytes of code are no instructions that are known here (data in code, or new ones): functions that hold them are marked", p.Unknown, p.Decoded))
 	}
+	if entry := entryAtom(p); entry >= 0 {
+		g.Notes = append(g.Notes, "an object with a "+p.Symbols[p.Atoms[entry].Symbol].Name+" is taken as a program of its own: it starts there, and what only other objects may use counts as unused")
+	}
 	if bytes := leftByBOLT(p.File); bytes > 0 {
 		g.Notes = append(g.Notes, fmt.Sprintf("BOLT has moved the code and left %d bytes of the original in .bolt.org sections, which nothing reaches", bytes))
 	}
@@ -97,7 +100,7 @@ func FromProgram(p *attrib.Program) *Graph {
 		g.Notes = append(g.Notes, fmt.Sprintf("%d bytes of exception tables belong to functions that the linker has removed (lld keeps them)", stray))
 	}
 	if stripped > 0 {
-		g.Notes = append(g.Notes, fmt.Sprintf("sizes are those of the stripped file: %d bytes of symbols and debug information are left out", stripped))
+		g.Notes = append(g.Notes, fmt.Sprintf("sizes are those of the stripped file: %d bytes of symbols, debug information and their headers are left out", stripped))
 	}
 	return g
 }
@@ -123,12 +126,15 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 	if kept {
 		std = newStandardLibrary(p)
 	}
+	linked := p.File.Kind != objfile.Relocatable && p.File.Kind != objfile.KernelModule
+	tail := loadedEnd(p.File)
 	var parser demangle.Parser
 	p.Pieces(func(x attrib.Piece) {
 		n := p.Space.FileBytes(x.Start, x.End)
 		loaded := x.Section >= 0 && p.File.Sections[x.Section].Alloc
 		switch {
-		case x.Kind == attrib.Debug, x.Kind == attrib.SymbolTab && !loaded && p.File.Kind != objfile.Relocatable:
+		case x.Kind == attrib.Debug, linked && !loaded && (x.Kind == attrib.SymbolTab || x.Kind == attrib.Reloc && x.Section >= 0),
+			linked && x.Kind == attrib.Padding && x.Atom < 0 && x.Start >= tail:
 			stripped += n
 			return
 		case x.Atom >= 0 && x.Kind == attrib.Exception && x.End <= p.Space.File:
@@ -150,7 +156,45 @@ func shippedSizes(p *attrib.Program) (sizes []uint64, total, unowned, stripped u
 		}
 		total += n
 	})
+	if headers := strippedHeaders(p); linked && headers <= unowned {
+		total, unowned, stripped = total-headers, unowned-headers, stripped+headers
+	}
 	return sizes, total, unowned, stripped
+}
+
+// loadedEnd is the file offset behind all that is loaded: what alignment costs
+// there is that of tables which strip takes out.
+func loadedEnd(f *objfile.File) (end uint64) {
+	for i := range f.Segments {
+		if g := &f.Segments[i]; g.Load {
+			end = max(end, g.Offset+g.FileSize)
+		}
+	}
+	return end
+}
+
+// strippedHeaders sums the section headers of what shippedSizes leaves out, so
+// that a program weighs the same before and after it was stripped.
+func strippedHeaders(p *attrib.Program) (bytes uint64) {
+	e := p.File.ELF
+	if e == nil {
+		return 0
+	}
+	for i := range p.File.Sections {
+		s := &p.File.Sections[i]
+		if s.Alloc || s.Derived || s.Index <= 0 {
+			continue
+		}
+		if s.Type == "SHT_NULL" { // left by strip, which does not number sections anew
+			bytes += uint64(e.Ehdr.Shentsize)
+			continue
+		}
+		switch p.SectionKind(i) {
+		case attrib.Debug, attrib.SymbolTab, attrib.Reloc:
+			bytes += uint64(e.Ehdr.Shentsize)
+		}
+	}
+	return bytes
 }
 
 // addRoots adds an edge from the root to everything that is used from outside.
@@ -172,16 +216,59 @@ func addRoots(b *Builder, p *attrib.Program) {
 		}
 	}
 	blind := undecoded(f)
+	program := entryAtom(p)
+	if program >= 0 {
+		b.Edge(Root, program+1)
+	}
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
 		if blind && a.Flags&attrib.Import == 0 {
 			b.Edge(Root, int32(i)+1) // code may refer to any of it
 			continue
 		}
-		if a.Flags&attrib.Exported != 0 && a.Flags&attrib.Import == 0 || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) {
+		exported := a.Flags&attrib.Exported != 0 && a.Flags&attrib.Import == 0
+		if exported && program >= 0 && !p.Symbols[a.Symbol].Hidden {
+			exported = false
+		}
+		if exported || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) || a.Kind == attrib.Code && heldTogether(p, int32(i)) {
 			b.Edge(Root, int32(i)+1)
 		}
 	}
+}
+
+// entryAtom is the main function that an object defines, -1 without. Such an
+// object is a program but for its libraries: it starts there, as the linked one
+// does, and what it exports besides is exported because C exports by default.
+// Hidden symbols are meant for other objects of the same program (rustc's
+// codegen units) and count as used.
+func entryAtom(p *attrib.Program) int32 {
+	if p.File.Kind != objfile.Relocatable {
+		return -1
+	}
+	for i := range p.Atoms {
+		a := &p.Atoms[i]
+		if a.Kind != attrib.Code || a.Flags&attrib.Exported == 0 || a.Symbol < 0 {
+			continue
+		}
+		switch p.Symbols[a.Symbol].Name {
+		case "main", "_main", "_start", "wmain", "WinMain", "wWinMain":
+			return int32(i)
+		}
+	}
+	return -1
+}
+
+// heldTogether: in an object of a machine without a decoder, calls within a
+// section are not seen (the assembler fills them in), so functions that share a
+// section count as used.
+func heldTogether(p *attrib.Program, atom int32) bool {
+	if p.File.Kind != objfile.Relocatable && p.File.Kind != objfile.KernelModule || machinecode.Known(string(p.File.Arch)) {
+		return false
+	}
+	same := func(k int32) bool {
+		return k >= 0 && int(k) < len(p.Atoms) && p.Atoms[k].Kind == attrib.Code && p.Atoms[k].Section == p.Atoms[atom].Section
+	}
+	return same(atom-1) || same(atom+1)
 }
 
 // undecoded says whether references in machine code are not seen at all: the
@@ -208,7 +295,20 @@ func rootSection(f *objfile.File, s *objfile.Section) bool {
 	if strings.HasPrefix(name, ".init_array.") || strings.HasPrefix(name, ".ctors.") || strings.HasPrefix(name, ".note") {
 		return true
 	}
+	if f.Kind == objfile.KernelModule && name == ".gnu.linkonce.this_module" { // where the kernel finds its functions
+		return true
+	}
+	if f.Kind == objfile.Relocatable && retained(f, s) {
+		return true
+	}
 	return f.ELF != nil && s.Alloc && isCIdentifier(name)
+}
+
+// shfGNURetain: --gc-sections keeps the section (gABI extension of GNU).
+const shfGNURetain = 0x200000
+
+func retained(f *objfile.File, s *objfile.Section) bool {
+	return f.ELF != nil && s.Index > 0 && s.Index < len(f.ELF.Shdrs) && f.ELF.Shdrs[s.Index].Flags&shfGNURetain != 0
 }
 
 // Packed says what to do with a packed program, whose code is compressed, and
