@@ -62,7 +62,7 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 	case r.Check.Status == Failed:
 		r.Why = r.Check.Why
 	case r.Check.Status == NotRun && riskier(list, technique.Deployment):
-		r.Why = "changes behaviour and cannot be run here"
+		r.Why = cannotRun
 	default:
 		r.Kept = true
 	}
@@ -89,6 +89,7 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 	best := finalists[0]
 	start := best
 	lld := technique.Find("lld")
+	pairs, _ := s.Policy.Allows(lld)
 	for _, t := range s.Table {
 		if t.Link == nil {
 			continue
@@ -97,7 +98,7 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 			continue
 		}
 		list := []*technique.Technique{t}
-		if t.Name != lld.Name && slices.Contains(t.Needs, technique.NeedLLD) && !best.plan.Has(lld.Name) &&
+		if t.Name != lld.Name && pairs && slices.Contains(t.Needs, technique.NeedLLD) && !best.plan.Has(lld.Name) &&
 			lld.Missing(best.side.Facts, best.plan) == "" {
 			list = append([]*technique.Technique{lld}, t) // lld alone did not pay, with this it may
 		}
@@ -107,6 +108,10 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 		next, err := s.step(best, list...)
 		if err != nil {
 			return nil, err
+		}
+		if next == nil && t == lld { // where it broke the program, it does so in company
+			last := s.result.Rungs[len(s.result.Rungs)-1]
+			pairs = pairs && last.File != "" && last.Check.Status != Failed
 		}
 		best = orElse(next, best)
 	}
@@ -215,6 +220,10 @@ func (s *search) leftOut(best *candidate) error {
 		}
 	}
 	for _, t := range s.Table {
+		if why, broke := s.bad[t.Name]; broke && !best.plan.Has(t.Name) {
+			s.result.Left = append(s.result.Left, LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses(), Why: "breaks the program: " + why})
+			continue
+		}
 		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
 			continue // "pack" was tried where it is in the winner
 		}
@@ -239,6 +248,8 @@ func (s *search) leftOut(best *candidate) error {
 					return err
 				}
 			}
+		case t.Set != nil && s.unproven(t):
+			l.Why = cannotRun
 		case t.Set != nil:
 			l.Why = "the budget of full builds was spent"
 			if t.Stage == technique.StageNone {

@@ -56,9 +56,10 @@ type search struct {
 	result *Result
 	builds map[string]*Build // by Plan.BuildKey
 	base   *Build
-	tried  map[string]bool // names of techniques that a rung was made for
-	broken int             // full builds that were spent on broken rungs
-	others []*candidate    // builds that were not the smallest, with the winner's link
+	tried  map[string]bool   // names of techniques that a rung was made for
+	bad    map[string]string // build settings that break the program, each by itself, and how it was seen
+	broken int               // full builds that were spent on broken rungs
+	others []*candidate      // builds that were not the smallest, with the winner's link
 }
 
 // candidate is a full build that passed, with the plan that made it.
@@ -74,7 +75,7 @@ type candidate struct {
 // is the baseline. An error ends the search: the baseline is broken, the
 // context ended, or the machinery failed.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	s := &search{Options: o, ctx: ctx, builds: map[string]*Build{}, tried: map[string]bool{},
+	s := &search{Options: o, ctx: ctx, builds: map[string]*Build{}, tried: map[string]bool{}, bad: map[string]string{},
 		result: &Result{Toolchain: o.Base.Toolchain, Level: o.Policy.Level.String()}}
 
 	start, err := s.baseline()
@@ -140,7 +141,7 @@ func (s *search) baseline() (*candidate, error) {
 		Share: share(b.Size, stripped.Stripped), Plan: plan, File: b.Program})
 	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Size: b.Size, Stripped: stripped.Stripped}, rung: 0}
 	for _, t := range s.Table {
-		if t.Rewrite != nil && t.Rewrite.StripSymbols {
+		if ok, _ := s.Policy.Allows(t); ok && t.Rewrite != nil && t.Rewrite.StripSymbols {
 			if next, err := s.step(c, t); err != nil || next != nil {
 				return orElse(next, c), err
 			}
@@ -185,9 +186,8 @@ func (s *search) fullBuilds(start *candidate) ([]*candidate, error) {
 	return found, nil
 }
 
-// corner tries all settings of a stage at once on top of plan. Where the
-// program breaks it is tried again without what may have broken it, riskiest
-// first.
+// corner tries all settings of a stage at once on top of plan; where the
+// program breaks, as many of them as pass.
 func (s *search) corner(on *candidate, side Side, stage technique.Stage, plan technique.Plan) (*candidate, error) {
 	var list []*technique.Technique
 	plan = plan.On(side.Toolchain)
@@ -197,84 +197,44 @@ func (s *search) corner(on *candidate, side Side, stage technique.Stage, plan te
 			if t.Set == nil || asked != byName || !byName && t.Stage != stage {
 				continue
 			}
-			if ok, _ := s.Policy.Allows(t); ok && t.Missing(side.Facts, plan.With(list...)) == "" {
+			if s.allowed(t) && t.Missing(side.Facts, plan.With(list...)) == "" {
 				list = append(list, t)
 			}
 		}
 	}
-	for len(list) > 0 {
-		for _, t := range list {
-			s.tried[t.Name] = true
-		}
-		c, failed, err := s.fullRung(on, side, plan.With(list...), list)
-		if err != nil {
-			return nil, err
-		}
-		if c != nil {
-			recipe := slices.DeleteFunc(slices.Clone(list), func(t *technique.Technique) bool { return t.Stage == technique.StageNone })
-			if s.result.Rungs[c.rung].Kept || len(recipe) == len(list) || len(recipe) == 0 || s.result.Builds >= s.Limits.Hard {
-				return c, nil
-			}
-			list = recipe // what was asked for makes it larger, and the recipe shall not pay for that
-			continue
-		}
-		fewer := s.dropSuspects(list, side, plan)
-		if !failed || len(fewer) == 0 || s.result.Builds >= s.Limits.Hard {
-			return nil, nil
-		}
-		list = fewer
+	for _, t := range list {
+		s.tried[t.Name] = true
 	}
-	return nil, nil
-}
-
-// suspects are the settings that break programs, in the order in which they
-// are given up when one did: what a panic does first, then what the compiler
-// does with the whole program.
-var suspects = [][]string{
-	{"fmt-debug-none"},
-	{"immediate-abort", "immediate-abort-feature"},
-	{"location-detail-none"},
-	{"panic-abort", "no-unwind-tables"},
-	{"build-std", "optimize-for-size"},
-	{"lto-fat"},
-	{"opt-level-z"},
-}
-
-// dropSuspects takes the next group of suspects out of list, and what needed
-// them.
-func (s *search) dropSuspects(list []*technique.Technique, side Side, plan technique.Plan) []*technique.Technique {
-	for _, group := range suspects {
-		rest := slices.DeleteFunc(slices.Clone(list), func(t *technique.Technique) bool {
-			return slices.Contains(group, t.Name)
-		})
-		if len(rest) == len(list) {
-			continue
-		}
-		var kept []*technique.Technique
-		for _, t := range rest {
-			if t.Missing(side.Facts, plan.With(kept...)) == "" {
-				kept = append(kept, t)
-			}
-		}
-		return kept
+	g := group{on, side, plan}
+	c, err := s.together(g, list)
+	if c == nil || err != nil {
+		return nil, err
 	}
-	return nil
+	recipe := slices.DeleteFunc(slices.Clone(list), func(t *technique.Technique) bool { return t.Stage == technique.StageNone })
+	if s.result.Rungs[c.rung].Kept || len(recipe) == len(list) || len(recipe) == 0 || s.result.Builds >= s.Limits.Hard {
+		return c, nil
+	}
+	// What was asked for makes it larger, and the recipe shall not pay for that.
+	return s.together(g, recipe)
 }
 
 // flip tries the settings of StageFlip against c, one build each.
 func (s *search) flip(c *candidate, side Side, limit int) (*candidate, error) {
 	var best *candidate
 	for _, t := range s.Table {
-		if t.Set == nil || t.Stage != technique.StageFlip || c.plan.Has(t.Name) || s.spent(limit) {
+		if t.Set == nil || t.Stage != technique.StageFlip || c.plan.Has(t.Name) || s.bad[t.Name] != "" || s.spent(limit) {
 			continue
 		}
-		if ok, _ := s.Policy.Allows(t); !ok || t.Missing(side.Facts, c.plan) != "" {
+		if !s.allowed(t) || t.Missing(side.Facts, c.plan) != "" {
 			continue
 		}
 		s.tried[t.Name] = true
-		next, _, err := s.fullRung(c, side, c.plan.With(t), []*technique.Technique{t})
+		next, err := s.fullRung(c, side, c.plan.With(t), []*technique.Technique{t})
 		if err != nil {
 			return nil, err
+		}
+		if next == nil {
+			s.blame(t)
 		}
 		if next != nil && (best == nil || next.file.Stripped < best.file.Stripped) {
 			best = next
@@ -293,7 +253,7 @@ func (s *search) night(from *candidate, limit int) ([]*candidate, error) {
 		if t.Set == nil || t.Stage != technique.StageNight {
 			continue
 		}
-		if ok, _ := s.Policy.Allows(t); ok && t.Missing(side.Facts, pair) == "" {
+		if s.allowed(t) && t.Missing(side.Facts, pair) == "" {
 			pair = pair.With(t)
 			s.tried[t.Name] = true
 		}
@@ -309,8 +269,8 @@ func (s *search) night(from *candidate, limit int) ([]*candidate, error) {
 	found = append(found, c)
 	var other *candidate
 	if c.plan.Has("opt-level-s") {
-		if t := technique.Find("opt-level-z"); t != nil && !s.spent(limit) {
-			other, _, err = s.fullRung(c, side, c.plan.With(t), []*technique.Technique{t})
+		if t := technique.Find("opt-level-z"); s.allowed(t) && s.bad[t.Name] == "" && !s.spent(limit) {
+			other, err = s.fullRung(c, side, c.plan.With(t), []*technique.Technique{t})
 		}
 	} else {
 		other, err = s.flip(c, side, limit)
@@ -322,7 +282,7 @@ func (s *search) night(from *candidate, limit int) ([]*candidate, error) {
 }
 
 // nightCorner builds the pair of settings and std from source together; where
-// that breaks, with fewer.
+// that breaks, as much of it as passes.
 func (s *search) nightCorner(from *candidate, side Side, pair technique.Plan) (*candidate, error) {
 	list := slices.DeleteFunc(pair.Parts(), func(t *technique.Technique) bool { return from.plan.Has(t.Name) })
 	base := from.plan.On(side.Toolchain)
@@ -330,32 +290,17 @@ func (s *search) nightCorner(from *candidate, side Side, pair technique.Plan) (*
 		if t.Set == nil || t.Stage != technique.StageStd {
 			continue
 		}
-		if ok, _ := s.Policy.Allows(t); ok && t.Missing(side.Facts, base.With(list...)) == "" {
+		if s.allowed(t) && t.Missing(side.Facts, base.With(list...)) == "" {
 			list = append(list, t)
 			s.tried[t.Name] = true
 		}
 	}
-	// The program may not unwind; where it does, std must be able to.
-	if t := technique.Find("build-std-unwind"); t != nil && base.With(list...).Has("build-std") &&
-		technique.Find("no-unwind-tables").Missing(side.Facts, base.With(list...)) != "" {
-		list = append(list, t)
-	}
-	for len(list) > 0 {
-		c, failed, err := s.fullRung(from, side, base.With(list...), list)
-		if err != nil || c != nil {
-			return c, err
-		}
-		if !failed || s.result.Builds >= s.Limits.Hard {
-			return nil, nil
-		}
-		list = s.dropSuspects(list, side, base)
-	}
-	return nil, nil
+	return s.together(group{from, side, base}, list)
 }
 
 // fullRung is one full build as a rung on top of on. It gives nil where the
-// rung was dropped; failed says that the program was broken, not just larger.
-func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added []*technique.Technique) (c *candidate, failed bool, err error) {
+// program does not build or is broken; one that is larger is given.
+func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added []*technique.Technique) (*candidate, error) {
 	name := rungName(added)
 	s.Observer.Begin(name, true)
 	r := Rung{Name: name, Kind: "build", Plan: plan, Added: names(added)}
@@ -363,49 +308,44 @@ func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added [
 	b, err := s.build(plan)
 	if err != nil {
 		if s.ctx.Err() != nil {
-			return nil, false, s.ctx.Err()
+			return nil, s.ctx.Err()
 		}
 		r.Why = "does not build: " + firstLine(err)
 		r.Check = Verdict{Status: NotRun, Why: "does not build"}
 		s.result.Builds++ // it cost one
 		s.broken++
 		s.add(r)
-		return nil, true, nil
+		return nil, nil
 	}
 	r.CPU, r.Wall, r.Cached = b.CPU.Seconds(), b.Wall.Seconds(), b.Cached
 	file, err := s.Builder.Finish(s.ctx, b, plan)
 	if err != nil {
 		if s.ctx.Err() != nil {
-			return nil, false, s.ctx.Err()
+			return nil, s.ctx.Err()
 		}
 		r.Why = "does not link again: " + firstLine(err)
 		r.Check = Verdict{Status: NotRun, Why: "does not link"}
 		s.add(r)
-		return nil, true, nil
+		return nil, nil
 	}
 	r.Size, r.Stripped, r.File = file.Size, file.Stripped, file.Path
 	r.Change, r.Share = file.Stripped-on.file.Stripped, share(file.Stripped, s.result.BaseStrip)
 	if r.Check, err = s.verify(file.Path, added); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if r.Check.Status == Failed {
 		r.Why = r.Check.Why
 		s.broken++
 		s.add(r)
-		return nil, true, nil
-	}
-	if r.Check.Status == NotRun && riskier(added, technique.Deployment) {
-		r.Why = "changes behaviour and cannot be run here"
-		s.add(r)
-		return nil, true, nil
+		return nil, nil
 	}
 	r.Kept = r.Change < 0
 	if !r.Kept {
 		r.Why = fmt.Sprintf("%s than %s", larger(r.Change), s.result.Rungs[on.rung].Name)
 	}
 	s.add(r)
-	c = &candidate{side: side.with(b), plan: plan, build: b, file: file, rung: len(s.result.Rungs) - 1}
-	return c, false, nil
+	c := &candidate{side: side.with(b), plan: plan, build: b, file: file, rung: len(s.result.Rungs) - 1}
+	return c, nil
 }
 
 // build does or finds a full build, once per key in a run.
@@ -422,6 +362,20 @@ func (s *search) build(plan technique.Plan) (*Build, error) {
 	s.count(b)
 	return b, nil
 }
+
+// allowed says whether t may go into a full build: by the policy, and because
+// what can change behaviour has to be run.
+func (s *search) allowed(t *technique.Technique) bool {
+	ok, _ := s.Policy.Allows(t)
+	return ok && !s.unproven(t)
+}
+
+// unproven says that t can change behaviour, and nothing can be run here.
+func (s *search) unproven(t *technique.Technique) bool {
+	return t.Risk > technique.Deployment && s.result.Rungs[0].Check.Status == NotRun
+}
+
+const cannotRun = "changes behaviour and cannot be run here"
 
 // spent says whether the budget of builds is used up. Broken rungs do not
 // count against limit, but against the hard one.

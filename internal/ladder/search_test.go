@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -303,35 +304,139 @@ func TestGivenUpTellsAll(t *testing.T) {
 	}
 }
 
-// TestBreakingRungs: whatever breaks, the search goes on and wins without it.
-func TestBreakingRungs(t *testing.T) {
-	for _, name := range []string{"panic-abort", "immediate-abort", "fmt-debug-none", "location-detail-none", "lto-fat", "icf-all",
-		"unwind-tables-out", "section-headers-out", "strip-symbols", "opt-level-s", "build-std", "opt-level-z"} {
-		for _, how := range []string{"fails", "does not build"} {
-			t.Run(name+" "+how, func(t *testing.T) {
-				w := newWorld(t)
-				if how == "fails" {
-					w.broken[name] = "exit status: 101, the baseline's is 0"
-				} else {
-					w.nobld[name] = true
-				}
-				r := w.run(w.options(technique.Max))
-				if r.BestPlan.Has(name) {
-					t.Errorf("won with %v", r.BestPlan.Techniques)
-				}
-				if r.FinalSize >= baseSize-w.saves["strip-symbols"] {
-					t.Errorf("nothing was won without %s: %d", name, r.FinalSize)
-				}
-				found := false
-				for _, x := range r.Rungs {
-					found = found || !x.Kept && slices.Contains(x.Added, name) && x.Why != ""
-				}
-				if !found {
-					t.Errorf("no dropped rung tells of %s", name)
-				}
-			})
+// machines are targets on which every technique can be had on at least one.
+var machines = []technique.Facts{
+	{Linkers: []string{"lld"}, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Musl: true, Immediate: "panic-strategy"},
+	{Linkers: []string{"lld"}, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Immediate: "std-feature"},
+	{OS: "macos", Arch: "aarch64", Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{OS: "windows", Arch: "x86_64", Env: "msvc", Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{OS: "windows", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+}
+
+// whole is the whole catalogue on one of machines, at a level, with one
+// technique asked for by name where it enters in no other way. Each technique
+// saves something.
+func (w *world) whole(level technique.Level, on technique.Facts, name string) Options {
+	o := w.options(level)
+	o.Base.Facts = on
+	if o.Night != nil {
+		night := on
+		night.Unstable, night.StdSource = true, true
+		o.Night = &Side{"nightly", night}
+	}
+	o.Table = slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable())
+	for i, t := range o.Table {
+		if w.saves[t.Name] == 0 {
+			w.saves[t.Name] = int64(50 + i)
 		}
 	}
+	if t := technique.Find(name); t.ByName || t.Level == technique.Asked {
+		o.Policy.With = []string{name}
+	}
+	return o
+}
+
+// TestBreakingRungs: whatever breaks costs itself and nothing else, for each
+// technique of each stage, on each kind of machine. The final size is that of
+// a search that was told to leave it out. Full builds: such a search has them,
+// the build that broke, and those that tell which of n settings it was. Nobody
+// can do that with fewer than log2(n); one more is allowed.
+func TestBreakingRungs(t *testing.T) {
+	tested := map[string]bool{}
+	for _, level := range []technique.Level{technique.Safe, technique.Abort, technique.Max} {
+		for _, on := range machines {
+			for _, x := range slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable()) {
+				healthy := newWorld(t)
+				var stage []string // the first build that holds it
+				for _, r := range healthy.run(healthy.whole(level, on, x.Name)).Rungs {
+					if slices.Contains(r.Added, x.Name) && stage == nil {
+						stage = r.Added
+					}
+				}
+				if stage == nil {
+					continue // not at this level, or not for this machine
+				}
+				tested[x.Name] = true
+				for _, how := range []string{"fails", "does not build"} {
+					t.Run(fmt.Sprintf("%s/%s-%s-%s/%s %s", level, on.OS, on.Env, on.Immediate, x.Name, how), func(t *testing.T) {
+						perfect := newWorld(t)
+						o := perfect.whole(level, on, x.Name)
+						o.Policy.With, o.Policy.Without = nil, []string{x.Name}
+						want := perfect.run(o)
+
+						w := newWorld(t)
+						if how == "fails" {
+							w.broken[x.Name] = "exit status: 101, the baseline's is 0"
+						} else {
+							w.nobld[x.Name] = true
+						}
+						got := w.run(w.whole(level, on, x.Name))
+						if got.BestPlan.Has(x.Name) {
+							t.Errorf("won with %v", got.BestPlan.Techniques)
+						}
+						if got.FinalSize != want.FinalSize {
+							t.Errorf("%d bytes, and %d without it\ngot  %v\nwant %v", got.FinalSize, want.FinalSize, got.BestPlan.Techniques, want.BestPlan.Techniques)
+						}
+						budget := want.Builds
+						if x.Set != nil {
+							budget += 1 + bits.Len(uint(len(stage)-1)) + 1
+						}
+						if got.Builds > budget {
+							t.Errorf("%d full builds, %d without it and %d to find it among %v", got.Builds, want.Builds, budget-want.Builds, stage)
+						}
+						if !slices.ContainsFunc(got.Rungs, func(r Rung) bool { return !r.Kept && slices.Contains(r.Added, x.Name) && r.Why != "" }) {
+							t.Error("no dropped rung tells of it")
+						}
+						if x.Set != nil && x.Stage != technique.StageFlip && !slices.ContainsFunc(got.Left, func(l LeftOut) bool { return l.Name == x.Name && strings.HasPrefix(l.Why, "breaks") }) {
+							t.Errorf("what is left out does not name it: %+v", got.Left)
+						}
+					})
+				}
+			}
+		}
+	}
+	for _, x := range slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable()) {
+		if x.Name != unwindingStd && !tested[x.Name] {
+			t.Errorf("%s was tried on no machine", x.Name)
+		}
+	}
+}
+
+// TestBreakingPairs: two build settings that break at once are both found
+// while there are builds left, and always where both are what a panic does.
+func TestBreakingPairs(t *testing.T) {
+	var list []*technique.Technique
+	for _, x := range technique.Table() {
+		if x.Set != nil && x.Missing(fullFacts(), technique.NewPlan("x", technique.Find("build-std"), technique.Find("panic-abort"))) == "" && !x.ByName {
+			list = append(list, x)
+		}
+	}
+	exact := 0
+	for i, a := range list {
+		for _, b := range list[i+1:] {
+			perfect := newWorld(t)
+			o := perfect.options(technique.Max)
+			o.Policy.Without = []string{a.Name, b.Name}
+			want := perfect.run(o)
+			w := newWorld(t)
+			w.broken[a.Name], w.broken[b.Name] = "exit status: 101", "exit status: 101"
+			got := w.run(w.options(technique.Max))
+			if got.FinalSize == want.FinalSize {
+				exact++
+			} else if got.Builds < DefaultLimits.Hard || a.Suspect == 4 && b.Suspect == 4 {
+				t.Errorf("%s and %s: %d bytes, %d without them, and only %d builds", a.Name, b.Name, got.FinalSize, want.FinalSize, got.Builds)
+			}
+		}
+	}
+	if all := len(list) * (len(list) - 1) / 2; exact < all/2 {
+		t.Errorf("%d of %d pairs end as if they had been left out", exact, all)
+	}
+}
+
+func fullFacts() technique.Facts {
+	f := machines[0]
+	f.Unstable, f.StdSource = true, true
+	return f
 }
 
 func TestFinalCheckStepsDown(t *testing.T) {

@@ -23,7 +23,7 @@ const hotPackages = 8
 func (s *search) withinSpeed(best *candidate) (*candidate, error) {
 	finalists := append([]*candidate{best}, s.others...)
 	if t := technique.Find("opt-level-s"); len(s.others) == 0 && best.plan.Has("opt-level-z") && s.allowed(t) && !s.spent(s.Limits.Hard) {
-		c, _, err := s.fullRung(best, best.side, best.plan.With(t), []*technique.Technique{t})
+		c, err := s.fullRung(best, best.side, best.plan.With(t), []*technique.Technique{t})
 		if err != nil {
 			return nil, err
 		}
@@ -60,14 +60,6 @@ func (s *search) withinSpeed(best *candidate) (*candidate, error) {
 
 func costsSpeed(p technique.Plan) bool {
 	return slices.ContainsFunc(p.Parts(), (*technique.Technique).CostsSpeed)
-}
-
-func (s *search) allowed(t *technique.Technique) bool {
-	if t == nil {
-		return false
-	}
-	ok, _ := s.Policy.Allows(t)
-	return ok
 }
 
 // measure sets the rungs' speed and says which are within the limit.
@@ -129,7 +121,7 @@ func (s *search) raise(from *candidate) (*candidate, error) {
 	}
 	s.Observer.Note("where the time goes:" + text)
 	t := technique.RaisePackages(packages)
-	c, _, err := s.fullRung(from, from.side, from.plan.With(t), []*technique.Technique{t})
+	c, err := s.fullRung(from, from.side, from.plan.With(t), []*technique.Technique{t})
 	if err != nil || c == nil {
 		return nil, err
 	}

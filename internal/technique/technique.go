@@ -104,10 +104,11 @@ type Technique struct {
 	// Twin is the nearest thing that cargo can express by itself, for
 	// techniques that are no build setting: what `minsize apply` writes.
 	Twin *Setting
-	// Suspect says how soon the search gives a build setting up where a build
-	// with several of them breaks: the highest first, what a panic does before
-	// what the compiler does with the whole program. Settings of one number go
-	// together.
+	// Suspect ranks build settings by how often they break programs: 4 what a
+	// panic does, 3 what is printed, 2 another std or the whole program compiled
+	// as one, 1 the rest. Where a build of several breaks, the highest is
+	// suspected first. A rank that is wrong costs a build, never another
+	// technique.
 	Suspect int
 	// Stage puts build settings into the searches' builds: see ladder.
 	Stage Stage
