@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -12,31 +13,56 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
 )
 
 func newDiffCommand(e *env) *cobra.Command {
 	f := sizeFlags{output: analysisFlags{figure: true}}
+	var by itemDiff
+	var all bool
 	cmd := &cobra.Command{
-		Use:   "diff OLD NEW",
+		Use:   "diff OLD NEW [ITEM...]",
 		Short: "what grew, shrank, came and went between two programs, to the byte",
 		Long: "Compares two files by the views of `minsize size`: signed changes that sum exactly to the difference of the\n" +
 			"files. Rows are matched by structural name, so a new hash or a compiler's suffix is no change.\n\n" +
-			"OLD and NEW are executables, libraries or objects, or what `minsize size --json` saved of them.",
+			"OLD and NEW are executables, libraries or objects, or what `minsize size --json` saved of them.\n\n" +
+			"-d items compares by the items of `minsize top`, each with its name as it is; so are two Wasm modules compared\n" +
+			"without -d, as Twiggy does, and any programs where ITEM names what to look at.",
 		Example: "  minsize diff app.old app\n" +
 			"  minsize diff -d crates,functions app.old app\n" +
 			"  minsize size --json -o base.json app && ... && minsize diff base.json app\n" +
-			"  minsize diff --html -o diff.html app.old app",
+			"  minsize diff --html -o diff.html app.old app\n" +
+			"  minsize diff --regex old.wasm new.wasm '^data'",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
+			if len(args) < 2 {
 				return usageError("minsize diff OLD NEW", "expected two files but got %d", len(args))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if all {
+				if err := cmd.Flags().Set("number", "0"); err != nil {
+					return err
+				}
+			}
+			by.items = args[2:]
+			switch {
+			case len(f.views) == 1 && f.views[0] == "items":
+				by.on, f.views = true, nil
+			case len(f.views) > 0 && len(by.items) > 0:
+				return usageError("minsize diff OLD NEW ITEM, or --filter REGEX with views", "items are named, and views asked for: %s", strings.Join(f.views, ","))
+			case by.regex && len(by.items) == 0:
+				return usageError("minsize diff --regex OLD NEW 'EXPRESSION'", "--regex says how ITEM is read, and no item is named")
+			default:
+				by.on = len(by.items) > 0 || len(f.views) == 0 && f.filter == "" && isWasm(args[0]) && isWasm(args[1])
+			}
 			request, err := f.resolve(cmd)
 			if err != nil {
 				return err
+			}
+			if by.on {
+				return noMatch(e.diffItems(cmd.Context(), &f, request, args[:2], &by), cmd)
 			}
 			return e.runDiff(cmd.Context(), &f, request, args)
 		},
@@ -44,7 +70,61 @@ func newDiffCommand(e *env) *cobra.Command {
 	f.registerViews(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("views", completeViews)
 	f.output.register(cmd.Flags())
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "all rows, whatever -n says")
+	cmd.Flags().BoolVar(&by.regex, "regex", false, "items are regular expressions")
 	return cmd
+}
+
+// itemDiff is a comparison by the reference graph's items.
+type itemDiff struct {
+	on    bool
+	items []string
+	regex bool
+}
+
+// isWasm says whether the file at path begins as a Wasm module.
+func isWasm(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "\x00asm"
+}
+
+// diffItems compares two programs as Twiggy does.
+func (e *env) diffItems(ctx context.Context, f *sizeFlags, r *sizeRequest, paths []string, by *itemDiff) error {
+	d := &report.DiffResult{Views: []string{"items"}, Rows: []attrib.DiffRow{}}
+	var sizes [2]map[string]uint64
+	for i, side := range []*report.SizeFile{&d.Old, &d.New} {
+		err := e.withGraph(ctx, paths[i], &graphFlags{edges: "twiggy", output: f.output}, func(c *report.GraphContext) error {
+			sizes[i] = c.Graph.ItemSizes()
+			*side = report.SizeFile{Name: paths[i], Format: "Wasm", File: c.Graph.Total}
+			if p := c.Graph.Program; p != nil {
+				side.Format, side.Arch, side.Kind, side.Memory = string(p.File.Format), string(p.File.Arch), string(p.File.Kind), p.Space.MemorySize()
+			}
+			d.Notes = c.Graph.Notes
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	limit := r.show.N
+	if f.output.format == "html" && !r.keepN {
+		limit = 0
+	}
+	items, err := refgraph.DiffItems(sizes[0], sizes[1], int64(d.New.File)-int64(d.Old.File), by.items, by.regex, limit)
+	if err != nil {
+		return err
+	}
+	d.SetItems(items)
+	for i := range d.Items {
+		d.Rows = append(d.Rows, d.Items[i].Row())
+	}
+	return e.printDocument(ctx, report.Diff(d, r.show), &f.output)
 }
 
 func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {

@@ -68,6 +68,7 @@ func newDominatorsCommand(e *env) *cobra.Command {
 			}
 		}
 		o := refgraph.TreeOptions{Depth: f.limit(flags, "max-depth", 0), Rows: f.limit(flags, "max-rows", 100)}
+		o.Largest = !c.Graph.Wasm || !flags.Changed("max-rows") // else the first rows of the tree, as Twiggy
 		d := c.Graph.DominatorTree(t, nodes, o)
 		var icicle *refgraph.DominatorTree
 		if f.output.format == "html" {

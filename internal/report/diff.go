@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/refgraph"
 )
 
 // DiffPart is one table of a comparison.
@@ -23,6 +24,69 @@ type DiffResult struct {
 	Rows    []attrib.DiffRow `json:"rows"`
 	Parts   []DiffPart       `json:"parts,omitempty"` // without -d
 	Notes   []string         `json:"notes,omitempty"`
+
+	// By item of the reference graph, as Twiggy compares.
+	Items     []ItemChange `json:"items,omitempty"`
+	Remaining *ItemSum     `json:"remaining,omitempty"` // items that a limit left out
+	Total     *ItemSum     `json:"total,omitempty"`
+}
+
+// ItemChange is an item whose size changed, with Twiggy's names of fields.
+type ItemChange struct {
+	Name  string `json:"name"`
+	Delta int64  `json:"delta_bytes"`
+	Old   uint64 `json:"old_bytes"`
+	New   uint64 `json:"new_bytes"`
+}
+
+// Row is the item as a row of a view, for figures and readers of rows.
+func (x *ItemChange) Row() attrib.DiffRow {
+	change := attrib.Grown
+	switch {
+	case x.Old == 0:
+		change = attrib.Added
+	case x.New == 0:
+		change = attrib.Gone
+	case x.Delta < 0:
+		change = attrib.Shrunk
+	}
+	return attrib.DiffRow{Name: x.Name, Change: change, OldFile: x.Old, NewFile: x.New}
+}
+
+// ItemSum sums changes of items.
+type ItemSum struct {
+	Rows  int   `json:"rows"`
+	Delta int64 `json:"delta_bytes"`
+}
+
+// SetItems puts a comparison by item into the result.
+func (r *DiffResult) SetItems(d *refgraph.ItemDiff) {
+	r.Items = []ItemChange{}
+	for i := range d.Rows {
+		x := &d.Rows[i]
+		r.Items = append(r.Items, ItemChange{x.Name, x.Delta(), x.Old, x.New})
+	}
+	r.Total = &ItemSum{d.All.Count, d.All.Bytes}
+	if d.Rest.Count > 0 {
+		r.Remaining = &ItemSum{d.Rest.Count, d.Rest.Bytes}
+	}
+}
+
+// itemsTable has Twiggy's columns and rows, and behind them what they come from.
+func itemsTable(r *DiffResult) *Table {
+	t := &Table{Columns: []Column{{Name: "DeltaBytes", Only: Programs}, {Name: "Item", Only: Programs}, {Name: "Delta Bytes", Kind: Delta, Only: People},
+		{Name: "Old", Key: "OldBytes", Kind: Count}, {Name: "New", Key: "NewBytes", Kind: Count}, {Name: "Item", Flex: true, Only: People}}}
+	row := func(delta int64, before, after Cell, name string) {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{delta, name, signedThousands(delta), before, after, name}, Faint: before == nil})
+	}
+	for _, x := range r.Items {
+		row(x.Delta, x.Old, x.New, x.Name)
+	}
+	if r.Remaining != nil {
+		row(r.Remaining.Delta, nil, nil, fmt.Sprintf("... and %d more.", r.Remaining.Rows))
+	}
+	row(r.Total.Delta, nil, nil, fmt.Sprintf("Σ [%d Total Rows]", r.Total.Rows))
+	return t
 }
 
 // Diff turns a comparison into a Document.
@@ -37,10 +101,18 @@ func Diff(r *DiffResult, o SizeOptions) *Document {
 		fmt.Sprintf("file: %s → %s bytes, %s%s", thousands(int64(r.Old.File)), thousands(int64(r.New.File)), signedThousands(delta), share),
 		fmt.Sprintf("memory: %s → %s bytes, %s", thousands(int64(r.Old.Memory)), thousands(int64(r.New.Memory)), signedThousands(int64(r.New.Memory)-int64(r.Old.Memory))),
 	}})
-	if len(r.Parts) == 0 {
+	if r.Old.Memory == 0 && r.New.Memory == 0 { // a module says nothing of its memory
+		d.Blocks[0].Text = d.Blocks[0].Text[:1]
+	}
+	if r.Total != nil {
+		d.Blocks = append(d.Blocks, Block{Table: itemsTable(r)})
+	} else if len(r.Parts) == 0 {
 		d.Blocks = append(d.Blocks, Block{Table: diffTable(r.Rows, r.Views, o)})
 	}
 	for _, part := range r.Parts {
+		if r.Total != nil {
+			break
+		}
 		d.Blocks = append(d.Blocks, Block{Heading: "By " + part.View, Part: part.View, Table: diffTable(part.Rows, []string{part.View}, o)})
 	}
 	d.Blocks = append(d.Blocks, Block{Notes: r.Notes})

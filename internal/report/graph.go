@@ -161,7 +161,7 @@ func (c *GraphContext) Top(top *refgraph.Top, retained, paths bool) *Document {
 		}
 		if retained && !c.Table {
 			if summary {
-				cells = append(cells, nil, nil)
+				cells = append(cells, "...", "...")
 			} else {
 				cells = append(cells, c.sizeCells(i.Retained)...)
 			}
