@@ -23,6 +23,10 @@ var ErrNotRegular = errors.New("not a regular file")
 
 // Open maps the file at path. The caller must not touch Data after Close.
 func Open(path string) (*Mapping, error) {
+	// Opening a FIFO waits for somebody who writes; some devices do something.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

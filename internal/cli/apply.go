@@ -19,7 +19,7 @@ import (
 // applyFlags is what was typed behind `minsize apply`.
 type applyFlags struct {
 	cargo  cargoFlags
-	output outputFlags
+	output reportFlags
 	yes    bool
 	dryRun bool
 	undo   bool
@@ -87,7 +87,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	for _, path := range project.IgnoredProfiles() {
 		edit.Notes = append(edit.Notes, noEffect(shortPath(project.Dir, path)))
 	}
-	if err := e.printEdit(project.Root, edit, f.output); err != nil {
+	if err := e.printEdit(ctx, project.Root, edit, &f.output); err != nil {
 		return err
 	}
 	if len(edit.Files) == 0 {
@@ -191,7 +191,7 @@ func (e *env) applyUndo(ctx context.Context, f *applyFlags) error {
 	if err != nil {
 		return applyError(err)
 	}
-	if err := e.printEdit(root, &apply.Edit{Files: pending}, f.output); err != nil {
+	if err := e.printEdit(ctx, root, &apply.Edit{Files: pending}, &f.output); err != nil {
 		return err
 	}
 	if f.dryRun {
@@ -248,10 +248,10 @@ func applyError(err error) error {
 
 // printEdit shows the diff and what goes with it. As text the diff is what
 // stdout gets; the rest is advice.
-func (e *env) printEdit(root string, edit *apply.Edit, o outputFlags) error {
+func (e *env) printEdit(ctx context.Context, root string, edit *apply.Edit, o *reportFlags) error {
 	d := editDocument(root, edit)
 	if o.typed() {
-		return e.print(d, o)
+		return e.print(ctx, d, o)
 	}
 	colorful := e.colorful(e.stdout)
 	for _, file := range edit.Files {

@@ -21,7 +21,7 @@ import (
 // buildFlags is what was typed behind `minsize build`.
 type buildFlags struct {
 	cargo      cargoFlags
-	output     outputFlags
+	output     reportFlags
 	file       string
 	allowDrift bool
 	check      bool
@@ -54,7 +54,7 @@ The program lies in target/minsize, or where -o says.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&f.file, "output", "o", "", "where the program goes (default target/minsize/NAME)")
+	flags.StringVarP(&f.file, "output", "o", "", "write the program to this `FILE` (default target/minsize/NAME); - is stdout")
 	flags.BoolVar(&f.check, "check", false, "build the plain release program, too, and run the recorded checks against it")
 	flags.BoolVar(&f.allowDrift, "allow-drift", false, "build although compiler, linker, target or Cargo.lock differ")
 	f.output.register(flags)
@@ -82,6 +82,9 @@ type built struct {
 
 // build reads the recipe, refuses drift, builds, and reports.
 func (e *env) build(ctx context.Context, f *buildFlags) error {
+	if err := e.programTo(f.file, &f.output); err != nil {
+		return err
+	}
 	options := e.cargoOptions(&f.cargo)
 	// Cargo.lock must be what it was, so cargo may not mend it by itself.
 	options.Locked = options.Locked || !f.allowDrift
@@ -162,11 +165,11 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if out == "" {
 		out = filepath.Join(project.OutputDir(), filepath.Base(finished.Path))
 	}
-	if err := placeProgram(ctx, finished.Path, out); err != nil {
+	if err := e.placeProgram(ctx, finished.Path, out); err != nil {
 		return diskError(err)
 	}
 	result.Program = shortPath(project.Dir, out)
-	return e.print(builtDocument(result), f.output)
+	return e.print(ctx, builtDocument(result), &f.output)
 }
 
 // findToolchain is the recipe's own compiler, else the one that goes by its
@@ -240,16 +243,18 @@ func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe, finished *
 
 // placeProgram puts a finished program where the user wants it, whole or not
 // at all.
-func placeProgram(ctx context.Context, from, to string) error {
+func (e *env) placeProgram(ctx context.Context, from, to string) error {
 	m, err := byteio.Open(from)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
+	if descriptor(to) < 0 {
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return err
+		}
 	}
-	_, err = byteio.WriteFile(ctx, to, byteio.Content{{Data: m.Data}}, byteio.WriteOptions{Perm: 0o755})
+	_, err = e.deliver(ctx, to, byteio.Content{{Data: m.Data}}, byteio.WriteOptions{Perm: 0o755})
 	return err
 }
 

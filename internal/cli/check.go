@@ -140,7 +140,7 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 			result.Over++
 		}
 	}
-	if err := e.printDocument(ctx, report.Check(result), &f.size.output); err != nil {
+	if err := e.print(ctx, report.Check(result), &f.size.output); err != nil {
 		return err
 	}
 	if result.Over == 0 {

@@ -131,7 +131,12 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if relink.ActsAsLinker() { // before all else: rustc's arguments are not ours
 		return relink.LinkerMain(ctx, args, stdin, stdout, stderr)
 	}
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	// Whoever listens gets an error of the write where others would die of it.
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, syscall.SIGPIPE)
+	defer signal.Stop(gone)
+	out := &answer{to: stdout}
+	e := &env{stdin: stdin, stdout: out, stderr: stderr}
 	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
 	root := newRootCommand(e)
 	root.SetArgs(args[1:])
@@ -140,7 +145,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "minsize: interrupted")
 		return exitInterrupted
 	}
-	return e.explain(err)
+	return e.explain(out.settle(err))
 }
 
 // dropCargoWord removes the subcommand's name that cargo passes on.

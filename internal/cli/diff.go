@@ -18,7 +18,7 @@ import (
 )
 
 func newDiffCommand(e *env) *cobra.Command {
-	f := sizeFlags{output: analysisFlags{figure: true}}
+	f := sizeFlags{output: reportFlags{figure: true}}
 	var by itemDiff
 	var all bool
 	cmd := &cobra.Command{
@@ -31,8 +31,8 @@ func newDiffCommand(e *env) *cobra.Command {
 			"without -d, as Twiggy does, and any programs where ITEM names what to look at.",
 		Example: "  minsize diff app.old app\n" +
 			"  minsize diff -d crates,functions app.old app\n" +
-			"  minsize size --json -o base.json app && ... && minsize diff base.json app\n" +
-			"  minsize diff --html -o diff.html app.old app\n" +
+			"  minsize size --json --report base.json app && ... && minsize diff base.json app\n" +
+			"  minsize diff --html --report diff.html app.old app\n" +
 			"  minsize diff --regex old.wasm new.wasm '^data'",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
@@ -124,7 +124,7 @@ func (e *env) diffItems(ctx context.Context, f *sizeFlags, r *sizeRequest, paths
 	for i := range d.Items {
 		d.Rows = append(d.Rows, d.Items[i].Row())
 	}
-	return e.printDocument(ctx, report.Diff(d, r.show), &f.output)
+	return e.print(ctx, report.Diff(d, r.show), &f.output)
 }
 
 func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {
@@ -179,7 +179,7 @@ func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if machine && !r.keepN {
 		r.show.N = 0
 	}
-	return e.printDocument(ctx, report.Diff(d, r.show), &f.output)
+	return e.print(ctx, report.Diff(d, r.show), &f.output)
 }
 
 func viewsDiffer(args []string, before, after *sized) error {
@@ -264,10 +264,10 @@ func readSaved(path string, r *sizeRequest) (*sized, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if saved.Schema != "minsize.size/1" {
-		return nil, usageError("minsize size --json -o FILE PROGRAM", "%s: expected the schema minsize.size/1 but got %q", path, saved.Schema)
+		return nil, usageError("minsize size --json --report FILE PROGRAM", "%s: expected the schema minsize.size/1 but got %q", path, saved.Schema)
 	}
 	if len(r.views) > 0 && !slices.Equal(saved.Views, r.views) {
-		return nil, usageError("minsize size --json -d "+strings.Join(r.views, ",")+" -o "+path+" PROGRAM",
+		return nil, usageError("minsize size --json -d "+strings.Join(r.views, ",")+" --report "+path+" PROGRAM",
 			"%s was saved with the views %s", path, strings.Join(saved.Views, ","))
 	}
 	return &sized{SizeResult: saved.SizeResult, saved: true}, nil

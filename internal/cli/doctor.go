@@ -14,7 +14,7 @@ import (
 
 func newDoctorCommand(e *env) *cobra.Command {
 	var c cargoFlags
-	var out analysisFlags
+	var out reportFlags
 	cmd := &cobra.Command{
 		Use:   "doctor [flags] [cargo's flags]",
 		Short: "what is here to make programs small with, what is missing, how to get it",
@@ -36,7 +36,7 @@ is changed. The exit status is 1 where "minsize shrink" cannot work at all.`,
 			if err != nil {
 				return cargoError(err)
 			}
-			if err := e.printDocument(cmd.Context(), doctorDocument(survey), &out); err != nil {
+			if err := e.print(cmd.Context(), doctorDocument(survey), &out); err != nil {
 				return err
 			}
 			if !survey.Ready() {

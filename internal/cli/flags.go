@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -16,10 +19,32 @@ type globalFlags struct {
 	toolchain string // from +toolchain, without the plus
 }
 
+var colors = []string{"auto", "always", "never"}
+
+// choice is a flag that takes one of a few words, and refuses others before
+// any work is done.
+type choice struct {
+	word  *string
+	words []string
+}
+
+func (c *choice) String() string { return *c.word }
+func (c *choice) Type() string   { return "string" }
+
+// Set implements pflag.Value.
+func (c *choice) Set(word string) error {
+	if !slices.Contains(c.words, word) {
+		return fmt.Errorf("expected %s", strings.Join(c.words, ", "))
+	}
+	*c.word = word
+	return nil
+}
+
 func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.CountVarP(&g.verbose, "verbose", "v", "say more on stderr; twice: everything")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no progress and no notes on stderr")
-	flags.StringVar(&g.color, "color", "auto", "colours: auto, always or never")
+	g.color = "auto"
+	flags.Var(&choice{&g.color, colors}, "color", "colours: `WHEN` is auto, always or never")
 }
 
 // colorful says whether w may get colours: --color first, then NO_COLOR
@@ -29,6 +54,9 @@ func (e *env) colorful(w any) bool {
 	case "always":
 		return true
 	case "never":
+		return false
+	}
+	if w == nil { // a file
 		return false
 	}
 	if os.Getenv("NO_COLOR") != "" {
@@ -42,7 +70,7 @@ func (e *env) colorful(w any) bool {
 
 // isTerminal says whether w is an open terminal.
 func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
+	f, ok := underlying(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -22,7 +22,7 @@ import (
 
 // genericsFlags are what was typed.
 type genericsFlags struct {
-	output    analysisFlags
+	output    reportFlags
 	cargo     cargoFlags
 	order     string
 	filter    string
@@ -117,7 +117,7 @@ func (e *env) generics(ctx context.Context, f *genericsFlags, args []string) err
 		e.note(path + ": no copies of a generic are named here; is it stripped?")
 	}
 	d := report.NewGenerics(name, monos, keep.MatchString, f.order, f.limit).Document(f.copies)
-	return e.printDocument(ctx, d, &f.output)
+	return e.print(ctx, d, &f.output)
 }
 
 // buildForGenerics builds the program as the project's profile says, but with
@@ -186,7 +186,7 @@ func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string)
 	if err != nil {
 		return err
 	}
-	return e.printDocument(ctx, result.Document(), &f.output)
+	return e.print(ctx, result.Document(), &f.output)
 }
 
 // countLines reads the IR of crates below dir.

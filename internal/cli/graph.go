@@ -26,7 +26,7 @@ import (
 
 // graphFlags are what all of them take.
 type graphFlags struct {
-	output analysisFlags
+	output reportFlags
 	cargo  cargoFlags
 	edges  string
 	bodies bool // identical machine code is wanted
@@ -85,7 +85,7 @@ func (e *env) graphCommand(cmd *cobra.Command, f *graphFlags, run func(ctx conte
 			if err != nil {
 				return noMatch(err, cmd)
 			}
-			return e.printDocument(cmd.Context(), d, &f.output)
+			return e.print(cmd.Context(), d, &f.output)
 		})
 	}
 	return cmd

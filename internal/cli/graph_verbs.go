@@ -49,7 +49,7 @@ func newDominatorsCommand(e *env) *cobra.Command {
 		Short: "what keeps what alive: the dominator tree, with retained sizes",
 		Long: "An item dominates another when every way from the program's entry points to that leads through it: if it went,\n" +
 			"all below it in the tree would go. Without ITEM it shows the whole tree. --format html draws it.",
-		Example: "  minsize dominators -d 3 app\n  minsize dominators app core::fmt::write\n  minsize dominators --html -o app.html app",
+		Example: "  minsize dominators -d 3 app\n  minsize dominators app core::fmt::write\n  minsize dominators --html --report app.html app",
 	}
 	flags := cmd.Flags()
 	flags.IntP("max-depth", "d", 0, "levels of the tree, 0 for all")
@@ -90,7 +90,7 @@ func newPathsCommand(e *env) *cobra.Command {
 		Use:     "paths [FILE] [ITEM...]",
 		Short:   "who refers to an item, and who refers to those",
 		Long:    "Shows the ways that lead to an item, from the item upwards; with --descending the ways that lead on from it.",
-		Example: "  minsize paths app core::fmt::write\n  minsize paths --descending -d 3 app 'app::main'\n  minsize paths --html -o paths.html app core::fmt::write",
+		Example: "  minsize paths app core::fmt::write\n  minsize paths --descending -d 3 app 'app::main'\n  minsize paths --html --report paths.html app core::fmt::write",
 	}
 	flags := cmd.Flags()
 	flags.IntVarP(&o.Depth, "max-depth", "d", 10, "steps from the item")

@@ -42,7 +42,7 @@ func newHistoryCommand(e *env) *cobra.Command {
 			"The file is only appended to. It can be committed or kept by CI; lines of two branches merge as they are.",
 		Example: "  minsize history add target/release/app --label v1.2\n" +
 			"  minsize history show\n" +
-			"  minsize history show --svg -o history.svg",
+			"  minsize history show --svg --report history.svg",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("minsize history add PROGRAM, minsize history show", "unknown command %q", args[0])
@@ -90,7 +90,7 @@ func newHistoryShowCommand(e *env) *cobra.Command {
 		Short: "what grew from build to build",
 		Long: "Shows each build with its size and what changed against the one before it. The changes of a line sum to the\n" +
 			"change of the file. \"At least\" marks a row that one of the two records had left out, being small then.",
-		Example: "  minsize history show -n 10\n  minsize history show --view functions\n  minsize history show --html -o history.html",
+		Example: "  minsize history show -n 10\n  minsize history show --view functions\n  minsize history show --html --report history.html",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.showHistory(cmd.Context(), &f) },
 	}
@@ -262,7 +262,7 @@ func (e *env) showHistory(ctx context.Context, f *historyFlags) error {
 	if len(programs) > 1 {
 		result.Notes = append(result.Notes, "other programs in this history: "+strings.Join(slices.DeleteFunc(programs, func(p string) bool { return p == f.program }), ", "))
 	}
-	return e.printDocument(ctx, report.History(result), &f.size.output)
+	return e.print(ctx, report.History(result), &f.size.output)
 }
 
 // historyError gives the reader's and writer's refusals their hints.

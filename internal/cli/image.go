@@ -48,7 +48,7 @@ type imageFlags struct {
 	sbom        string // auto, always, never
 	strip       bool
 	pack        bool
-	out         outputFlags
+	out         reportFlags
 }
 
 // nobody is the user that an image runs as unless --user says else: the
@@ -162,7 +162,7 @@ func (e *env) image(ctx context.Context, f *imageFlags, args []string) error {
 	if err := f.write(ctx, bundle, result); err != nil {
 		return err
 	}
-	return e.print(result.Document(), f.out)
+	return e.print(ctx, result.Document(), &f.out)
 }
 
 // resolve refuses what cannot be, before anything is read.

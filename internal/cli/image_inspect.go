@@ -16,7 +16,7 @@ type imageInspectFlags struct {
 	platform  string
 	plainHTTP bool
 	limit     int
-	out       outputFlags
+	out       reportFlags
 }
 
 func newImageInspectCommand(e *env) *cobra.Command {
@@ -65,5 +65,5 @@ func (e *env) imageInspect(ctx context.Context, f *imageInspectFlags, source str
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	alternative, why := inspection.Alternative(img)
-	return e.print(report.NewImageInspection(inspection, alternative, why, f.limit).Document(), f.out)
+	return e.print(ctx, report.NewImageInspection(inspection, alternative, why, f.limit).Document(), &f.out)
 }

@@ -25,7 +25,7 @@ import (
 
 // outlineFlags are what was typed.
 type outlineFlags struct {
-	output      analysisFlags
+	output      reportFlags
 	cargo       cargoFlags
 	prove       bool
 	write       bool
@@ -138,15 +138,12 @@ func (e *env) outline(ctx context.Context, f *outlineFlags) error {
 	}
 	switch f.patch {
 	case "":
-	case "-":
-		_, err := fmt.Fprint(e.stdout, patch)
-		return err
 	default:
-		if _, err := byteio.WriteFile(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil {
-			return err
+		if _, err := e.deliver(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil || descriptor(f.patch) == 1 {
+			return err // the patch stands in the table's place
 		}
 	}
-	return e.printDocument(ctx, result.Document(f.refused), &f.output)
+	return e.print(ctx, result.Document(f.refused), &f.output)
 }
 
 func selected(list []*outline.Proposal, only *regexp.Regexp) []*outline.Proposal {

@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -24,7 +24,7 @@ type formatFlag struct {
 }
 
 // registerFormat adds the flags. Only reports with a figure can be drawn as SVG.
-func registerFormat(flags *pflag.FlagSet, name *string, shorthand string, figure bool) {
+func registerFormat(flags *pflag.FlagSet, name *string, figure bool) {
 	f := &formatFlag{name: name}
 	*name = "text"
 	for _, n := range report.Names() {
@@ -32,7 +32,7 @@ func registerFormat(flags *pflag.FlagSet, name *string, shorthand string, figure
 			f.names = append(f.names, n)
 		}
 	}
-	flags.VarP(f, "format", shorthand, "of the report: `NAME` is "+strings.Join(f.names[:len(f.names)-1], ", ")+" or "+f.names[len(f.names)-1]+"; --NAME is short for it")
+	flags.VarP(f, "format", "f", "of the report: `NAME` is "+strings.Join(f.names[:len(f.names)-1], ", ")+" or "+f.names[len(f.names)-1]+"; --NAME is short for it")
 	for _, n := range f.names {
 		if n != "text" {
 			flags.Var(&shortFormat{f, n}, n, "short for --format "+n)
@@ -76,43 +76,96 @@ func (s *shortFormat) Set(text string) error {
 	return s.format.Set(s.name)
 }
 
-// outputFlags say how the verbs that write programs print their report.
-type outputFlags struct {
+// reportFlags say how a verb prints its report, the same for all verbs. -o is
+// not among them: it names the program that a verb writes.
+type reportFlags struct {
 	format string
+	file   string // where --report goes; "" for stdout
 	bytes  bool
-	file   string // where --report goes; stdout without one
+	wide   bool
+	figure bool // the report can be drawn as SVG
+	aside  bool // a program has stdout: the report goes to stderr
 }
 
-func (o *outputFlags) register(flags *pflag.FlagSet) {
-	registerFormat(flags, &o.format, "", false)
-	flags.BoolVar(&o.bytes, "bytes", false, "exact bytes instead of KiB")
-	flags.StringVar(&o.file, "report", "", "write the report to this `file` instead of stdout")
+// register adds the flags, behind those of the verb. In a verb that writes no
+// program -o is an older name of --report, which stays.
+func (o *reportFlags) register(flags *pflag.FlagSet) {
+	registerFormat(flags, &o.format, o.figure)
+	file := (*reportFile)(&o.file)
+	flags.Var(file, "report", "write the report to this `FILE` instead of stdout")
+	flags.BoolVar(&o.bytes, "bytes", false, "exact bytes instead of KiB and MiB")
+	wide := "w"
+	if flags.ShorthandLookup(wide) != nil { // image's, and docker's, for the working folder
+		wide = ""
+	}
+	flags.BoolVarP(&o.wide, "wide", wide, false, "do not cut long names to the terminal")
+	if flags.Lookup("output") == nil {
+		flags.VarP(file, "output", "o", "the same as --report")
+		flags.Lookup("output").Hidden = true
+	}
+}
+
+// reportFile is --report: a folder that is not there is said before any work.
+type reportFile string
+
+func (f *reportFile) String() string { return string(*f) }
+func (f *reportFile) Type() string   { return "string" }
+
+// Set implements pflag.Value.
+func (f *reportFile) Set(name string) error {
+	folder := filepath.Dir(name)
+	if info, err := os.Stat(folder); descriptor(name) < 0 && (err != nil || !info.IsDir()) {
+		return usageError("--report FILE in a folder that is there", "--report %s: no folder %s", name, folder)
+	}
+	*f = reportFile(name)
+	return nil
+}
+
+// machine says whether programs read the format: they get all rows.
+func (o *reportFlags) machine() bool {
+	return o.format == "json" || o.format == "csv" || o.format == "tsv"
 }
 
 // typed says whether a report was asked for: it is printed even where a verb
 // would be silent.
-func (o *outputFlags) typed() bool { return o.format != "text" || o.file != "" }
+func (o *reportFlags) typed() bool { return o.format != "text" || o.file != "" }
 
-// print writes a report to stdout, or whole or not at all to its file.
-func (e *env) print(d *report.Document, o outputFlags) error {
-	format := o.format
-	options := report.Options{ExactBytes: o.bytes}
-	if o.file == "" {
-		options.Color = e.colorful(e.stdout)
-		options.Width = terminalWidth(e.stdout)
-		return report.Write(e.stdout, format, d, options)
+// besides settles who gets stdout when -o says where a program goes.
+func (o *reportFlags) besides(program string) error {
+	if descriptor(program) != 1 {
+		return nil
 	}
-	var out bytes.Buffer
-	if err := report.Write(&out, format, d, options); err != nil {
-		return err
+	if descriptor(o.file) == 1 {
+		return usageError("-o FILE, or --report FILE", "the program and its report cannot both go to stdout")
 	}
-	_, err := byteio.WriteFile(context.Background(), o.file, byteio.Content{{Data: out.Bytes()}}, byteio.WriteOptions{})
-	return err
+	o.aside = true
+	return nil
+}
+
+// print writes a report where its flags say, in their format.
+func (e *env) print(ctx context.Context, d *report.Document, o *reportFlags) error {
+	name := o.file
+	if name == "" {
+		name = "-"
+		if o.aside {
+			name = "/dev/stderr"
+		}
+	}
+	return e.fill(ctx, name, func(w io.Writer, screen any) error {
+		options := report.Options{ExactBytes: o.bytes}
+		if o.format == "text" {
+			options.Color = e.colorful(screen)
+		}
+		if !o.wide {
+			options.Width = terminalWidth(screen)
+		}
+		return report.Write(w, o.format, d, options)
+	})
 }
 
 // terminalWidth is the number of columns of w, 0 when it is no terminal.
 func terminalWidth(w any) int {
-	f, ok := w.(*os.File)
+	f, ok := underlying(w).(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0
 	}

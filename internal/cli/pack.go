@@ -34,7 +34,7 @@ type packFlags struct {
 	fastStart bool
 	max       bool
 	budget    time.Duration
-	out       outputFlags
+	out       reportFlags
 }
 
 func newPackCommand(e *env) *cobra.Command {
@@ -67,7 +67,7 @@ self-extractors), set-user-ID files, writable code, shared libraries.`,
 func (f *packFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.list, "list", "l", false, "say what packed files hold, and write nothing")
 	flags.BoolVarP(&f.test, "test", "t", false, "unpack packed files in memory and check every sum, and write nothing")
-	flags.StringVarP(&f.output, "output", "o", "", "write to this `file` instead of in place")
+	flags.StringVarP(&f.output, "output", "o", "", "write the program to this `FILE` instead of in place; - is stdout")
 	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the old file as FILE~")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say how small it would be, and write nothing")
 	flags.BoolVar(&f.mustShrink, "require-smaller", false, "exit with status 5 when no file got smaller")
@@ -104,6 +104,9 @@ func (f *packFlags) resolve(args []string) error {
 // pack is the verb: every file through the same steps, one report.
 func (e *env) pack(ctx context.Context, f *packFlags, args []string) error {
 	if err := f.resolve(args); err != nil {
+		return err
+	}
+	if err := e.programTo(f.output, &f.out); err != nil {
 		return err
 	}
 	result := report.PackResult{Verb: "pack", DryRun: f.dryRun}
@@ -148,7 +151,7 @@ func (e *env) eachPacked(ctx context.Context, f *packFlags, args []string, resul
 		result.Files = append(result.Files, file)
 	}
 	if (len(args) > 1 || worst == nil || f.out.typed()) && (!e.global.quiet || f.out.typed()) {
-		if err := e.print(result.Document(), f.out); err != nil {
+		if err := e.print(ctx, result.Document(), &f.out); err != nil {
 			return err
 		}
 	}
@@ -218,7 +221,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 		if f.keep {
 			w.Backup = path + "~"
 		}
-		written, err := byteio.WriteFile(ctx, target, byteio.Content{{Data: out}}, w)
+		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, w)
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})

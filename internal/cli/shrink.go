@@ -53,7 +53,7 @@ type shrinkFlags struct {
 	needSmaller bool
 
 	prune bool
-	out   outputFlags
+	out   reportFlags
 }
 
 func newShrinkCommand(e *env) *cobra.Command {
@@ -75,7 +75,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 		Example: `  minsize shrink
   minsize shrink --level abort --check '{} --selftest' --check '! {} no-such-file'
   minsize shrink --level abort --glibc 2.36 --bench '{} big.log' --max-slowdown 5%
-  minsize shrink -p server --bin serverd --format html -o ladder.html`,
+  minsize shrink -p server --bin serverd --format html --report ladder.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("minsize shrink --bin NAME, or cd to the project", "unexpected argument %q", args[0])
@@ -110,7 +110,6 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.needSmaller, "fail-if-not-smaller", false, "exit with status 5 where nothing smaller was found")
 	flags.BoolVar(&f.prune, "prune-features", false, "try the best without the default features of each direct dependency; shown apart")
 	f.out.register(flags)
-	flags.StringVarP(&f.out.file, "output", "o", "", "the same as --report")
 	f.cargo.register(flags)
 	return cmd
 }
@@ -199,11 +198,6 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 			return nil, usageError("--max-slowdown 5%", "--max-slowdown %q is no percentage", f.maxSlowdown)
 		}
 		p.maxSlow /= 100
-	}
-	if f.out.file != "" { // found out now, not when the search is over
-		if info, err := os.Stat(filepath.Dir(f.out.file)); err != nil || !info.IsDir() {
-			return nil, usageError("--report FILE in a folder that is there", "--report %s: no folder %s", f.out.file, filepath.Dir(f.out.file))
-		}
 	}
 	if f.bench != "" && !strings.Contains(f.bench, "{}") {
 		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
@@ -326,7 +320,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := e.print(report.Ladder(result), f.out); err != nil { // what was found is told even if it cannot be kept
+	if err := e.print(ctx, report.Ladder(result), &f.out); err != nil { // what was found is told even if it cannot be kept
 		return diskError(errors.Join(kept, err))
 	}
 	if kept != nil {

@@ -33,7 +33,7 @@ type sizeFlags struct {
 	disassemble string
 	debugFile   string
 	shipped     bool
-	output      analysisFlags
+	output      reportFlags
 	cargo       cargoFlags
 }
 
@@ -49,7 +49,7 @@ type sizeRequest struct {
 }
 
 func newSizeCommand(e *env) *cobra.Command {
-	f := sizeFlags{output: analysisFlags{figure: true}}
+	f := sizeFlags{output: reportFlags{figure: true}}
 	var lines strings.Builder
 	for _, v := range attrib.Views() {
 		fmt.Fprintf(&lines, "  %-13s %s\n", v.Name, v.Summary)
@@ -65,7 +65,7 @@ func newSizeCommand(e *env) *cobra.Command {
 		Example: "  minsize size target/release/app\n" +
 			"  minsize size -d crates,functions -n 10 app\n" +
 			"  minsize size -d sections,symbols --filter '^\\.rodata' app\n" +
-			"  minsize size --html -o app.html app\n" +
+			"  minsize size --html --report app.html app\n" +
 			"  minsize size --explain 0x12340 app\n" +
 			"  cargo minsize size --bin app",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -188,7 +188,7 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 		r.show.N = 0
 	}
 	r.show.Full = machine
-	return e.printDocument(ctx, report.Size(result, r.show), &f.output)
+	return e.print(ctx, report.Size(result, r.show), &f.output)
 }
 
 // printWarnings says what was left out of each file.

@@ -11,7 +11,7 @@ import (
 )
 
 // explainByte answers why one byte has its label.
-func (e *env) explainByte(ctx context.Context, l *loadedPrograms, where string, o *analysisFlags) error {
+func (e *env) explainByte(ctx context.Context, l *loadedPrograms, where string, o *reportFlags) error {
 	if len(l.inputs) != 1 {
 		return usageError("one file", "--explain looks into one file, %d were given", len(l.inputs))
 	}
@@ -24,7 +24,7 @@ func (e *env) explainByte(ctx context.Context, l *loadedPrograms, where string, 
 	if err != nil {
 		return withStatus(exitFailed, "--explain @OFFSET counts in the file, --explain ADDRESS in memory", fmt.Errorf("%s: %w", l.inputs[0].Name, err))
 	}
-	return e.printDocument(ctx, report.Explanation(x), o)
+	return e.print(ctx, report.Explanation(x), o)
 }
 
 // findFunction finds the one function that a user names: exactly, or by a

@@ -30,7 +30,7 @@ type stripFlags struct {
 	breakLinks    bool
 
 	options strip.Options
-	out     outputFlags
+	out     reportFlags
 	cargo   cargoFlags
 }
 
@@ -66,7 +66,7 @@ func (f *stripFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.debug, "debug", "g", false, "drop debug info only")
 	flags.BoolVar(&f.sections, "sections", false, "drop ELF section headers too")
 	flags.BoolVar(&f.max, "max", false, "close padding and cut trailing zeros too")
-	flags.StringVarP(&f.output, "output", "o", "", "write to this `file` instead of in place; - is stdout")
+	flags.StringVarP(&f.output, "output", "o", "", "write the program to this `FILE` instead of in place; - is stdout")
 	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the old file as FILE~")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would go, and write nothing")
 	flags.BoolVar(&f.mustShrink, "require-smaller", false, "exit with status 5 when no file got smaller")
@@ -143,7 +143,14 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 		args = built
 	}
 	result := report.StripResult{Level: f.options.Level.String(), DryRun: f.dryRun}
-	if len(args) == 1 && args[0] == "-" {
+	pipe := len(args) == 1 && args[0] == "-"
+	if pipe && f.output == "" && !f.dryRun {
+		f.output = "-"
+	}
+	if err := e.programTo(f.output, &f.out); err != nil {
+		return err
+	}
+	if pipe {
 		return e.stripPipe(ctx, f, result)
 	}
 	var worst error
@@ -170,12 +177,8 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 		result.Files = append(result.Files, file.StripFile)
 	}
 	if len(args) > 1 || worst == nil || f.out.typed() {
-		to := *e
-		if f.output == "-" {
-			to.stdout = e.stderr // stdout is the file's
-		}
 		if !e.global.quiet || f.out.typed() {
-			if err := to.print(result.Document(), f.out); err != nil {
+			if err := e.print(ctx, result.Document(), &f.out); err != nil {
 				return err
 			}
 		}
@@ -261,13 +264,6 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 			}
 			return strip.Verify(in.Data, content.Bytes(), o)
 		}
-		if target == "-" {
-			out := content.Bytes()
-			if err := strip.Verify(in.Data, out, o); err != nil {
-				return err
-			}
-			return e.writeProgram(out)
-		}
 		if companion != nil {
 			if _, err := byteio.WriteFile(ctx, f.onlyKeepDebug, byteio.Content{{Data: companion}}, byteio.WriteOptions{Perm: 0o644}); err != nil {
 				return err
@@ -286,7 +282,7 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 		if f.keep {
 			w.Backup = path + "~"
 		}
-		written, err := byteio.WriteFile(ctx, target, content, w)
+		written, err := e.deliver(ctx, target, content, w)
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})
@@ -311,13 +307,13 @@ func builtByCargo(path string, info fs.FileInfo) bool {
 	return false
 }
 
-// writeProgram puts bytes on stdout, but not on a person's terminal.
-func (e *env) writeProgram(data []byte) error {
-	if isTerminal(e.stdout) {
-		return usageError("minsize strip -o FILE, or a pipe", "stdout is a terminal")
+// programTo settles that -o names stdout: a person's terminal is no place for
+// a program, and the report goes elsewhere.
+func (e *env) programTo(output string, o *reportFlags) error {
+	if descriptor(output) == 1 && isTerminal(e.stdout) {
+		return usageError("-o FILE, or a pipe", "stdout is a terminal")
 	}
-	_, err := e.stdout.Write(data)
-	return err
+	return o.besides(output)
 }
 
 // stripPipe is stdin to stdout, or to -o; the report goes to stderr only when
@@ -338,23 +334,15 @@ func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripR
 	file.fill(r)
 	result.Files = []report.StripFile{file.StripFile}
 	result.Before, result.After = r.Before, r.After
-	to := *e
-	switch {
-	case f.dryRun:
-	case f.output != "" && f.output != "-":
-		if _, err := byteio.WriteFile(ctx, f.output, byteio.Content{{Data: out}}, byteio.WriteOptions{Perm: 0o755}); err != nil {
+	if !f.dryRun {
+		if _, err := e.deliver(ctx, f.output, byteio.Content{{Data: out}}, byteio.WriteOptions{Perm: 0o755}); err != nil {
 			return stripError(f.output, err)
 		}
-	default:
-		if err := e.writeProgram(out); err != nil {
-			return err
-		}
-		to.stdout = e.stderr
 	}
-	if e.global.quiet {
+	if e.global.quiet && !f.out.typed() {
 		return nil
 	}
-	return to.print(result.Document(), f.out)
+	return e.print(ctx, result.Document(), &f.out)
 }
 
 // stripError gives an error the file's name, its status and its hint.

@@ -28,11 +28,14 @@ never run: its sums are checked, and a damaged file gives an error and stays.`,
 			case f.output != "" && f.keep:
 				return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
 			}
+			if err := e.programTo(f.output, &f.out); err != nil {
+				return err
+			}
 			return e.eachPacked(cmd.Context(), &f, args, report.PackResult{Verb: "unpack"}, e.unpackFile)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.output, "output", "o", "", "write to this `file` instead of in place")
+	flags.StringVarP(&f.output, "output", "o", "", "write the program to this `FILE` instead of in place; - is stdout")
 	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the packed file as FILE~")
 	flags.BoolVar(&f.privileged, "allow-privileged", false, "unpack set-user-ID files and files with capabilities too")
 	flags.BoolVar(&f.preserveDates, "preserve-dates", false, "keep access and modification time")
@@ -66,7 +69,7 @@ func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report
 		if f.keep {
 			w.Backup = path + "~"
 		}
-		written, err := byteio.WriteFile(ctx, target, byteio.Content{{Data: out}}, w)
+		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, w)
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})
