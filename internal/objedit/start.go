@@ -24,6 +24,8 @@ type definition struct {
 	function    bool
 	hidden      bool
 	weak        bool
+	relocated   bool // data that the loader relocates: writable, then read-only
+	retain      bool // kept though nothing refers to it (SHF_GNU_RETAIN)
 	relocations []newRelocation
 }
 
@@ -86,6 +88,22 @@ func StartObject(machineName string) ([]byte, error) {
 }
 
 var handle = definition{name: "__dso_handle", data: make([]byte, 8), hidden: true, weak: true}
+
+// RelocatorObject makes an object with code that the program is to call as a
+// resolver, and one pointer to it at an odd address: linkers that pack relative
+// relocations (package relr) leave that one unpacked, as an entry of its own in
+// .rela.dyn, since the packed form has even addresses only. pointer is the
+// machine's relocation type of a 64-bit address.
+func RelocatorObject(machineName string, code []byte, pointer uint32) ([]byte, error) {
+	return newObject(machineName, []definition{
+		{name: RelocatorName, data: code, function: true, hidden: true},
+		{name: RelocatorName + "_entry", data: make([]byte, 9), hidden: true, relocated: true, retain: true,
+			relocations: []newRelocation{{1, pointer, RelocatorName, 0}}},
+	})
+}
+
+// RelocatorName is the symbol of the code in RelocatorObject.
+const RelocatorName = "minsize_relocate"
 
 // HandleObject makes the object with __dso_handle alone.
 func HandleObject(machineName string) ([]byte, error) {
@@ -166,6 +184,12 @@ func newObject(machineName string, list []definition) ([]byte, error) {
 		if d.function {
 			s.name, s.flags, s.align = ".text."+d.name, shfAlloc|shfExecinstr, 4
 			info = 1<<4 | sttFunc
+		}
+		if d.relocated {
+			s.name, s.flags = ".data.rel.ro."+d.name, shfAlloc|shfWrite
+		}
+		if d.retain {
+			s.flags |= shfGNURetain
 		}
 		if d.weak {
 			info = stbWeak<<4 | info&0xf
