@@ -199,6 +199,16 @@ func (o *Object) Code(kind Kind, name string) ([]byte, error) {
 // Machine is the machine's name as in LLVM's triples.
 func (o *Object) Machine() string { return o.machine.name }
 
+// MachineNumber is e_machine of a machine by its name, 0 for one that is not known.
+func MachineNumber(name string) uint16 {
+	for i := range machines {
+		if machines[i].name == name {
+			return machines[i].number
+		}
+	}
+	return 0
+}
+
 // MachineName is Machine of an ELF object that is not parsed; "" for a machine
 // without stubs.
 func MachineName(data []byte) string {

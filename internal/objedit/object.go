@@ -49,6 +49,7 @@ const (
 	shtCrel        = 0x40000014
 	shtX86Unwind   = 0x70000001
 
+	shfWrite      = 0x1
 	shfAlloc      = 0x2
 	shfExecinstr  = 0x4
 	shfGNURetain  = 0x200000

@@ -132,12 +132,7 @@ func StubCode(machineName string, kind Kind, name string) ([]byte, error) {
 
 // newObject writes an ELF relocatable object.
 func newObject(machineName string, list []definition) ([]byte, error) {
-	var number uint16
-	for _, m := range machines {
-		if m.name == machineName {
-			number = m.number
-		}
-	}
+	number := MachineNumber(machineName)
 	if number == 0 {
 		return nil, fmt.Errorf("no objects for the machine %s", machineName)
 	}

@@ -47,6 +47,7 @@ const (
 	DT_RELRSZ       = 35
 	DT_RELR         = 36
 	DT_RELRENT      = 37
+	DT_RELACOUNT    = 0x6ffffff9 // Sun's: relative entries at the head of DT_RELA
 	DT_GNU_HASH     = 0x6ffffef5
 	DT_VERSYM       = 0x6ffffff0
 	DT_FLAGS_1      = 0x6ffffffb

@@ -9,9 +9,11 @@ package objfile
 // table, DT_ entries win and the section is passed over.
 
 import (
+	"encoding/binary"
 	"sort"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/relr"
 )
 
 // relocTable is one table; section is the index of the section that it
@@ -95,6 +97,9 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 			return tables, err
 		}
 	}
+	if t, ok := e.concealedTable(); ok && !overlapsAny(tables, t.off, t.size) {
+		tables = append(tables, t)
+	}
 	dynamic, total := len(tables), uint64(0)
 	for i := range e.Shdrs {
 		h := &e.Shdrs[i]
@@ -130,6 +135,33 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 		tables = append(tables, t)
 	}
 	return tables, nil
+}
+
+// concealedTable is a packed table that no tag names, since the file applies it
+// to itself (package relr): the first entry of DT_RELA behind the relative
+// ones then calls the code that does.
+func (e *ELFFile) concealedTable() (relocTable, bool) {
+	stub, err := relr.StubOf(e.Ehdr.Machine)
+	if err != nil || !e.d.wide || e.file.Order != binary.LittleEndian {
+		return relocTable{}, false
+	}
+	rela, ok := e.DynValue(DT_RELA)
+	size, _ := e.DynValue(DT_RELASZ)
+	count, _ := e.DynValue(DT_RELACOUNT)
+	if !ok || count >= size/24 {
+		return relocTable{}, false
+	}
+	entry := e.file.tailAt(rela + 24*count)
+	if len(entry) < 24 || uint32(e.d.u64(entry[8:])) != stub.IRelative {
+		return relocTable{}, false
+	}
+	code := e.d.u64(entry[16:])
+	table, end, ok := stub.Find(e.file.tailAt(code), code)
+	if !ok || end-table > uint64(len(e.file.tailAt(table))) || table%8 != 0 {
+		return relocTable{}, false
+	}
+	off, ok := e.file.OffsetOf(table)
+	return relocTable{off: off, size: end - table, section: -1, encoding: relrRelocs}, ok
 }
 
 func (e *ELFFile) addDynamicTable(tables *[]relocTable, addrTag, sizeTag int64, addends bool, encoding relocEncoding) error {

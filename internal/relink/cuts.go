@@ -166,6 +166,9 @@ func (c *editCache) digest(path string) (string, error) {
 // the bitcode has not had them already, and the unwind tables. What is edited is written to the
 // link's own folder.
 func (p *plan) cuts() error {
+	if err := p.writeRelocator(); err != nil {
+		return err
+	}
 	if err := p.writeStart(); err != nil {
 		return err
 	}

@@ -51,6 +51,15 @@ var Options = []Option{
 		},
 	},
 	{
+		Name:    "self-relr",
+		Summary: "packs relative relocations, and lets the program apply them itself while any glibc loads it",
+		Linkers: []LinkerKind{LLD, Mold},
+		Args:    []string{"-Wl,--pack-dyn-relocs=relr"},
+		Remove:  []string{"-Wl,-z,pack-relative-relocs"},
+		needs:   relocatorAvailable,
+		set:     func(p *plan) { p.selfRelocates = true },
+	},
+	{
 		Name: "icf-all", Static: true,
 		Summary: "keeps one of several identical functions",
 		Loses:   Losing("addresses of different functions may compare equal"),

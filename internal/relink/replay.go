@@ -63,6 +63,14 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 			return nil, err
 		}
 	}
+	if p.selfRelocates {
+		if err := concealRelocations(p.out); err != nil {
+			return nil, err
+		}
+		if info, err = os.Stat(p.out); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.Rename(p.out, out); err != nil {
 		return nil, err
 	}
@@ -92,6 +100,7 @@ type plan struct {
 	ownStart      bool
 	foldLocations bool
 	plainStart    bool
+	selfRelocates bool // the program applies its packed relative relocations itself
 	kind          LinkerKind
 	outcomes      []CutOutcome
 	inBitcode     []map[string]bool // by cut: what codegen has cut already; nil without codegen

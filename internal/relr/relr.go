@@ -80,6 +80,7 @@ func Decode(table []uint64) ([]uint64, error) {
 // Stub is the code that applies a table, for one machine.
 type Stub struct {
 	Machine   uint16 // e_machine
+	Relative  uint32 // the relocation type of pointers into the file itself
 	IRelative uint32 // the relocation type of resolvers
 	Pointer   uint32 // the relocation type of a 64-bit address in an object
 	code      []byte
@@ -89,7 +90,7 @@ type Stub struct {
 
 var stubs = []Stub{
 	{
-		Machine: 62, IRelative: 37, Pointer: 1, // EM_X86_64, R_X86_64_IRELATIVE, R_X86_64_64
+		Machine: 62, Relative: 8, IRelative: 37, Pointer: 1, // EM_X86_64, R_X86_64_RELATIVE, _IRELATIVE, _64
 		at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25},
 		code: []byte{ // testdata/x86_64.S
 			0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x8d, 0x15, 0x00, 0x00, 0x00, 0x00, 0x48,
@@ -102,7 +103,7 @@ var stubs = []Stub{
 		},
 	},
 	{
-		Machine: 183, IRelative: 1032, Pointer: 257, // EM_AARCH64, R_AARCH64_IRELATIVE, R_AARCH64_ABS64
+		Machine: 183, Relative: 1027, IRelative: 1032, Pointer: 257, // EM_AARCH64, R_AARCH64_RELATIVE, _IRELATIVE, _ABS64
 		at: [3]int{0x78, 0x7c, 0x80},
 		code: words( // testdata/aarch64.S
 			0xd503245f, 0x10ffffe1, 0x10000385, 0xb98000a2, 0xb98004a3, 0xb98008a4, 0x8b010042, 0x8b010063, 0x8b010084,
