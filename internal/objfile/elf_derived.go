@@ -76,6 +76,11 @@ func (e *ELFFile) DynamicTables() []Section {
 			add(t.name, t.kind, addr, value(t.size))
 		}
 	}
+	if t, ok := e.concealedTable(); ok {
+		if addr, ok := f.AddrOf(t.off); ok {
+			add(".relr.dyn", "SHT_RELR", addr, t.size)
+		}
+	}
 	if addr, ok := e.DynValue(DT_JMPREL); ok {
 		if value(DT_PLTREL) == DT_REL {
 			add(".rel.plt", "SHT_REL", addr, value(DT_PLTRELSZ))

@@ -18,6 +18,9 @@ type Option struct {
 	Args    []string // driver arguments added
 	Remove  []string // recorded arguments taken away, see Variant.Remove
 	Static  bool     // makes sense in programs without a dynamic loader too
+	// Finishes: what the linker wrote is changed afterwards, so that the same
+	// arguments in other hands would give another program.
+	Finishes bool
 
 	needs func(*plan) error // further conditions
 	set   func(*plan)       // what is not said with arguments
@@ -55,9 +58,9 @@ var Options = []Option{
 		Summary: "packs relative relocations, and lets the program apply them itself while any glibc loads it",
 		Linkers: []LinkerKind{LLD, Mold},
 		Args:    []string{"-Wl,--pack-dyn-relocs=relr"},
-		Remove:  []string{"-Wl,-z,pack-relative-relocs"},
-		needs:   relocatorAvailable,
-		set:     func(p *plan) { p.selfRelocates = true },
+		Remove:  []string{"-Wl,-z,pack-relative-relocs"}, Finishes: true,
+		needs: relocatorAvailable,
+		set:   func(p *plan) { p.selfRelocates = true },
 	},
 	{
 		Name: "icf-all", Static: true,

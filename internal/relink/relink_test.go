@@ -574,3 +574,36 @@ func TestMatchPattern(t *testing.T) {
 		}
 	}
 }
+
+// TestSelfRelocation: what stands between the loader and main does not matter,
+// and where there is nothing to relocate the step says so.
+func TestSelfRelocation(t *testing.T) {
+	const program = `
+#include <stdio.h>
+static const char *const words[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
+__attribute__((constructor)) static void first(void) { puts(words[3]); }
+int main(int argc, char **argv) { for (int i = 0; i < 16; i++) fputs(words[(i + argc) % 16], stdout); return 3; }
+`
+	r := recordC(t, program, "-pie")
+	lld := slices.IndexFunc(FindLinkers(context.Background(), os.Getenv("PATH")), func(l Linker) bool { return l.Kind == LLD })
+	if lld < 0 {
+		t.Skip("needs ld.lld")
+	}
+	v := Variant{Linker: FindLinkers(context.Background(), os.Getenv("PATH"))[lld], Options: []string{"self-relr"}}
+	plain, before := linkTo(t, r, Variant{Linker: v.Linker})
+	small, after := linkTo(t, r, v)
+	if want, got := runProgram(t, plain, ""), runProgram(t, small, ""); want != got {
+		t.Error(different(want, got))
+	}
+	if after.Size >= before.Size {
+		t.Errorf("%d bytes, %d before", after.Size, before.Size)
+	}
+	for want, refused := range map[string]*Recording{
+		"fixed address": recordC(t, program, "-no-pie"),
+		"statically":    recordC(t, program, "-static"),
+	} {
+		if _, err := refused.Link(context.Background(), v, filepath.Join(t.TempDir(), "p")); !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected a refusal that says %q, got %v", want, err)
+		}
+	}
+}

@@ -57,12 +57,18 @@ func option(name string, risk Risk, level Level, needs ...Need) *Technique {
 	}
 	t := &Technique{Name: name, Summary: o.Summary, Loses: o.Loses, Risk: risk, Level: level, Needs: needs,
 		Link: &Link{Options: []string{name}}}
-	if len(o.Args) > 0 {
+	if len(o.Args) > 0 && !o.Finishes {
 		t.Twin = &Setting{}
 		for _, a := range o.Args {
 			t.Twin.Rustflags = append(t.Twin.Rustflags, "-Clink-arg="+a)
 		}
 	}
+	return t
+}
+
+// instead is a technique that cannot hold beside others.
+func instead(t *Technique, others ...string) *Technique {
+	t.Excludes = append(t.Excludes, others...)
 	return t
 }
 
@@ -200,7 +206,8 @@ var linkTable = []*Technique{
 	option("strip-all", Debuggability, Safe, NeedLinker),
 	option("even-functions", Size, Safe, NeedUnixELF),
 	option("plain-start", Size, Safe, NeedUnixELF, NeedDynamicGNU),
-	fromGlibc(2, 36, option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR)),
+	instead(option("self-relr", Size, Safe, NeedUnixELF, NeedDynamicGNU), "relr", "no-pie"),
+	instead(fromGlibc(2, 36, option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR)), "self-relr"),
 	option("icf-all", Behaviour, Abort, NeedLLD, NeedUnixELF),
 	option("unwind-tables-out", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
 	option("no-eh-frame-hdr", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
@@ -208,7 +215,7 @@ var linkTable = []*Technique{
 	option("noseparate-code", Security, Asked, NeedUnixELF, NeedLinker),
 	option("norelro", Security, Asked, NeedUnixELF, NeedLinker),
 	option("nognustack", Security, Asked, NeedLLD, NeedUnixELF),
-	option("no-pie", Security, Asked, NeedUnixELF, NeedLinker),
+	instead(option("no-pie", Security, Asked, NeedUnixELF, NeedLinker), "self-relr"),
 	byName(option("icf-data", Behaviour, Asked, NeedLLD, NeedUnixELF)), // breaks a promise of the language; checks seldom see it
 	option("locations-out", Behaviour, Max, NeedUnixELF),
 	option("own-start", Behaviour, Max, NeedX86ELF, NeedDynamicGNU),
