@@ -48,6 +48,9 @@ func (x *executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 			return fmt.Errorf("packing: %w", err)
 		}
 		file.Notes = append(file.Notes, ladder.Note{About: r.Pack, Text: fmt.Sprintf("pack: about %d ms of CPU time more at each start", packing.Startup.Milliseconds())})
+		for _, note := range packing.Notes {
+			file.Notes = append(file.Notes, ladder.Note{About: r.Pack, Text: "pack: " + note})
+		}
 		data = packed
 	}
 	file.Size = int64(len(data))

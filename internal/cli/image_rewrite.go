@@ -34,6 +34,9 @@ func (f *imageFlags) rewrite(ctx context.Context, e *env, s *imageSource) error 
 		return withStatus(exitRefused, "minsize image without --pack", fmt.Errorf("%s: pack: %w", s.file, err))
 	}
 	e.note(fmt.Sprintf("%s: packed; about %d ms of CPU time more at each start", s.file, done.Startup.Milliseconds()))
+	for _, note := range done.Notes {
+		e.note(fmt.Sprintf("%s: %s", s.file, note))
+	}
 	// What it needs is read from the program as it was: the packed one says
 	// nothing of libraries that its stub does not load itself.
 	s.data = data

@@ -238,6 +238,7 @@ func fillPack(file *report.PackFile, r *pack.Report) {
 		{Name: "payload", Bytes: uint64(r.Payload)},
 		{Name: "not loaded: section headers, notes", Bytes: uint64(r.Rest)},
 	}...)
+	file.Notes = append(file.Notes, r.Notes...)
 	for _, c := range r.Candidates {
 		file.Candidates = append(file.Candidates, report.PackCandidate{Method: c.Method, Bytes: uint64(c.Size), Why: c.Why})
 	}

@@ -78,6 +78,7 @@ func (f *stripFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&o.KeepSymbols, "keep-symbol", "K", nil, "keep symbols that match this `pattern`")
 	flags.StringArrayVar(&o.KeepSections, "keep-section", nil, "keep sections that match this `pattern`")
 	flags.StringArrayVarP(&o.RemoveSections, "remove-section", "R", nil, "drop unloaded sections that match this `pattern`")
+	flags.BoolVar(&o.DropHeaders, "drop-section-headers", false, "with --sections and --max: drop them although a program or tool may look\nup a loaded section by its name")
 	flags.Uint64Var(&o.PageSize, "page-size", 0, "`bytes` of the largest page the program will meet, for --max (default: the machine's largest)")
 	flags.BoolVar(&o.KeepPayload, "keep-payload", false, "move appended data behind the new end")
 	flags.BoolVar(&o.DropPayload, "drop-payload", false, "lose appended data")
@@ -117,6 +118,8 @@ func (f *stripFlags) resolve(args []string) error {
 		return usageError("one of them", "--keep-payload and --drop-payload exclude each other")
 	case len(o.KeepSymbols) > 0 && o.Level >= strip.Sections:
 		return usageError("leave --sections and --max out", "--keep-symbol needs the section headers")
+	case o.DropHeaders && o.Level < strip.Sections:
+		return usageError("--sections --drop-section-headers", "--drop-section-headers is for --sections and --max")
 	case o.PageSize != 0 && (o.PageSize < 4096 || o.PageSize&(o.PageSize-1) != 0):
 		return usageError("--page-size 65536", "--page-size %d: expected a power of two of at least 4096", o.PageSize)
 	case o.PageSize != 0 && o.Level != strip.Max:

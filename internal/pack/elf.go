@@ -62,6 +62,7 @@ type program struct {
 	stack   programHeader
 	bti     bool
 	symbols uint64 // bytes of symbols and debug information that are not loaded
+	notes   []string
 
 	image   []byte // memory from first to the last byte that comes from the file
 	regions []codec.Region

@@ -53,6 +53,7 @@ type Report struct {
 	Transforms []string
 	Startup    time.Duration // estimated CPU time that unpacking adds to every start
 	Candidates []Candidate
+	Notes      []string // what others than the program will miss in the packed file
 }
 
 // Candidate is one of the files that were tried.
@@ -140,7 +141,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		return nil, nil, refuse(fmt.Sprintf("--startup-budget %v", needs), "the packed form that starts fastest (%s) needs %v of CPU time for it, the budget is %v", fastest.Method, fastest.Startup.Round(100*time.Microsecond), o.StartupBudget)
 	}
 	out, report := tries[best].out, tries[best].report
-	report.Candidates, report.Symbols = candidates, int(p.symbols)
+	report.Candidates, report.Symbols, report.Notes = candidates, int(p.symbols), p.notes
 	if len(out) >= len(data) {
 		return nil, report, fmt.Errorf("%w: %d bytes would become %d", ErrNotSmaller, len(data), len(out))
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Programs that carry a payload in their own file: self-extractors, AppImage,
@@ -75,8 +76,33 @@ const allowPayload = "--allow-payload, if the program itself does not read them"
 // slackBytes is how many zeros a linker may leave at the file's end.
 const slackBytes = 4096
 
-// refusePayload finds bytes that the program would look for in vain, and
-// counts those of symbols and debug information.
+// outsideReaders are sections that others than the program read in its file,
+// and what they miss in the packed one. For loaded sections that are looked up
+// by name objfile has the list.
+var outsideReaders = []struct{ section, loss string }{
+	{".dep-v0", "the list of crates (.dep-v0) is packed: what audits dependencies (cargo audit bin) finds nothing in the packed file"},
+	{".go.buildinfo", "Go's build information is packed: go version -m and govulncheck find none in the packed file"},
+	{".note.package", "the distributor's package note is packed: core dumps do not name the package"},
+	{".note.stapsdt", "static probes are packed: SystemTap, bpftrace and perf cannot attach to them"},
+}
+
+func (p *program) noteReader(section string) {
+	for _, r := range outsideReaders {
+		if r.section == section {
+			p.note("%s", r.loss)
+		}
+	}
+}
+
+// note adds what the user should know of the packed form.
+func (p *program) note(format string, args ...any) {
+	if n := fmt.Sprintf(format, args...); !slices.Contains(p.notes, n) {
+		p.notes = append(p.notes, n)
+	}
+}
+
+// refusePayload finds bytes that the program would look for in vain, counts
+// those of symbols and debug information, and notes what others will miss.
 func (p *program) refusePayload() error {
 	le := binary.LittleEndian
 	size := uint64(len(p.data))
@@ -104,6 +130,8 @@ func (p *program) refusePayload() error {
 			names.Data = n
 		}
 	}
+	var refusal error
+	lookups := objfile.NameLookups{Loaded: [][]byte{p.image}}
 	for i := range shnum {
 		b := table[i*sectionSize:]
 		typ, off, n := le.Uint32(b[4:]), le.Uint64(b[24:]), le.Uint64(b[32:])
@@ -111,13 +139,21 @@ func (p *program) refusePayload() error {
 			continue
 		}
 		cover(off, n)
-		if le.Uint64(b[8:])&shfAlloc != 0 {
-			continue
-		}
 		name := ""
 		if at := uint64(le.Uint32(b)); at < names.Len() {
 			short := byteio.View{Data: names.Data[at:min(at+64, names.Len())]}
 			name, _ = short.CString(0, "section name")
+		}
+		p.noteReader(name)
+		if flags := le.Uint64(b[8:]); flags&shfAlloc != 0 {
+			named, ok := lookups.LookedUp(name, typ, flags, n)
+			switch {
+			case ok && named.Reader != "":
+				p.note("section %s (%d bytes) is packed: %s does not find it in the packed file", name, n, named.Reader)
+			case ok && refusal == nil:
+				refusal = refuse(allowPayload, "section %q (%d bytes at %#x) has a name that no toolchain gives: the program may look it up by name, and would not find it in the packed file", name, n, off)
+			}
+			continue
 		}
 		if off < size && (strings.HasPrefix(name, ".debug_") || strings.HasPrefix(name, ".zdebug_") || name == ".symtab" || name == ".strtab") {
 			p.symbols += min(n, size-off)
@@ -125,9 +161,12 @@ func (p *program) refusePayload() error {
 		if typ != shtProgbits {
 			continue
 		}
-		if !slices.ContainsFunc(toolSections, func(known string) bool { return strings.HasPrefix(name, known) }) {
-			return refuse(allowPayload, "section %q (%d bytes at %#x) is not loaded and none that compilers, linkers or debuggers make: the program would not find it in the packed file", name, n, off)
+		if refusal == nil && !slices.ContainsFunc(toolSections, func(known string) bool { return strings.HasPrefix(name, known) }) {
+			refusal = refuse(allowPayload, "section %q (%d bytes at %#x) is not loaded and none that compilers, linkers or debuggers make: the program would not find it in the packed file", name, n, off)
 		}
+	}
+	if refusal != nil {
+		return refusal
 	}
 	slices.SortFunc(covered, func(a, b [2]uint64) int { return cmp.Compare(a[0], b[0]) })
 	at := uint64(0)

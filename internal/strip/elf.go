@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // pageSizes are the largest pages that the Linux kernels of a machine
@@ -216,9 +217,7 @@ func (p *elfPlan) decideSections() {
 	if p.isAndroid() {
 		p.needHeaders("Android's loader refuses files without them")
 	}
-	if p.goBuildInfoNeedsSection() {
-		p.needHeaders("go version -m finds the build information by its section")
-	}
+	p.nameReaders()
 	if len(p.o.KeepSymbols) > 0 || p.o.DebugLink != nil {
 		p.keepHeaders = true
 	}
@@ -231,6 +230,34 @@ func (p *elfPlan) needHeaders(why string, args ...any) {
 		p.r.note("section headers kept: "+why, args...)
 	}
 	p.keepHeaders = true
+}
+
+// nameReaders keeps the section headers for those who look a loaded section up
+// by its name: its bytes stay without them, but nobody finds it.
+func (p *elfPlan) nameReaders() {
+	if p.level < Sections || p.o.DropHeaders {
+		return
+	}
+	const way = "--drop-section-headers drops them all the same"
+	if p.goBuildInfoNeedsSection() {
+		p.needHeaders("go version -m finds the build information by its section; %s", way)
+	}
+	var lookups objfile.NameLookups
+	for _, s := range p.segments {
+		if s.Type == ptLoad && s.Filesz > 0 {
+			lookups.Loaded = append(lookups.Loaded, p.data[s.Offset:s.end()])
+		}
+	}
+	for _, s := range p.sections {
+		named, ok := lookups.LookedUp(s.Name, s.Type, s.Flags, s.Size)
+		switch {
+		case !ok:
+		case named.Reader != "":
+			p.needHeaders("section %s (%d bytes) is looked up by name by %s; %s", s.Name, s.Size, named.Reader, way)
+		default:
+			p.needHeaders("the program may look up its section %s (%d bytes) by name, no toolchain calls one so; %s", s.Name, s.Size, way)
+		}
+	}
 }
 
 // stays decides about section i, which no loader maps by itself.

@@ -43,6 +43,7 @@ var sectionRules = []sectionRule{
 	{".pdr", fateDebug, ReasonDebug},
 	{".ctf", fateDebug, ReasonDebug},
 	{".SUNW_ctf", fateDebug, ReasonDebug},
+	{".BTF*", fateAll, ReasonDebug}, // types for tracers; libbpf needs them in objects, which keep them
 
 	{".comment", fateAll, ReasonComments},
 	{".ident", fateAll, ReasonComments},
@@ -74,6 +75,7 @@ var sectionRules = []sectionRule{
 	{".sig_key", fateReader, ReasonSections},
 	{".digest_md5", fateReader, ReasonSections},
 	{".qtmetadata", fateReader, ReasonSections}, // Qt reads plugins by section
+	{".dep-v0", fateReader, ReasonSections},     // cargo-auditable's list of crates: cargo audit bin, trivy, syft
 }
 
 func (r sectionRule) match(name string) bool {

@@ -58,6 +58,9 @@ func (p *pePlan) refusals() error {
 	if p.SectionAlignment < 4096 {
 		return refuse("", "SectionAlignment %d is below a page: file offsets must equal addresses", p.SectionAlignment)
 	}
+	if p.companion() {
+		return refuse("strip the program that it belongs to", "debug companion: its debug info is all it has")
+	}
 	var ranges []claim
 	for _, s := range p.sections {
 		start, end := s.rawRange()
@@ -83,6 +86,27 @@ func (p *pePlan) refusals() error {
 		}
 	}
 	return nil
+}
+
+// companion says whether the file is what --only-keep-debug leaves: code that
+// has an address and no bytes, debug info that has. (A packer's code section
+// is empty too, but not the one that unpacks it.)
+func (p *pePlan) companion() bool {
+	const scnCntCode = 0x20
+	code, debug := false, false
+	for _, s := range p.sections {
+		start, end := s.rawRange()
+		switch {
+		case isPEDebugName(s.Name):
+			debug = debug || end > start
+		case s.Characteristics&scnCntCode == 0 || s.VirtualSize == 0:
+		case end > start:
+			return false
+		default:
+			code = true
+		}
+	}
+	return code && debug
 }
 
 // chooseSections marks the debug sections and, with the symbols, Go's .symtab

@@ -14,16 +14,21 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
 
 // debugInObject says which sections of an object go: debug info, relocations
-// for it, and groups of nothing else.
+// for it, and groups of nothing else. What GCC's bytecode (.gnu.lto_*) needs
+// stays with it: the debug info that link-time code generation writes refers
+// to symbols of .gnu.debuglto_*, by names that stand in the bytecode alone.
 func (f *elfFile) debugInObject() []bool {
 	drop := make([]bool, len(f.sections))
+	bytecode := slices.ContainsFunc(f.sections, func(s elfSection) bool { return strings.HasPrefix(s.Name, ".gnu.lto_") })
 	for i, s := range f.sections {
-		drop[i] = i > 0 && s.Type != shtNull && s.Flags&shfAlloc == 0 && f.ruleOf(i).fate == fateDebug
+		drop[i] = i > 0 && s.Type != shtNull && s.Flags&shfAlloc == 0 && f.ruleOf(i).fate == fateDebug &&
+			!(bytecode && strings.HasPrefix(s.Name, ".gnu.debuglto_"))
 	}
 	for i, s := range f.sections {
 		if (s.Type == shtRel || s.Type == shtRela) && int(s.Info) < len(drop) && s.Flags&shfAlloc == 0 {
@@ -38,6 +43,20 @@ func (f *elfFile) debugInObject() []bool {
 		drop[i] = len(members) > 0 && !slices.ContainsFunc(members, func(m uint32) bool { return int(m) >= len(drop) || !drop[m] })
 	}
 	return drop
+}
+
+// splitDebugInfo says whether the object is what -gsplit-dwarf leaves beside
+// the real one, or a package of such: DWARF 5, section 7.3. Clang can put
+// the same sections into the object itself, which has code then.
+func (f *elfFile) splitDebugInfo() bool {
+	found := false
+	for _, s := range f.sections {
+		if s.Flags&shfAlloc != 0 && s.Size > 0 {
+			return false
+		}
+		found = found || strings.HasPrefix(s.Name, ".debug_") && (strings.HasSuffix(s.Name, ".dwo") || strings.HasSuffix(s.Name, "u_index"))
+	}
+	return found
 }
 
 // groupMembers are the sections of group i, behind its flag word.
@@ -116,6 +135,9 @@ func (f *elfFile) planRelocatable(o Options, r *Report) (byteio.Content, error) 
 		return nil, err
 	}
 	drop := f.debugInObject()
+	if f.splitDebugInfo() {
+		return nil, refuse("strip the program that it belongs to", "split debug info (.dwo, .dwp): its debug info is all it has")
+	}
 	if !slices.Contains(drop, true) {
 		return byteio.Content{{Data: f.data}}, nil
 	}

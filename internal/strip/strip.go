@@ -56,6 +56,10 @@ type Options struct {
 	KeepSections   []string // patterns of sections that stay though nothing loads them
 	RemoveSections []string // patterns of unloaded sections that go though they are unknown
 
+	// DropHeaders drops the section headers at Sections and Max although
+	// somebody may look a loaded section up by its name.
+	DropHeaders bool
+
 	// PageSize is the congruence of file offsets and addresses in bytes that
 	// Max keeps; 0 for the largest page that the machine's kernels use.
 	PageSize uint64
