@@ -345,6 +345,10 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 			File: p.File.Size, Memory: p.Space.MemorySize(),
 		})
 	}
+	r.show.Go = len(l.inputs) > 0
+	for _, in := range l.inputs {
+		r.show.Go = r.show.Go && r.need > attrib.NeedLayout && in.Program.Language() == attrib.Go
+	}
 	overview := len(r.views) == 0
 	if overview {
 		s.Views = treeViews
@@ -355,7 +359,7 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 	}
 	if overview || slices.Contains(r.views, "crates") || slices.Contains(r.views, "packages") {
 		s.CrateBy = r.rollup.By.String()
-		if !overview || strings.HasPrefix(parts[1].Heading, "Largest crates") {
+		if !r.show.Go && (!overview || strings.HasPrefix(parts[1].Heading, "Largest crates")) {
 			s.Notes = append(s.Notes, r.rollup.By.Sentence())
 		}
 	}

@@ -60,6 +60,11 @@ func (g *Graph) Gone(set NodeSet) NodeSet {
 // without, which may be nil. Nodes for which avoid is true are stepped on only
 // when nothing else leads there: a step onto one costs as much as a thousand others.
 func (g *Graph) Chain(target, without NodeSet, avoid func(n int32) bool) []int32 {
+	return g.chainFrom(Root, target, without, avoid)
+}
+
+// chainFrom is Chain from another node than the root.
+func (g *Graph) chainFrom(start int32, target, without NodeSet, avoid func(n int32) bool) []int32 {
 	const far = 1000
 	from := make([]int32, len(g.nodes))
 	distance := make([]uint32, len(g.nodes))
@@ -67,9 +72,9 @@ func (g *Graph) Chain(target, without NodeSet, avoid func(n int32) bool) []int32
 		distance[i] = ^uint32(0)
 	}
 	// Two kinds of step lengths: a bucket queue by distance.
-	buckets := map[uint32][]int32{0: {Root}}
-	distance[Root] = 0
-	from[Root] = None
+	buckets := map[uint32][]int32{0: {start}}
+	distance[start] = 0
+	from[start] = None
 	pending := 1
 	for d := uint32(0); pending > 0; d++ {
 		queue, some := buckets[d]

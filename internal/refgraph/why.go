@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/demangle"
 )
 
@@ -172,9 +173,12 @@ func (g *Graph) frontier(set, reachable NodeSet, t *Tree, crates *crateTable, ow
 
 // chainTo describes a shortest chain to target that does not touch without.
 func (g *Graph) chainTo(target, without NodeSet, t *Tree, crates *crateTable, own []string) ([]Step, []int32) {
-	nodes := g.Chain(target, without, func(n int32) bool {
-		return g.nodes[n].Kind == KindCode && !slices.Contains(own, crates.of(n))
-	})
+	nodes := g.goChain(target, without, crates, own)
+	if nodes == nil {
+		nodes = g.Chain(target, without, func(n int32) bool {
+			return g.nodes[n].Kind == KindCode && !slices.Contains(own, crates.of(n))
+		})
+	}
 	var steps []Step
 	for _, n := range nodes {
 		s := Step{Item: g.Item(n, t), Crate: crates.of(n), InSet: target[n]}
@@ -213,11 +217,31 @@ func (g *Graph) cut(o WhyOptions, alive, now NodeSet, t *Tree, crates *crateTabl
 	return r, nil
 }
 
-// crateTable knows the crate of each node, in numbers.
+// goChain is the way through main.main of a Go program, nil where none leads
+// there: the runtime refers to types of everything, which explains nothing.
+func (g *Graph) goChain(target, without NodeSet, crates *crateTable, own []string) []int32 {
+	if crates.goMain == None || without != nil && without[crates.goMain] {
+		return nil
+	}
+	head := g.Chain(g.NewSet(crates.goMain), without, nil)
+	for _, n := range head {
+		if target[n] {
+			return nil // main.main itself is below it
+		}
+	}
+	tail := g.chainFrom(crates.goMain, target, without, func(n int32) bool { return !slices.Contains(own, crates.of(n)) })
+	if head == nil || tail == nil {
+		return nil
+	}
+	return append(head, tail[1:]...)
+}
+
+// crateTable knows the crate of each node, in numbers; in Go its package.
 type crateTable struct {
 	names  []string
 	byNode []int32
 	main   map[string]bool
+	goMain int32 // main.main of a Go program, else None
 }
 
 func (c *crateTable) of(n int32) string { return c.names[c.byNode[n]] }
@@ -235,7 +259,8 @@ func (c *crateTable) mains() []string {
 // crates takes the crate out of every symbol; data without a symbol has that
 // of the only crate that refers to it.
 func (g *Graph) crates() *crateTable {
-	c := &crateTable{names: []string{""}, byNode: make([]int32, g.Len()), main: map[string]bool{}}
+	c := &crateTable{names: []string{""}, byNode: make([]int32, g.Len()), main: map[string]bool{}, goMain: None}
+	isGo := g.Program != nil && g.Program.Language() == attrib.Go
 	number := map[string]int32{"": 0}
 	var parser demangle.Parser
 	for n := int32(1); n < int32(g.Len()); n++ {
@@ -244,6 +269,13 @@ func (g *Graph) crates() *crateTable {
 			continue
 		}
 		name := parser.Parse(mangled)
+		if isGo {
+			plain := g.Name(n)
+			name.Crate = demangle.GoPackage(plain)
+			if plain == "main.main" {
+				c.goMain, c.main["main"] = n, true
+			}
+		}
 		if name.Crate == "" {
 			continue
 		}

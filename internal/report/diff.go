@@ -113,7 +113,7 @@ func Diff(r *DiffResult, o SizeOptions) *Document {
 		if r.Total != nil {
 			break
 		}
-		d.Blocks = append(d.Blocks, Block{Heading: "By " + part.View, Part: part.View, Table: diffTable(part.Rows, []string{part.View}, o)})
+		d.Blocks = append(d.Blocks, Block{Heading: "By " + viewTitle([]string{part.View}, o), Part: part.View, Table: diffTable(part.Rows, []string{part.View}, o)})
 	}
 	d.Blocks = append(d.Blocks, Block{Notes: r.Notes})
 	tree := diffTree(d.Title, r.Rows, o.Domain)
@@ -137,7 +137,7 @@ func diffTable(rows []attrib.DiffRow, views []string, o SizeOptions) *Table {
 	if o.Domain != "file" {
 		t.Columns = append(t.Columns, Column{Name: "Memory", Kind: Delta})
 	}
-	t.Columns = append(t.Columns, Column{Name: "Old", Kind: Bytes}, Column{Name: "New", Kind: Bytes}, Column{Name: "Change"}, Column{Name: viewTitle(views), Key: "Name", Flex: true})
+	t.Columns = append(t.Columns, Column{Name: "Old", Kind: Bytes}, Column{Name: "New", Kind: Bytes}, Column{Name: "Change"}, Column{Name: viewTitle(views, o), Key: "Name", Flex: true})
 	line := func(r *attrib.DiffRow, depth int, faint bool) Row {
 		var cells []Cell
 		if o.Domain != "memory" {

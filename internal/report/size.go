@@ -51,6 +51,7 @@ type SizeOptions struct {
 	Sort   string // file, memory, both or name
 	Domain string // file, memory or both
 	Full   bool   // JSON and CSV have all rows unless N was asked for
+	Go     bool   // what owns code are packages, and no crates
 }
 
 // Size turns a result into a Document.
@@ -130,7 +131,7 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 	if counted {
 		t.Columns = append(t.Columns, Column{Name: "Copies", Kind: Count})
 	}
-	t.Columns = append(t.Columns, Column{Name: viewTitle(views), Key: "Name", Flex: true})
+	t.Columns = append(t.Columns, Column{Name: viewTitle(views, o), Key: "Name", Flex: true})
 	var total attrib.Row
 	for i := range rows {
 		total.File += rows[i].File
@@ -207,12 +208,12 @@ func removedFirst(rows []attrib.Row) []attrib.Row {
 	return slices.Concat(rows[i:i+1], rows[:i], rows[i+1:])
 }
 
-// sectionsLast moves rows that are sections rather than functions or crates
-// behind the others: an overview has better use for its lines.
+// sectionsLast moves rows that are sections and padding rather than functions
+// or crates behind the others: an overview has better use for its lines.
 func sectionsLast(rows []attrib.Row) []attrib.Row {
 	var named, sections []attrib.Row
 	for _, r := range rows {
-		if strings.HasPrefix(r.Name, "[section ") {
+		if strings.HasPrefix(r.Name, "[section ") || r.Name == "[Padding]" {
 			sections = append(sections, r)
 		} else {
 			named = append(named, r)
@@ -222,7 +223,13 @@ func sectionsLast(rows []attrib.Row) []attrib.Row {
 }
 
 // viewTitle is the heading of the names' column.
-func viewTitle(views []string) string { return strings.Join(views, " > ") }
+func viewTitle(views []string, o SizeOptions) string {
+	title := strings.Join(views, " > ")
+	if o.Go {
+		title = strings.ReplaceAll(title, "crates", "packages")
+	}
+	return title
+}
 
 // sortRows orders one level; the rows come largest file bytes first.
 func sortRows(rows []attrib.Row, by string) []attrib.Row {
