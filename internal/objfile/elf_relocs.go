@@ -375,10 +375,15 @@ func (p *places) read(r *Reloc) int64 {
 		b = p.e.file.Data[s.Offset+r.Addr:]
 	} else {
 		s := p.segment(r.Addr)
-		if s == nil || size > s.FileSize-(r.Addr-s.Addr) {
+		if s == nil {
 			return 0
 		}
-		b = p.e.file.Data[s.Offset+(r.Addr-s.Addr):]
+		b = p.e.file.Data[s.Offset+(r.Addr-s.Addr) : s.Offset+s.FileSize]
+		if uint64(len(b)) < size { // the zeros at a segment's end need not be in the file
+			var whole [8]byte
+			copy(whole[:], b)
+			b = whole[:]
+		}
 	}
 	switch size {
 	case 8:

@@ -1,6 +1,7 @@
 package relocate
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
@@ -241,7 +242,9 @@ func TestLibrariesRelocateThemselves(t *testing.T) {
 	}
 }
 
-// TestStrippedIsRead: without section headers the table is found by the code.
+// TestStrippedIsRead: without section headers the table is found by the code,
+// and a pointer whose upper bytes are the zeros at its segment's end, which a
+// rewritten file leaves out, is read whole.
 func TestStrippedIsRead(t *testing.T) {
 	c := toolchains[0]
 	c.need(t)
@@ -259,6 +262,46 @@ func TestStrippedIsRead(t *testing.T) {
 	if got, want := pointers(t, bare), pointers(t, small); !slices.Equal(got, want) {
 		t.Errorf("%d relative relocations without section headers, %d with", len(got), len(want))
 	}
+	cut, last := cutLastPointer(t, data)
+	f, err := objfile.Parse("cut", cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range f.EachReloc() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Addr == last && r.Addend == 0 {
+			t.Errorf("the pointer at %#x is read as 0", last)
+		}
+	}
+}
+
+// cutLastPointer ends the segment that holds the last relocated word six bytes
+// early, where that word's zeros begin.
+func cutLastPointer(t *testing.T, data []byte) (cut []byte, last uint64) {
+	t.Helper()
+	f, err := objfile.Parse("whole", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range f.EachReloc() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Relative && r.Addend != 0 && r.Addend < 1<<16 {
+			last = max(last, r.Addr)
+		}
+	}
+	cut = slices.Clone(data)
+	for i, p := range f.ELF.Phdrs {
+		if p.Type == objfile.PT_LOAD && p.Vaddr <= last && last < p.Vaddr+p.Filesz {
+			binary.LittleEndian.PutUint64(cut[f.ELF.Ehdr.Phoff+56*uint64(i)+32:], last+2-p.Vaddr)
+			return cut, last
+		}
+	}
+	t.Fatal("no segment holds the last pointer")
+	return nil, 0
 }
 
 func TestConcealRefuses(t *testing.T) {
