@@ -179,27 +179,23 @@ func TestFailures(t *testing.T) {
 func TestCancel(t *testing.T) {
 	needCargo(t)
 	dir := write(t, map[string]string{"Cargo.toml": helloManifest, "src/main.rs": helloMain,
-		"build.rs": "fn main() { std::fs::write(\"started\", \"\").unwrap(); std::thread::sleep(std::time::Duration::from_secs(60)); }\n"})
+		"build.rs": "fn main() { std::fs::write(\"started\", \"\").unwrap(); std::thread::sleep(std::time::Duration::from_secs(100000)); }\n"})
 	p, err := Load(context.Background(), Options{Dir: dir, Env: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		for range 1000 {
+		for {
 			if _, err := os.Stat(filepath.Join(dir, "started")); err == nil {
-				break
+				cancel()
+				return
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		cancel()
 	}()
-	start := time.Now()
 	if _, err := Build(ctx, p, Request{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-	if took := time.Since(start); took > 40*time.Second {
-		t.Errorf("ended after %v", took)
 	}
 	if left, _ := filepath.Glob(filepath.Join(p.BuildDir(), "tmp-*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)

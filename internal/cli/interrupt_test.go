@@ -23,13 +23,8 @@ func TestInterruptedRead(t *testing.T) {
 		time.AfterFunc(20*time.Millisecond, cancel)
 		done := make(chan error, 1)
 		go func() { done <- read(&env{stdin: r}, ctx) }()
-		select {
-		case err := <-done:
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("%s: got %v", name, err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Errorf("%s: still waits for input after the interrupt", name)
+		if err := <-done; !errors.Is(err, context.Canceled) { // never comes where the interrupt is not heard
+			t.Errorf("%s: got %v", name, err)
 		}
 		w.Close()
 	}

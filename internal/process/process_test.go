@@ -27,23 +27,16 @@ func TestCancelEndsGrandchildren(t *testing.T) {
 	needShell(t)
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := Command(ctx, "", nil, "sh", "-c", `(trap "" TERM; echo $$ >/dev/null; sh -c 'trap "" TERM; echo $$ > '`+pidFile+`'; sleep 60') & wait`)
+	cmd := Command(ctx, "", nil, "sh", "-c", `(trap "" TERM; echo $$ >/dev/null; sh -c 'trap "" TERM; echo $$ > '`+pidFile+`'; sleep 100000') & wait`)
 	go func() {
-		for range 500 {
-			if data, _ := os.ReadFile(pidFile); len(data) > 1 {
-				break
-			}
+		for data := []byte(nil); len(data) < 2; data, _ = os.ReadFile(pidFile) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		cancel()
 	}()
-	start := time.Now()
-	_, err := Run(ctx, cmd)
+	_, err := Run(ctx, cmd) // never returns where the sleeper is not ended
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, expected the context's error", err)
-	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v to end", took)
 	}
 	data, err := os.ReadFile(pidFile)
 	if err != nil {
@@ -53,13 +46,9 @@ func TestCancelEndsGrandchildren(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 200 {
-		if syscall.Kill(pid, 0) != nil || zombie(pid) {
-			return
-		}
+	for syscall.Kill(pid, 0) == nil && !zombie(pid) { // the test's own time limit ends it
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("the grandchild %d is still there", pid)
 }
 
 // zombie: an orphan whose new parent has not looked yet is dead all the same.
