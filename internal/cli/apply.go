@@ -354,7 +354,7 @@ func editDocument(root string, edit *apply.Edit) *report.Document {
 		j.Settings = append(j.Settings, editSetting{relative(root, s.File), s.Key, s.Value, s.Was})
 		settings.Rows = append(settings.Rows, report.Row{Cells: []report.Cell{relative(root, s.File), s.Key, s.Value, s.Was}})
 	}
-	left := &report.Table{Columns: []report.Column{{Name: "only with minsize build", Key: "Name"}, {Name: "why", Flex: true}}}
+	left := &report.Table{Columns: []report.Column{{Name: "only with minsize build", Key: "Name"}, {Name: "why", Flex: true, Wrap: true}}}
 	for _, l := range edit.Left {
 		j.Left = append(j.Left, editLeft(l))
 		left.Rows = append(left.Rows, report.Row{Cells: []report.Cell{l.Name, l.Why}})

@@ -33,7 +33,7 @@ func newCheckCommand(e *env) *cobra.Command {
 			"Limits come from --max and from a TOML file:\n\n" +
 			"  [budget]\n  file = \"400 KiB\"\n  \"crates:serde\" = 50000\n\n" +
 			"With --baseline, what `minsize size --json` saved or an older program, --max-growth limits the growth of the file.",
-		Example: "  minsize check --max file=400KiB --max 'kind:unwind tables=20KiB' target/release/app\n" +
+		Example: "  minsize check --max file=400KiB --max 'kind:unwind tables=20KiB' app\n" +
 			"  minsize check --budget size.toml\n" +
 			"  minsize check --baseline main.json --max-growth 1% app",
 		Args: func(cmd *cobra.Command, args []string) error {

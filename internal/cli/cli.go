@@ -190,7 +190,8 @@ func newRootCommand(e *env) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetUsageFunc(usage)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpFunc(printHelp)
+	root.SetCompletionCommandGroupID(groupOther)
 	root.Flags().BoolVarP(&version, "version", "V", false, "print the version")
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
@@ -211,6 +212,7 @@ func newRootCommand(e *env) *cobra.Command {
 		cmd.GroupID = v.group
 		root.AddCommand(cmd)
 	}
+	completeValues(root)
 	return root
 }
 

@@ -31,7 +31,8 @@ func newDiffCommand(e *env) *cobra.Command {
 			"without -d, as Twiggy does, and any programs where ITEM names what to look at.",
 		Example: "  minsize diff app.old app\n" +
 			"  minsize diff -d crates,functions app.old app\n" +
-			"  minsize size --json --report base.json app && ... && minsize diff base.json app\n" +
+			"  minsize size --json --report base.json app\n" +
+			"  minsize diff base.json app\n" +
 			"  minsize diff --html --report diff.html app.old app\n" +
 			"  minsize diff --regex old.wasm new.wasm '^data'",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -68,7 +69,6 @@ func newDiffCommand(e *env) *cobra.Command {
 		},
 	}
 	f.registerViews(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("views", completeViews)
 	f.output.register(cmd.Flags())
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "all rows, whatever -n says")
 	cmd.Flags().BoolVar(&by.regex, "regex", false, "items are regular expressions")
@@ -174,7 +174,7 @@ func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	}
 	machine := f.output.machine()
 	if len(r.views) == 0 && !r.keepN {
-		r.show.N = 10
+		r.show.N = 7
 	}
 	if machine && !r.keepN {
 		r.show.N = 0

@@ -127,7 +127,7 @@ func doctorDocument(s *cargo.Survey) *report.Document {
 	d.Blocks = append(d.Blocks, projectBlock(s, &data))
 
 	toolchains := &report.Table{Columns: []report.Column{
-		{Name: "toolchain", Key: "Name"}, {Name: "version"}, {Name: "LLVM"}, {Name: "-Z"}, {Name: "std's sources"}, {Name: "opt, llc"}, {Name: "targets", Flex: true},
+		{Name: "toolchain", Key: "Name"}, {Name: "version"}, {Name: "LLVM"}, {Name: "-Z"}, {Name: "std's sources"}, {Name: "opt, llc"}, {Name: "targets", Flex: true, Wrap: true},
 	}}
 	for _, t := range s.Toolchains {
 		j := doctorToolchain{Name: t.Name, Version: t.Version, Channel: t.Channel, Commit: t.Commit, Date: t.CommitDate, Host: t.Host, LLVM: t.LLVM, Own: t.Own,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -23,11 +24,11 @@ func newTopCommand(e *env) *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 	}
 	flags := cmd.Flags()
-	flags.IntP("max-items", "n", 0, "rows, 0 for all (default 40, all in json and csv)")
+	flags.IntP("max-items", "n", 0, "rows, 0 for all (default 25, all in json and csv)")
 	flags.BoolVar(&o.Retained, "retained", false, "sort by retained size, and show it")
 	flags.BoolVarP(&o.Paths, "retaining-paths", "r", false, "show what keeps each item: its dominators, nearest first")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, _ []string) (*report.Document, error) {
-		o.Max = f.limit(flags, "max-items", 40)
+		o.Max = f.limit(flags, "max-items", 25)
 		var t *refgraph.Tree
 		if o.Retained || o.Paths {
 			t = c.Graph.Dominators()
@@ -53,7 +54,7 @@ func newDominatorsCommand(e *env) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.IntP("max-depth", "d", 0, "levels of the tree, 0 for all")
-	flags.IntP("max-rows", "r", 0, "rows, 0 for all (default 100, all in json and csv)")
+	flags.IntP("max-rows", "r", 0, "rows, 0 for all (default 25, all in json and csv)")
 	flags.BoolVar(&regex, "regex", false, "items are regular expressions")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		t := c.Graph.Dominators()
@@ -67,7 +68,7 @@ func newDominatorsCommand(e *env) *cobra.Command {
 				nodes = t.LargestFirst(nodes)
 			}
 		}
-		o := refgraph.TreeOptions{Depth: f.limit(flags, "max-depth", 0), Rows: f.limit(flags, "max-rows", 100)}
+		o := refgraph.TreeOptions{Depth: f.limit(flags, "max-depth", 0), Rows: f.limit(flags, "max-rows", 25)}
 		o.Largest = !c.Graph.Wasm || !flags.Changed("max-rows") // else the first rows of the tree, as Twiggy
 		d := c.Graph.DominatorTree(t, nodes, o)
 		var icicle *refgraph.DominatorTree
@@ -78,7 +79,7 @@ func newDominatorsCommand(e *env) *cobra.Command {
 	})
 }
 
-// pathRows bounds what people get of paths: ten referrers of each of ten
+// pathRows bounds what programs and pages get of paths: ten referrers of each of ten
 // levels can be ten thousand million rows.
 const pathRows = 1000
 
@@ -95,12 +96,18 @@ func newPathsCommand(e *env) *cobra.Command {
 	flags := cmd.Flags()
 	flags.IntVarP(&o.Depth, "max-depth", "d", 10, "steps from the item")
 	flags.IntVarP(&o.Width, "max-paths", "r", 10, "referrers of each item that are followed")
-	flags.IntVar(&o.Rows, "max-rows", pathRows, "rows in all, 0 for no limit")
+	flags.IntVar(&o.Rows, "max-rows", 0, fmt.Sprintf("rows in all, 0 for no limit (default 25, %d in json and csv)", pathRows))
 	flags.BoolVar(&o.Descending, "descending", false, "follow references from the item instead of those to it")
 	flags.BoolVar(&regex, "regex", false, "items are regular expressions")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		if o.Depth < 0 || o.Width < 1 {
 			return nil, usageError("-d 10 -r 10", "a depth below 0 or no paths make no sense")
+		}
+		if !flags.Changed("max-rows") {
+			o.Rows = 25
+			if f.machineReads() || f.output.format == "html" {
+				o.Rows = pathRows
+			}
 		}
 		var nodes []int32
 		if len(items) > 0 {

@@ -33,7 +33,7 @@ func newWhyCommand(e *env) *cobra.Command {
 		way, err := v.chosen(flags)
 		f.builds = way != "" && err == nil
 	}
-	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default 10, all in json and csv)")
+	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default 5, all in json and csv)")
 	return e.graphCommand(cmd, &f, func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		if len(items) == 0 {
 			return nil, usageError("minsize why FILE core::fmt", "no pattern given")
@@ -42,7 +42,7 @@ func newWhyCommand(e *env) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		o := refgraph.WhyOptions{Own: own, Max: f.limit(flags, "max-items", 10)}
+		o := refgraph.WhyOptions{Own: own, Max: f.limit(flags, "max-items", 5)}
 		for _, text := range items {
 			o.Patterns = append(o.Patterns, refgraph.Pattern{Text: text, Expression: regex})
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/minsize/minsize/internal/report"
 )
 
 // Help is read from the top and left after a screen, so a verb's own flags
@@ -35,6 +37,60 @@ func inGroup(flags *pflag.FlagSet, group string, register func()) {
 			f.Annotations[flagGroup] = []string{group}
 		}
 	})
+}
+
+// helpWidth is what every line of help fits in: what a terminal has, and what
+// the pager of a pipe will show.
+const helpWidth = 80
+
+// printHelp is what --help prints.
+func printHelp(cmd *cobra.Command, _ []string) {
+	w := cmd.OutOrStdout()
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short
+	}
+	fmt.Fprintf(w, "%s\n\n", fold(strings.TrimSpace(text)))
+	cmd.SetOut(w)
+	_ = usage(cmd) // who writes to stdout asks it at the end
+}
+
+// fold sets a description in lines: paragraphs run on, indented lines stay
+// lines of their own and go on below their second column.
+func fold(text string) string {
+	var out []string
+	var running []string
+	flush := func() {
+		if len(running) > 0 {
+			out = append(out, hang("", strings.Join(running, " ")))
+			running = nil
+		}
+	}
+	for _, line := range strings.Split(text, "\n") {
+		switch {
+		case strings.HasPrefix(line, " "):
+			flush()
+			body := strings.TrimLeft(line, " ")
+			at := len(line) - len(body)
+			if i := strings.Index(body, "  "); i > 0 { // a list of words and what they mean
+				at += i + len(body[i:]) - len(strings.TrimLeft(body[i:], " "))
+			}
+			out = append(out, hang(line[:at], line[at:]))
+		case strings.TrimSpace(line) == "":
+			flush()
+			out = append(out, "")
+		default:
+			running = append(running, line)
+		}
+	}
+	flush()
+	return strings.Join(out, "\n")
+}
+
+// hang sets text behind first, in lines that go on below its beginning.
+func hang(first, text string) string {
+	lines := report.WrapWords(text, helpWidth-len(first), "")
+	return first + strings.Join(lines, "\n"+strings.Repeat(" ", len(first)))
 }
 
 // usage is what --help prints below a verb's description.
@@ -74,19 +130,18 @@ func usage(cmd *cobra.Command) error {
 		}
 	})
 	if text := own.FlagUsages(); text != "" {
-		fmt.Fprintf(w, "\nFlags:\n%s", text)
+		fmt.Fprintf(w, "\nFlags:\n%s", own.FlagUsagesWrapped(helpWidth))
 	}
 	for _, g := range flagGroups {
 		if set := grouped[g.key]; set != nil {
-			fmt.Fprintf(w, "\n%s:\n%s", g.title, set.FlagUsages())
+			fmt.Fprintf(w, "\n%s:\n%s", g.title, set.FlagUsagesWrapped(helpWidth))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\n\"%s COMMAND --help\" says more", cmd.CommandPath())
+		fmt.Fprintf(w, "\n\"%s COMMAND --help\" says more.\n", cmd.CommandPath())
 		if !cmd.HasParent() {
-			fmt.Fprint(w, "; \"minsize help exit-status\" what each exit status means")
+			fmt.Fprint(w, "\"minsize help exit-status\" says what each exit status means.\n")
 		}
-		fmt.Fprint(w, ".\n")
 	}
 	return nil
 }
@@ -98,7 +153,7 @@ func usageCommands(cmd *cobra.Command) {
 		var lines []string
 		for _, c := range cmd.Commands() {
 			if c.GroupID == group && c.IsAvailableCommand() {
-				lines = append(lines, fmt.Sprintf("  %-12s%s\n", c.Name(), c.Short))
+				lines = append(lines, hang(fmt.Sprintf("  %-12s", c.Name()), c.Short)+"\n")
 			}
 		}
 		if len(lines) > 0 {

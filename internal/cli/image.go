@@ -73,7 +73,7 @@ for the same input: no times, no owners, no order of folders.`,
 		Example: `  minsize image target/release/app -t app:1.0
   minsize image app -t registry.example/app:1.0 --push
   minsize image app-amd64 app-arm64 -t app --root-dir ./sysroot -o app.tar
-  minsize image app -t app --ca-certificates --tzdata --expose 8080 --env LOG=info`,
+  minsize image app -t app --ca-certificates --tzdata --expose 8080 -e LOG=info`,
 		RunE: func(cmd *cobra.Command, args []string) error { return e.image(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,6 +58,9 @@ func (e *env) imageInspect(ctx context.Context, f *imageInspectFlags, source str
 	img, done, err := oci.Open(ctx, source, platform, oci.RegistryOptions{PlainHTTP: f.plainHTTP})
 	if errors.Is(err, oci.ErrPlainHTTP) {
 		return withStatus(exitRefused, "--plain-http for a registry on localhost", err)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return withStatus(exitFailed, "a tar file or a folder; an image in a registry needs its tag, as in "+strings.TrimSuffix(filepath.Base(source), filepath.Ext(source))+":latest", err)
 	}
 	if err != nil {
 		return err

@@ -73,8 +73,8 @@ What may be lost is decided by --level:
   max      also {:?} prints nothing, panics name no place; on any compiler they are silent
 Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 		Example: `  minsize shrink
-  minsize shrink --level abort --check '{} --selftest' --check '! {} no-such-file'
-  minsize shrink --level abort --glibc 2.36 --bench '{} big.log' --max-slowdown 5%
+  minsize shrink --level abort --check '{} --selftest' --check '! {} none'
+  minsize shrink --glibc 2.36 --bench '{} big.log' --max-slowdown 5%
   minsize shrink -p server --bin serverd --format html --report ladder.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

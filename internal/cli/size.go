@@ -77,7 +77,6 @@ func newSizeCommand(e *env) *cobra.Command {
 		},
 	}
 	f.registerViews(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("views", completeViews)
 	flags := cmd.Flags()
 	flags.StringVar(&f.explain, "explain", "", "why the byte at this `ADDRESS` (or @OFFSET in the file) has its label")
 	flags.StringVar(&f.disassemble, "disassemble", "", "the machine code of the `FUNCTION`")
@@ -85,16 +84,6 @@ func newSizeCommand(e *env) *cobra.Command {
 	f.output.register(flags)
 	f.cargo.register(flags)
 	return cmd
-}
-
-// completeViews completes the last of a list of views.
-func completeViews(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	done := typed[:strings.LastIndexByte(typed, ',')+1]
-	var list []string
-	for _, name := range attrib.ViewNames() {
-		list = append(list, done+name)
-	}
-	return list, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // registerViews adds the flags that size and diff share.

@@ -91,8 +91,28 @@ func Open(ctx context.Context, source string, platform Platform, o RegistryOptio
 	return img, done, err
 }
 
+// looksLikeFile says whether a name that is no file was meant as one: a mistyped
+// file must not become a question to a registry. A reference has a tag, a digest
+// or a folder: app:1.0, library/alpine.
+func looksLikeFile(source string) bool {
+	if strings.HasPrefix(source, ".") || strings.HasPrefix(source, "~") || filepath.IsAbs(source) || strings.ContainsRune(source, '\\') {
+		return true
+	}
+	for _, end := range []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".oci"} {
+		if strings.HasSuffix(source, end) {
+			return true
+		}
+	}
+	first, _, folders := strings.Cut(source, "/")
+	if !folders {
+		return !strings.ContainsAny(source, ":@")
+	}
+	info, err := os.Stat(first)
+	return err == nil && info.IsDir()
+}
+
 func fromRegistry(ctx context.Context, source string, platform Platform, o RegistryOptions, missing error) (v1.Image, error) {
-	if strings.HasSuffix(source, ".tar") || strings.HasPrefix(source, ".") || strings.HasPrefix(source, "/") {
+	if looksLikeFile(source) {
 		return nil, missing
 	}
 	reference, err := name.ParseReference(source)

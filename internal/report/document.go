@@ -68,6 +68,8 @@ type Column struct {
 	Flex bool // takes what width is left and is cut with an ellipsis in text
 	Wrap bool // with Flex: goes on in the next line instead, for sentences that must be read
 
+	Spare bool // left out where a terminal is too narrow for it
+
 	Key  string   // its header in csv and tsv; "" is Name
 	Only Audience // who gets it
 }

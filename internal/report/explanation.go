@@ -9,7 +9,7 @@ import (
 
 // Explanation turns the answer of --explain into a Document.
 func Explanation(x *attrib.Explanation) *Document {
-	t := &Table{Columns: []Column{{Name: "What"}, {Name: "Answer", Flex: true}}}
+	t := &Table{Columns: []Column{{Name: "What"}, {Name: "Answer", Flex: true, Wrap: true}}}
 	add := func(what string, format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); text != "" {
 			t.Rows = append(t.Rows, Row{Cells: []Cell{what, text}})

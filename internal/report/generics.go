@@ -112,7 +112,7 @@ func genericKind(name string) string {
 func (g *Generics) Document(copies int) *Document {
 	t := &Table{Nested: true, Columns: []Column{
 		{Name: "generic", Flex: true}, {Name: "bytes", Kind: Bytes}, {Name: "copies", Kind: Count}, {Name: "largest", Kind: Bytes},
-		{Name: "saves at most", Kind: Bytes}, {Name: "identical", Kind: Bytes}, {Name: "instantiated by"},
+		{Name: "saves at most", Kind: Bytes}, {Name: "identical", Kind: Bytes, Spare: true}, {Name: "instantiated by", Spare: true},
 	}}
 	for _, c := range g.Items {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{c.Generic, c.Bytes, c.Copies, c.Largest, c.Bound, c.Identical, shortList(c.Crates)}})

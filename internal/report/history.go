@@ -42,7 +42,7 @@ const causes = 3
 func History(r *HistoryResult) *Document {
 	d := &Document{Title: r.Program + ", build by build", Schema: "minsize.history-show/1", Data: r}
 	t := &Table{Columns: []Column{{Name: "When", Key: "time"}, {Name: "Build", Key: "build"}, {Name: "File", Kind: Bytes, Key: "file"}, {Name: "Memory", Kind: Bytes, Key: "memory"}, {Name: "Change", Kind: Delta, Key: "change"},
-		{Name: "%", Kind: Percent, Only: People}, {Name: "What changed, by " + r.View, Key: "causes", Flex: true}}}
+		{Name: "%", Kind: Percent, Only: People}, {Name: "What changed, by " + r.View, Key: "causes", Flex: true, Wrap: true}}}
 	for i, b := range r.Builds {
 		var change, share Cell
 		if i > 0 {

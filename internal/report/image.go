@@ -83,7 +83,7 @@ func (r *Image) Document() *Document {
 		block := Block{
 			Heading: fmt.Sprintf("%s: %s (%s, user %s)", p.Platform, p.Program, linking, p.User),
 			Part:    p.Platform,
-			Table:   &Table{Columns: []Column{{Name: "file"}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "why", Flex: true}}},
+			Table:   &Table{Columns: []Column{{Name: "file"}, {Name: "size", Kind: Bytes}, {Name: "share", Kind: Percent}, {Name: "why", Flex: true, Wrap: true}}},
 		}
 		for _, f := range p.Files {
 			block.Table.Rows = append(block.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, portion(f.Size, p.Size), f.Why}})
@@ -203,7 +203,7 @@ func (r *ImageInspection) Document() *Document {
 		Text: []string{
 			fmt.Sprintf("%s  %s  runs %s as %s", r.Platform, r.Digest, strings.Join(append(append([]string{}, r.Entrypoint...), r.Command...), " "), user),
 		},
-		Table: &Table{Columns: []Column{{Name: "layer", Kind: Count}, {Name: "files", Kind: Count}, {Name: "size", Kind: Bytes}, {Name: "stored", Kind: Bytes}, {Name: "made by", Key: "why", Flex: true}}},
+		Table: &Table{Columns: []Column{{Name: "layer", Kind: Count}, {Name: "files", Kind: Count}, {Name: "size", Kind: Bytes}, {Name: "stored", Kind: Bytes}, {Name: "made by", Key: "why", Flex: true, Wrap: true}}},
 	}
 	for i, l := range r.Layers {
 		layers.Table.Rows = append(layers.Table.Rows, Row{Cells: []Cell{i + 1, l.Files, l.Size, l.Compressed, l.CreatedBy}})
@@ -242,7 +242,7 @@ func (r *ImageInspection) alternative() Block {
 		b.Text = []string{"nothing: " + r.NoAlternative}
 		return b
 	}
-	b.Table = &Table{Columns: []Column{{Name: "file"}, {Name: "size", Kind: Bytes}, {Name: "why", Flex: true}}}
+	b.Table = &Table{Columns: []Column{{Name: "file"}, {Name: "size", Kind: Bytes}, {Name: "why", Flex: true, Wrap: true}}}
 	for _, f := range r.Alternative.Files {
 		b.Table.Rows = append(b.Table.Rows, Row{Cells: []Cell{f.Path, f.Size, f.Why}})
 	}

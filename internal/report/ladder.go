@@ -48,7 +48,7 @@ func ladderBlock(r *ladder.Result) Block {
 	if measured {
 		t.Columns = append(t.Columns, Column{Name: "time", Kind: Percent})
 	}
-	t.Columns = append(t.Columns, Column{Name: "", Key: "remark", Kind: Words, Flex: true})
+	t.Columns = append(t.Columns, Column{Name: "", Key: "remark", Kind: Words, Flex: true, Wrap: true})
 	for i, rung := range r.Rungs {
 		size := rung.Stripped
 		if rung.Kind == "baseline" || rung.Kind == "file" {
@@ -158,7 +158,7 @@ func leftOutBlock(r *ladder.Result) (Block, bool) {
 		{Name: "would save", Key: "saves", Kind: Bytes},
 		{Name: "risk", Kind: Words},
 		{Name: "how, or why not", Key: "remark", Kind: Words},
-		{Name: "what it loses", Key: "loses", Kind: Words, Flex: true},
+		{Name: "what it loses", Key: "loses", Kind: Words, Flex: true, Wrap: true},
 	}}
 	for _, l := range r.Left {
 		var saves Cell
@@ -201,7 +201,7 @@ func prunedBlock(r *ladder.Result) Block {
 		{Name: "size", Kind: Bytes},
 		{Name: "saves", Kind: Bytes},
 		{Name: "check", Kind: Words},
-		{Name: "", Key: "remark", Kind: Words, Flex: true},
+		{Name: "", Key: "remark", Kind: Words, Flex: true, Wrap: true},
 	}}
 	for _, f := range r.Pruned {
 		cells := []Cell{f.Dependency, nonZero(f.Size), nil, string(f.Check.Status), f.Why}

@@ -42,7 +42,7 @@ func NewOutlineFunction(p *outline.Proposal) OutlineFunction {
 // Document sets the result; refused says whether refused functions are listed.
 func (o *Outline) Document(refused bool) *Document {
 	d := &Document{Title: "Outlining " + o.Program, Schema: "minsize.outline/1", Data: o}
-	t := &Table{Columns: []Column{{Name: "function"}, {Name: "instances", Kind: Count}, {Name: "predicted", Kind: Bytes}, {Name: "saved", Kind: Bytes}, {Name: "verdict", Flex: true}, {Name: "where"}}}
+	t := &Table{Columns: []Column{{Name: "function"}, {Name: "instances", Kind: Count}, {Name: "predicted", Kind: Bytes}, {Name: "saved", Kind: Bytes}, {Name: "verdict", Flex: true, Wrap: true}, {Name: "where"}}}
 	for _, f := range o.Functions {
 		verdict := f.Why
 		if f.Kept {
@@ -62,7 +62,7 @@ func (o *Outline) Document(refused bool) *Document {
 	}
 	d.Blocks = append(d.Blocks, block)
 	if refused && len(o.Refused) > 0 {
-		t := &Table{Columns: []Column{{Name: "function"}, {Name: "instances", Kind: Count}, {Name: "why it stays", Key: "verdict", Flex: true}, {Name: "where"}}}
+		t := &Table{Columns: []Column{{Name: "function"}, {Name: "instances", Kind: Count}, {Name: "why it stays", Key: "verdict", Flex: true, Wrap: true}, {Name: "where"}}}
 		for _, f := range o.Refused {
 			t.Rows = append(t.Rows, Row{Cells: []Cell{f.Function, f.Instances, f.Why, fmt.Sprintf("%s:%d", f.File, f.Line)}})
 		}

@@ -67,14 +67,16 @@ func Size(s *SizeResult, o SizeOptions) *Document {
 		for i, part := range s.Parts {
 			po := o
 			if po.N == 0 && !o.Full {
-				po.N = []int{10, 8, 8}[min(i, 2)]
+				po.N = []int{6, 5, 5}[min(i, 2)]
 			}
 			d.Blocks = append(d.Blocks, Block{Heading: part.Heading, Part: part.View, Table: sizeTable(part.Rows, []string{part.View}, po, i > 0)})
 		}
 		if len(s.Findings) > 0 {
 			d.Blocks = append(d.Blocks, Block{Heading: "Worth acting on", Part: "findings", Table: findingsTable(s.Findings)})
 		}
-		d.Blocks = append(d.Blocks, Block{Notes: s.Notes})
+		if len(s.Notes) > 0 {
+			d.Blocks = append(d.Blocks, Block{Notes: s.Notes})
+		}
 	}
 	tree := sizeTree(sizeTitle(s), s.Rows, o.Domain)
 	d.Tree = &tree
@@ -250,7 +252,7 @@ func sortRows(rows []attrib.Row, by string) []attrib.Row {
 }
 
 func findingsTable(findings []attrib.Finding) *Table {
-	t := &Table{Columns: []Column{{Name: "Bytes", Key: "File", Kind: Bytes}, {Name: "Finding", Key: "Name"}, {Name: "What to do", Key: "Advice", Flex: true}}}
+	t := &Table{Columns: []Column{{Name: "Bytes", Key: "File", Kind: Bytes}, {Name: "Finding", Key: "Name"}, {Name: "What to do", Key: "Advice", Flex: true, Wrap: true}}}
 	for _, f := range findings {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{f.Bytes, GroupDigits(f.Title), f.Advice}})
 	}

@@ -4,92 +4,48 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// writeText sets a Document for a terminal: no frames, numbers flush right,
-// the widest flexible column cut to the width that is left.
+// writeText sets a Document for a terminal: no frames, numbers flush right.
+// Where the width is known nothing is longer: sentences go on in the next line,
+// tables are fitted.
 func writeText(w io.Writer, d *Document, o Options) error {
+	line := func(s, style, hanging string) {
+		for _, part := range WrapWords(PrintableProse(s), o.Width, hanging) {
+			fmt.Fprintln(w, paint(part, style, o))
+		}
+	}
 	for i, b := range d.blocksFor(People) {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
 		if b.Heading != "" {
-			fmt.Fprintln(w, paint(PrintableProse(b.Heading), text.Bold, o))
+			line(b.Heading, bold, "")
 		}
 		for _, p := range b.Text {
-			fmt.Fprintln(w, PrintableProse(p))
+			line(p, "", "")
 		}
-		for _, line := range b.Code {
-			fmt.Fprintln(w, PrintableProse(line))
+		for _, code := range b.Code {
+			fmt.Fprintln(w, PrintableProse(code))
 		}
 		if b.Table != nil {
-			fmt.Fprintln(w, renderTable(b.Table.readFor(People), o))
+			writeTable(w, b.Table.readFor(People), o)
 		}
 		for _, n := range b.Notes {
-			fmt.Fprintln(w, paint("note: "+PrintableProse(n), text.Faint, o))
+			line("note: "+n, faint, "  ")
 		}
 	}
 	return nil
 }
 
-func paint(s string, c text.Color, o Options) string {
-	if !o.Color {
+// What a terminal is told (ECMA-48, 8.3.117).
+const bold, faint, plain = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+func paint(s, style string, o Options) string {
+	if !o.Color || style == "" || s == "" {
 		return s
 	}
-	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
-}
-
-func renderTable(t *Table, o Options) string {
-	tw := table.NewWriter()
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Format.Header, style.Format.Footer = text.FormatDefault, text.FormatDefault
-	tw.SetStyle(style)
-	tw.SuppressTrailingSpaces()
-
-	cells := formatRows(t, o)
-	var configs []table.ColumnConfig
-	for i, c := range t.Columns {
-		cfg := table.ColumnConfig{Number: i + 1}
-		if c.alignRight() {
-			cfg.Align, cfg.AlignHeader, cfg.AlignFooter = text.AlignRight, text.AlignRight, text.AlignRight
-		}
-		if c.Flex && o.Width > 0 {
-			cfg.WidthMax = flexWidth(t, cells, i, o.Width)
-			cfg.WidthMaxEnforcer = func(s string, n int) string { return text.Trim(s, n) }
-			if cfg.WidthMax > 1 {
-				cfg.WidthMaxEnforcer = ellipsis
-				if c.Wrap {
-					cfg.WidthMaxEnforcer = text.WrapSoft
-				}
-			}
-		}
-		configs = append(configs, cfg)
-	}
-	tw.SetColumnConfigs(configs)
-
-	header := table.Row{}
-	for _, c := range t.Columns {
-		header = append(header, c.Name)
-	}
-	tw.AppendHeader(header)
-	for i, row := range cells {
-		out := table.Row{}
-		for _, s := range row {
-			if o.Color && i < len(t.Rows) && t.Rows[i].Strong {
-				s = paint(s, text.Bold, o)
-			} else if o.Color && i < len(t.Rows) && t.Rows[i].Faint {
-				s = paint(s, text.Faint, o)
-			}
-			out = append(out, s)
-		}
-		tw.AppendRow(out)
-	}
-	return tw.Render()
+	return style + s + plain
 }
 
 // formatRows sets every cell, the footer as the last row.
@@ -115,27 +71,4 @@ func formatRows(t *Table, o Options) [][]string {
 		add(t.Footer, 0)
 	}
 	return out
-}
-
-// flexWidth is what the other columns leave of width, never below 16.
-func flexWidth(t *Table, cells [][]string, flex, width int) int {
-	left := width
-	for i, c := range t.Columns {
-		if i == flex {
-			continue
-		}
-		widest := text.StringWidthWithoutEscSequences(c.Name)
-		for _, row := range cells {
-			widest = max(widest, text.StringWidthWithoutEscSequences(row[i]))
-		}
-		left -= widest + 2
-	}
-	return max(left-2, 16)
-}
-
-func ellipsis(s string, n int) string {
-	if text.StringWidthWithoutEscSequences(s) <= n {
-		return s
-	}
-	return text.Trim(s, n-1) + "…"
 }
