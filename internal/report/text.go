@@ -23,7 +23,7 @@ func writeText(w io.Writer, d *Document, o Options) error {
 			line(b.Heading, bold, "")
 		}
 		for _, p := range b.Text {
-			line(p, "", "")
+			line(p, "", "  ")
 		}
 		for _, code := range b.Code {
 			fmt.Fprintln(w, PrintableProse(code))
