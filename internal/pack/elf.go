@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -64,7 +65,8 @@ type program struct {
 	symbols uint64 // bytes of symbols and debug information that are not loaded
 	notes   []string
 
-	image   []byte // memory from first to the last byte that comes from the file
+	size    int // of the image: memory from first to the last byte that comes from the file
+	dynamic map[uint64]uint64
 	regions []codec.Region
 }
 
@@ -194,7 +196,7 @@ func readProgram(data []byte) (*program, error) {
 // with DF_1_PIE (since 2015) or give a DT_DEBUG for debuggers. Packed, the
 // former could no longer be loaded by anything.
 func (p *program) isLibrary(interp bool) bool {
-	d := p.dynamic()
+	d := p.dynamic
 	if d == nil || d[dtFlags1]&df1PIE != 0 {
 		return false
 	}
@@ -227,19 +229,93 @@ func (p *program) layOut(ident []byte, phoff, phsize uint64) error {
 	if fileEnd <= p.first || fileEnd-p.first > min(maxImage, 1<<24+8*uint64(len(p.data))) || p.span >= 1<<32-1<<24 {
 		return refuse("", "the program spans %d bytes of memory, %d of them filled from the file: more than pack handles", p.span, fileEnd-p.first)
 	}
-	p.image = make([]byte, fileEnd-p.first)
+	p.size = int(fileEnd - p.first)
 	found := false
 	for _, h := range p.loads {
 		if h.Filesz == 0 {
 			continue // zeros alone, perhaps behind all that the file fills
 		}
-		copy(p.image[h.Vaddr-p.first:], p.data[h.Offset:h.Offset+h.Filesz])
 		if h.Offset == 0 && h.Filesz >= 64 && phoff >= 64 && phoff+phsize <= h.Filesz {
 			p.ehdr, found = h.Vaddr-p.first, true
 		}
 	}
 	if !found {
 		return refuse("", "the program headers are in no loaded segment")
+	}
+	p.dynamic = p.readDynamic()
+	return nil
+}
+
+// load returns the image behind room bytes.
+func (p *program) load(room int) []byte {
+	b := make([]byte, room+p.size)
+	p.reload(b[room:])
+	return b
+}
+
+// reload makes the image what the kernel maps.
+func (p *program) reload(image []byte) {
+	clear(image)
+	for _, h := range p.loads {
+		if h.Filesz > 0 {
+			copy(image[h.Vaddr-p.first:], p.data[h.Offset:h.Offset+h.Filesz])
+		}
+	}
+}
+
+// isLoaded compares with what the kernel maps.
+func (p *program) isLoaded(image []byte) bool {
+	at := uint64(0)
+	for _, h := range p.loads {
+		if h.Filesz == 0 {
+			continue
+		}
+		start := h.Vaddr - p.first
+		if !allZero(image[at:start]) || !bytes.Equal(image[start:start+h.Filesz], p.data[h.Offset:h.Offset+h.Filesz]) {
+			return false
+		}
+		at = start + h.Filesz
+	}
+	return at == uint64(len(image))
+}
+
+func allZero(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b) != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, v := range b {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// readDynamic is the part of PT_DYNAMIC that the transforms use.
+func (p *program) readDynamic() map[uint64]uint64 {
+	for _, h := range p.headers {
+		if h.Type != ptDynamic {
+			continue
+		}
+		for _, l := range p.loads {
+			if h.Vaddr < l.Vaddr || h.Vaddr-l.Vaddr >= l.Filesz {
+				continue
+			}
+			d := map[uint64]uint64{}
+			start := h.Vaddr - l.Vaddr
+			b := p.data[l.Offset+start : l.Offset+start+min(h.Filesz, l.Filesz-start)]
+			for ; len(b) >= 16; b = b[16:] {
+				tag := binary.LittleEndian.Uint64(b)
+				if tag == 0 {
+					break
+				}
+				d[tag] = binary.LittleEndian.Uint64(b[8:])
+			}
+			return d
+		}
 	}
 	return nil
 }
@@ -297,7 +373,7 @@ func (p *program) findCode(v byteio.View, shoff uint64, shnum uint16) {
 		}
 		r[0] = (r[0] + unit - 1) &^ (unit - 1)
 		r[1] &^= unit - 1
-		end := p.first + uint64(len(p.image))
+		end := p.first + uint64(p.size)
 		if r[0] < p.first || r[1] > end || r[0] >= r[1] {
 			continue
 		}

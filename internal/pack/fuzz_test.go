@@ -152,7 +152,7 @@ func FuzzPack(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, fast bool) {
 		p, err := readProgram(data)
-		if err != nil || len(p.image) > 1<<15 || len(data) > 1<<15 {
+		if err != nil || p.size > 1<<15 || len(data) > 1<<15 {
 			return
 		}
 		// One form, whether smaller or not: Pack would try all of them.

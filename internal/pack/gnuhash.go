@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -22,7 +21,7 @@ const (
 // the number of symbols.
 func applyGNUHash(p *program, image []byte) ([]byte, bool) {
 	le := binary.LittleEndian
-	d := p.dynamic()
+	d := p.dynamic
 	hash, symtab, strtab := d[dtGNUHash]-p.first, d[dtSymTab]-p.first, d[dtStrTab]-p.first
 	if d[dtGNUHash] == 0 || d[dtSymTab] == 0 || d[dtStrTab] == 0 || !rangeIn(image, hash, 16) || hash%4 != 0 {
 		return nil, false
@@ -53,13 +52,12 @@ func applyGNUHash(p *program, image []byte) ([]byte, bool) {
 	if last-first < 16 {
 		return nil, false
 	}
-	before := bytes.Clone(image)
 	var arg []byte
 	for _, v := range []uint64{hash, symtab, strtab, last} {
 		arg = binary.AppendUvarint(arg, v)
 	}
 	clear(image[hash+16 : chains+(last-first)*4])
-	return arg, proven(image, before, arg, undoGNUHash)
+	return arg, true
 }
 
 func undoGNUHash(image, arg []byte) error {

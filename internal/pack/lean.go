@@ -1,42 +1,72 @@
 package pack
 
 import (
-	"bytes"
 	"compress/flate"
-	"slices"
+	"runtime/debug"
+	"sync"
 
 	"github.com/minsize/minsize/internal/pack/codec"
 )
 
-// Whether a transform pays. Its operation's code costs 100 to 300 bytes, and
-// what it takes out the coder may have had for little: of programs just above
-// 96 KiB one in a few was up to 151 bytes smaller without the relative
-// relocations. Only packing without it tells, which costs as much as packing
-// with it; in larger programs every transform pays many times over. So it is
-// tried in small programs, and in large ones where a fast coder sees no clear
-// gain: of 28 gains between 94 and 107 KiB the estimate was over by 95 to 1660
-// bytes; the losses were estimated at 158 and 347, and every gain estimated at
-// 1 KiB or more was 485 bytes or more.
+// What pays, decided before the work: whether a transform is worth its
+// operation's code, and whether XLZ is worth its larger unpacker. Packing both
+// ways tells, and costs as much each time; a fast coder's measure tells nearly
+// as well. Of 50 programs below 110 KB, gains that it puts at 190 bytes (of
+// relative relocations) or 320 (of unwind tables) are gains of nothing once
+// coded, give or take 80; XLZ wins where it makes more than 5.7 to 6.2 KB of
+// the code. Near these borders both ways are packed, where that is quick: in
+// programs above doubtBelow the measure alone decides.
 
-// leanBelow is the image size up to which every transform is tried; above, one
-// whose gain is estimated at less than clearGain bytes.
-const (
-	leanBelow = 96 << 10
-	clearGain = 1 << 10
-)
+// unsure is how far from its border a measure decides, in bytes.
+const unsure = 70
+
+const doubtBelow = 256 << 10
+
+// clearChange is how many bytes a transform changes where it pays in any case.
+const clearChange = 8 << 10
+
+// codeBorders are sizes of code, by the fast coder: below the first LZMA with
+// its small unpacker wins, above the second XLZ.
+var codeBorders = map[codec.Arch][2]int{codec.X86_64: {4800, 7000}, codec.AArch64: {3500, 14000}}
+
+// methods that may win, by size alone.
+func (p *program) methods() []codec.Method {
+	code := 0
+	image := p.load(0)
+	for _, r := range p.regions {
+		code += flateSize(image[r.Start:r.End])
+	}
+	border := codeBorders[p.arch]
+	switch {
+	case code < border[0]:
+		return []codec.Method{codec.LZMA}
+	case code > border[1]:
+		return []codec.Method{codec.XLZ}
+	}
+	return []codec.Method{codec.XLZ, codec.LZMA}
+}
 
 // packLeanest leaves out each transform whose operation costs more than it
 // saves.
 func (p *program) packLeanest(m codec.Method, rest []byte) ([]byte, *Report, error) {
 	without := map[string]bool{}
+	var doubtful []*transform
+	for _, t := range transforms {
+		if t.apply == nil {
+			continue
+		}
+		switch gain := p.estimateGain(t) - t.border; {
+		case gain < -unsure || gain < 0 && p.size > doubtBelow:
+			without[t.name] = true
+		case gain < unsure && p.size <= doubtBelow:
+			doubtful = append(doubtful, t)
+		}
+	}
 	best, report, err := p.pack(m, rest, without)
 	if err != nil {
 		return best, report, err
 	}
-	for _, t := range transforms {
-		if t.apply == nil || !slices.Contains(report.Transforms, t.name) || len(p.image) > leanBelow && p.estimateGain(t) >= clearGain {
-			continue
-		}
+	for _, t := range doubtful {
 		without[t.name] = true
 		out, r, err := p.pack(m, rest, without)
 		if err != nil {
@@ -51,26 +81,44 @@ func (p *program) packLeanest(m codec.Method, rest []byte) ([]byte, *Report, err
 	return best, report, nil
 }
 
-// estimateGain is how many bytes a transform saves a fast coder, over 100 MB/s.
+// estimateGain is how many bytes a transform saves a fast coder.
 func (p *program) estimateGain(t *transform) int {
-	image := bytes.Clone(p.image)
+	image := p.load(0)
 	arg, ok := t.apply(p, image)
 	if !ok {
-		return 0
+		return -1 << 20
 	}
-	return flateSize(p.image) - flateSize(image, arg)
+	before := p.load(0)
+	changed := 0
+	for i, b := range before {
+		if image[i] != b {
+			changed++
+		}
+	}
+	if changed >= clearChange {
+		return changed
+	}
+	return flateSize(before) - flateSize(image, arg)
 }
 
-func flateSize(parts ...[]byte) int {
-	var n counter
-	w, err := flate.NewWriter(&n, flate.BestSpeed)
+// writers of flate are large.
+var writers = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		panic(err) // a constant level
 	}
+	return w
+}}
+
+func flateSize(parts ...[]byte) int {
+	var n counter
+	w := writers.Get().(*flate.Writer)
+	w.Reset(&n)
 	for _, b := range parts {
 		_, _ = w.Write(b) // counter never fails
 	}
 	_ = w.Close()
+	writers.Put(w)
 	return int(n)
 }
 
@@ -79,4 +127,12 @@ type counter int
 func (c *counter) Write(b []byte) (int, error) {
 	*c += counter(len(b))
 	return len(b), nil
+}
+
+// settle gives memory back before more is asked for. The collector alone would
+// let what is no longer used grow as large as what is.
+func settle(size int) {
+	if size > 256<<10 {
+		debug.FreeOSMemory()
+	}
 }

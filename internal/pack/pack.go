@@ -49,6 +49,7 @@ type Report struct {
 	Stub       int    // of the output: uncompressed code
 	Payload    int    // of the output: the compressed stream
 	Rest       int    // of the output: what the kernel does not load
+	Loaded     int    // of the input: bytes that are loaded and not zero
 	Symbols    int    // of the input: symbols and debug information, which are not loaded
 	Transforms []string
 	Startup    time.Duration // estimated CPU time that unpacking adds to every start
@@ -88,9 +89,9 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	if err := p.refusePayload(); err != nil && !o.AllowPayload {
 		return nil, nil, err
 	}
-	methods := []codec.Method{codec.XLZ}
-	if len(p.image) < bothBelow || len(p.regions) == 0 || o.StartupBudget > 0 {
-		methods = append(methods, codec.LZMA)
+	methods := p.methods()
+	if o.StartupBudget > 0 {
+		methods = []codec.Method{codec.XLZ, codec.LZMA}
 	}
 	if o.FastStart {
 		methods = []codec.Method{codec.LZMA}
@@ -145,16 +146,13 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	if len(out) >= len(data) {
 		return nil, report, fmt.Errorf("%w: %d bytes would become %d", ErrNotSmaller, len(data), len(out))
 	}
+	settle(p.size)
 	back, err := Unpack(out)
 	if err != nil || !bytes.Equal(back, data) {
 		return nil, nil, fmt.Errorf("the packed form does not unpack to the input (%v): please report this file", err)
 	}
 	return out, report, nil
 }
-
-// bothBelow is the image size up to which LZMA is tried beside XLZ: there the
-// smaller decoder can outweigh the larger payload.
-const bothBelow = 256 << 10
 
 // smallBelow is where XLZ's coarse contexts win, and where the stub's bytes
 // weigh more than its speed.
@@ -169,17 +167,10 @@ type operation struct {
 func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]byte, *Report, error) {
 	machine := machineNames[p.arch]
 	report := &Report{Machine: machine, Input: len(p.data)}
-	image := bytes.Clone(p.image)
-
-	var ops []operation
-	for _, t := range transforms {
-		if t.arch != codec.NoCode && t.arch != p.arch || t.apply == nil || without[t.name] {
-			continue
-		}
-		if arg, ok := t.apply(p, image); ok {
-			ops = append(ops, operation{t, arg})
-			report.Transforms = append(report.Transforms, t.name)
-		}
+	room := 1<<16 + p.size/16 // for the prefix
+	buffer, ops := p.transform(room, without)
+	for _, op := range ops {
+		report.Transforms = append(report.Transforms, op.name)
 	}
 	decoder := map[codec.Method]string{codec.LZMA: "-lzma", codec.XLZ: "-xlz", codec.Mix: "-mix"}[m]
 	report.Method = m.String()
@@ -196,7 +187,14 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	stream := append(prefix, image...)
+	var stream []byte
+	if at := room - len(prefix); at >= 0 {
+		stream = buffer[at:]
+		copy(stream, prefix)
+	} else {
+		stream = append(bytes.Clone(prefix), buffer[room:]...)
+	}
+	report.Loaded = p.size - bytes.Count(buffer[room:], []byte{0})
 	params := codec.Params{Method: m, LC: 3, PB: 2, Layout: codec.Layout{Arch: p.arch, Base: uint32(len(prefix))}}
 	params.Small = m == codec.XLZ && len(stream) < smallBelow
 	for _, r := range p.regions {
@@ -209,6 +207,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 		params.LC = 4
 	}
 	params.Layout.Filter(stream)
+	settle(p.size)
 	payload, err := codec.Encode(stream, params, 0)
 	if err != nil {
 		return nil, nil, err

@@ -1,7 +1,9 @@
 package pack
 
 import (
+	"bytes"
 	"encoding/binary"
+	"maps"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/pack/codec"
@@ -13,25 +15,26 @@ import (
 // argument, stored before the image; its inverse exists twice, here and as an
 // operation of the stub (stub/src/op_*.c).
 //
-// Every apply proves itself: it runs undo and compares, and where the input
-// is not in the form that linkers give it, the bytes stay as they are.
+// Where the input is not in the form that linkers give it, apply says so, and
+// the image, which it may have spoiled, is loaded again.
 type transform struct {
-	id    uint8 // in the file; never reused
-	name  string
-	part  string     // of the stub
-	arch  codec.Arch // NoCode: any
-	apply func(p *program, image []byte) (arg []byte, ok bool)
-	undo  func(image, arg []byte) error
+	id     uint8 // in the file; never reused
+	name   string
+	part   string     // of the stub
+	border int        // bytes that it must save a fast coder, see lean.go
+	arch   codec.Arch // NoCode: any
+	apply  func(p *program, image []byte) (arg []byte, ok bool)
+	undo   func(image, arg []byte) error
 }
 
 // transforms in the order of packing; the stub undoes them in reverse. The
 // last one, the branch filter, belongs to LZMA: XLZ has it in its decoder.
 var transforms = []*transform{
-	{1, "relative relocations", "op-rela", codec.NoCode, applyRela, undoRela},
-	{2, "unwind tables", "op-ehframe", codec.NoCode, applyEHFrame, undoEHFrame},
-	{3, "GNU symbol hash", "op-gnuhash", codec.NoCode, applyGNUHash, undoGNUHash},
-	{4, "x86-64 addresses", "op-x86", codec.X86_64, nil, nil},
-	{5, "aarch64 addresses", "op-aarch64", codec.AArch64, nil, nil},
+	{1, "relative relocations", "op-rela", 190, codec.NoCode, applyRela, undoRela},
+	{2, "unwind tables", "op-ehframe", 320, codec.NoCode, applyEHFrame, undoEHFrame},
+	{3, "GNU symbol hash", "op-gnuhash", 380, codec.NoCode, applyGNUHash, undoGNUHash},
+	{4, "x86-64 addresses", "op-x86", 0, codec.X86_64, nil, nil},
+	{5, "aarch64 addresses", "op-aarch64", 0, codec.AArch64, nil, nil},
 }
 
 // filterArg describes regions to the filter's inverse: count, then per region
@@ -64,27 +67,57 @@ func filterRegions(arg []byte, size int) ([]codec.Region, error) {
 	return regions, f.err
 }
 
-// dynamic is the part of PT_DYNAMIC that the transforms use.
-func (p *program) dynamic() map[uint64]uint64 {
-	for _, h := range p.headers {
-		if h.Type != ptDynamic || h.Vaddr < p.first || h.Vaddr-p.first > uint64(len(p.image)) {
-			continue
-		}
-		d := map[uint64]uint64{}
-		b := p.image[h.Vaddr-p.first:]
-		if h.Filesz < uint64(len(b)) {
-			b = b[:h.Filesz]
-		}
-		for ; len(b) >= 16; b = b[16:] {
-			tag := binary.LittleEndian.Uint64(b)
-			if tag == 0 {
+// transform applies all transforms but those without to the image that it
+// loads behind room bytes. They are undone on a copy, as the stub will: what
+// does not come back is left out.
+func (p *program) transform(room int, without map[string]bool) (buffer []byte, ops []operation) {
+	skip := maps.Clone(without)
+	if skip == nil {
+		skip = map[string]bool{}
+	}
+	buffer = p.load(room)
+	image := buffer[room:]
+	for {
+		ops = ops[:0]
+		failed := ""
+		for _, t := range transforms {
+			if t.arch != codec.NoCode && t.arch != p.arch || t.apply == nil || skip[t.name] {
+				continue
+			}
+			arg, ok := t.apply(p, image)
+			if !ok {
+				failed = t.name
 				break
 			}
-			d[tag] = binary.LittleEndian.Uint64(b[8:])
+			ops = append(ops, operation{t, arg})
 		}
-		return d
+		if failed == "" {
+			if len(ops) == 0 || p.proves(image, ops) {
+				return buffer, ops
+			}
+			// The last one that does not come back by itself, else the last.
+			failed = ops[len(ops)-1].name
+			for _, op := range ops {
+				p.reload(image)
+				if arg, ok := op.apply(p, image); ok && !p.proves(image, []operation{{op.transform, arg}}) {
+					failed = op.name
+				}
+			}
+		}
+		skip[failed] = true
+		p.reload(image)
 	}
-	return nil
+}
+
+// proves undoes operations on a copy and compares.
+func (p *program) proves(image []byte, ops []operation) bool {
+	back := bytes.Clone(image)
+	for i := len(ops) - 1; i >= 0; i-- {
+		if ops[i].undo(back, ops[i].arg) != nil {
+			return false
+		}
+	}
+	return p.isLoaded(back)
 }
 
 // rangeIn says whether n bytes at off lie within image.

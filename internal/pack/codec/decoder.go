@@ -33,6 +33,13 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 	var state uint8
 	var reps distances
 
+	follow := func(t *tracker) {
+		for i := range 2 {
+			if n := reps.count[i]; n-1 < t.count-t.region0 {
+				reps.bytes[i] = uint32(len(out)) - starts[t.count-n] - 1
+			}
+		}
+	}
 	put := func(b byte, w place) {
 		if w.start {
 			for uint32(len(starts)) < t.count {
@@ -49,7 +56,7 @@ func Decode(in []byte, size int, p Params) ([]byte, error) {
 		}
 		w := t.place()
 		if w.start && !p.Small {
-			reps.follow(uint32(len(out)), t.count, t.region0, starts)
+			follow(t)
 		}
 		if d.bit(&m.isMatch[w.match][state]) == 0 {
 			lit, after := &m.literal[w.literal], &m.matched[w.matched]

@@ -20,50 +20,28 @@ func Encode(stream []byte, p Params, effort int) ([]byte, error) {
 	if effort == 0 {
 		effort = 64
 	}
-	stream = append(p.Preset[:len(p.Preset):len(p.Preset)], stream...)
-	e := &encoder{p: &p, data: stream, rc: newRangeEncoder(p.Method == XLZ), m: newModel(&p)}
-	e.places = make([]place, len(stream))
+	if len(p.Preset) > 0 {
+		stream = append(p.Preset[:len(p.Preset):len(p.Preset)], stream...)
+	}
+	e := &encoder{p: &p, data: stream, rc: newRangeEncoder(p.Method == XLZ, len(stream)), m: newModel(&p)}
 	if p.Method == XLZ {
-		e.counts = make([]uint32, len(stream))
+		e.index = newInstructions(len(stream), len(p.Layout.Regions))
 	}
-	t := newTracker(&p)
-	for i, b := range stream {
-		w := t.place()
-		e.places[i] = w
-		if e.counts != nil {
-			e.counts[i] = t.count
-		}
-		if w.start {
-			if t.count == t.region0 {
-				e.regions = append(e.regions, regionStart{uint32(i), t.count})
-			}
-			e.starts = append(append(e.starts, make([]uint32, int(t.count)-len(e.starts))...), uint32(i))
-		}
-		t.take(b)
-	}
-	e.finder = newMatchFinder(stream, e.places, effort)
+	e.feed = newFeed(&scout{tracker: newTracker(&p), finder: newMatchFinder(stream, effort), index: e.index, data: stream})
 	e.parse()
 	return e.rc.finish(), nil
 }
 
 type encoder struct {
-	p      *Params
-	data   []byte
-	places []place
-	counts []uint32 // instructions begun before each byte
-	starts []uint32 // where each instruction begins, by its count
-	finder *matchFinder
-	rc     *rangeEncoder
-	m      *model
-	state  uint8
-	reps   distances
-
-	regions []regionStart
-	region  int // of the position last asked for
+	p     *Params
+	data  []byte
+	index *instructions
+	feed  *feed
+	rc    *rangeEncoder
+	m     *model
+	state uint8
+	reps  distances
 }
-
-// regionStart is where a region begins, and the count of instructions there.
-type regionStart struct{ start, count uint32 }
 
 // distances are the last four: bytes less one, and in instructions, 0 where
 // they did not count.
@@ -86,26 +64,16 @@ func (d *distances) push(bytes, count uint32) {
 	d.count = [4]uint32{count, d.count[0], d.count[1], d.count[2]}
 }
 
-// follow takes the first two anew at the start of instruction count, as many
+// follow takes the first two anew where an instruction starts at pos, as many
 // instructions back as they were, if that is in the same region.
-func (d *distances) follow(pos, count, region0 uint32, starts []uint32) {
-	for i := range 2 {
-		if n := d.count[i]; n-1 < count-region0 {
-			d.bytes[i] = pos - starts[count-n] - 1
-		}
+func (e *encoder) follow(pos int, w *spot, d *distances) {
+	if !w.start || e.p.Small {
+		return
 	}
-}
-
-// follow is the distances' where an instruction starts at pos.
-func (e *encoder) follow(pos int, d *distances) {
-	if e.places[pos].start && !e.p.Small {
-		for e.region < len(e.regions)-1 && pos >= int(e.regions[e.region+1].start) {
-			e.region++
+	for i := range 2 {
+		if n := d.count[i]; n-1 < w.count-w.region0 {
+			d.bytes[i] = uint32(pos) - e.index.place(w.count-n) - 1
 		}
-		for e.region > 0 && pos < int(e.regions[e.region].start) {
-			e.region--
-		}
-		d.follow(uint32(pos), e.counts[pos], e.regions[e.region].count, e.starts)
 	}
 }
 
@@ -113,41 +81,35 @@ func (e *encoder) follow(pos int, d *distances) {
 type symbol struct {
 	length uint32 // bytes
 	op     uint32 // opLiteral, 0..3: that rep, else distance in bytes less one + 4
+	coded  uint32 // of such a distance: as it is written, in instructions where they count
 }
 
 const opLiteral = 1<<32 - 1
 
-// step is what a symbol at pos does to the state and the reps.
-func (e *encoder) step(pos int, state uint8, d distances, s symbol) (uint8, distances) {
+// step is what a symbol at w does to the state and the reps.
+func (s symbol) step(w *spot, state uint8, d *distances) uint8 {
 	switch {
 	case s.op == opLiteral:
-		return stateLiteral(state), d
+		return stateLiteral(state)
 	case s.op >= 4:
 		count := uint32(0)
-		if e.places[pos].start {
-			count = e.coded(pos, s.op-4) + 1
+		if w.start {
+			count = s.coded + 1
 		}
 		d.push(s.op-4, count)
-		return stateMatch(state), d
+		return stateMatch(state)
 	case s.op == 0 && s.length == 1:
-		return stateShortRep(state), d
+		return stateShortRep(state)
 	}
 	d.turn(s.op)
-	return stateRep(state), d
-}
-
-// coded is the distance as it is written: instructions where they count.
-func (e *encoder) coded(pos int, dist uint32) uint32 {
-	if !e.places[pos].start {
-		return dist
-	}
-	return e.counts[pos] - e.counts[pos-1-int(dist)] - 1
+	return stateRep(state)
 }
 
 // put codes the symbol at pos.
 func (e *encoder) put(pos int, s symbol) {
-	e.follow(pos, &e.reps)
-	w, m, rc, state := e.places[pos], e.m, e.rc, e.state
+	w, _ := e.feed.at(pos)
+	e.follow(pos, w, &e.reps)
+	m, rc, state := e.m, e.rc, e.state
 	if s.op == opLiteral {
 		rc.bit(&m.isMatch[w.match][state], 0)
 		e.putLiteral(&m.literal[w.literal], &m.matched[w.matched], pos)
@@ -157,8 +119,8 @@ func (e *encoder) put(pos int, s symbol) {
 	rc.bit(&m.isMatch[w.match][state], 1)
 	if s.op >= 4 {
 		rc.bit(&m.isRep[w.class][state], 0)
-		m.length.encode(rc, w, s.length)
-		m.encodeDistance(rc, w, s.length, e.coded(pos, s.op-4))
+		m.length.encode(rc, &w.place, s.length)
+		m.encodeDistance(rc, &w.place, s.length, s.coded)
 	} else {
 		rc.bit(&m.isRep[w.class][state], 1)
 		if s.op == 0 {
@@ -178,10 +140,10 @@ func (e *encoder) put(pos int, s symbol) {
 			}
 		}
 		if s.length > 1 {
-			m.repLength.encode(rc, w, s.length)
+			m.repLength.encode(rc, &w.place, s.length)
 		}
 	}
-	e.state, e.reps = e.step(pos, state, e.reps, s)
+	e.state = s.step(w, state, &e.reps)
 }
 
 func (e *encoder) putLiteral(lit *[0x100]uint16, after *[0x200]uint16, pos int) {
@@ -209,7 +171,7 @@ func (e *encoder) putLiteral(lit *[0x100]uint16, after *[0x200]uint16, pos int) 
 	}
 }
 
-func (l *lengthModel) encode(rc *rangeEncoder, w place, length uint32) {
+func (l *lengthModel) encode(rc *rangeEncoder, w *place, length uint32) {
 	n := length - minMatch
 	choice := &l.choice[w.choice]
 	switch {
@@ -236,7 +198,7 @@ func distanceSlot(dist uint32) uint32 {
 	return n<<1 | dist>>(n-1)&1
 }
 
-func (m *model) encodeDistance(rc *rangeEncoder, w place, length, dist uint32) {
+func (m *model) encodeDistance(rc *rangeEncoder, w *place, length, dist uint32) {
 	slot := distanceSlot(dist)
 	rc.tree(m.slot[w.class][lenState(int(length))][:], 6, slot)
 	if slot < 4 {

@@ -16,12 +16,13 @@ import "math"
 // .4 % in size for 5 % in speed and was left out.
 
 const (
-	arrivals   = 6
+	arrivals   = 4
 	windowMax  = 512
 	windowMore = 64  // parsed beyond what is coded
 	niceLength = 160 // a match this long is taken without looking inside
 	priceOne   = 64  // a bit, in price units
 	span       = windowMax + windowMore + maxMatch + 1
+	noWay      = 1<<32 - 1 // a cost
 )
 
 var bitPrice = buildBitPrice()
@@ -36,9 +37,16 @@ func buildBitPrice() (t [1 << lzmaProbBits]uint16) {
 
 // arrival is one way to a byte.
 type arrival struct {
-	cost  uint32
-	from  uint32 // arrival before, as index into parser.nodes
-	sym   symbol
+	cost   uint32
+	r0, r1 uint32 // the newest distances behind the symbol
+	op     uint32 // opLiteral, 0..3: that rep, else 4 + index of the match
+	length uint16
+	from   uint16 // arrival before, as index into parser.ways
+}
+
+// standing is what an arrival left: made when its byte's turn comes, since
+// most arrivals are beaten before.
+type standing struct {
 	reps  distances
 	state uint8
 }
@@ -46,29 +54,25 @@ type arrival struct {
 type parser struct {
 	e      *encoder
 	shift  uint // of probabilities, to 11 bits
-	nodes  []arrival
-	count  []uint8
+	ways   [span * arrivals]arrival
+	stands [span * arrivals]standing
 	length [2][maxClasses][maxMatch + 1]uint32
 	slot   [maxClasses][lenStates][64]uint32
 	near   [2][128]uint32
 	align  [2][16]uint32
-
-	matches []match  // of positions first.. on
-	bounds  []uint32 // where each position's matches begin
-	first   int
-	base    int // the window's first byte
+	base   int // the window's first byte
 }
 
 func (e *encoder) parse() {
-	ps := &parser{e: e, nodes: make([]arrival, span*arrivals), count: make([]uint8, span), bounds: []uint32{0}}
+	ps := &parser{e: e}
 	if e.p.Method == XLZ {
 		ps.shift = 5
 	}
 	symbols := make([]symbol, 0, span)
 	start := len(e.p.Preset)
-	ps.forget(start)
 	for pos := start; pos < len(e.data); {
 		window := min(64+(pos-start)/16, windowMax, len(e.data)-pos)
+		e.feed.forget(pos)
 		ps.updatePrices()
 		symbols = ps.window(pos, window, symbols[:0])
 		end := pos + window
@@ -79,34 +83,7 @@ func (e *encoder) parse() {
 			e.put(pos, s)
 			pos += int(s.length)
 		}
-		ps.forget(pos)
 	}
-}
-
-// at gives the matches of pos, from the finder if they are new.
-func (ps *parser) at(pos int) []match {
-	i := pos - ps.first
-	for len(ps.bounds) <= i+1 {
-		ps.matches = ps.e.finder.find(ps.first+len(ps.bounds)-1, ps.matches)
-		ps.bounds = append(ps.bounds, uint32(len(ps.matches)))
-	}
-	return ps.matches[ps.bounds[i]:ps.bounds[i+1]]
-}
-
-// forget drops the matches of positions before pos.
-func (ps *parser) forget(pos int) {
-	for len(ps.bounds) <= pos-ps.first { // positions that a long match skipped
-		ps.at(ps.first + len(ps.bounds) - 1)
-	}
-	i := pos - ps.first
-	cut := ps.bounds[i]
-	ps.matches = append(ps.matches[:0], ps.matches[cut:]...)
-	n := copy(ps.bounds, ps.bounds[i:])
-	ps.bounds = ps.bounds[:n]
-	for j := range ps.bounds {
-		ps.bounds[j] -= cut
-	}
-	ps.first = pos
 }
 
 func (ps *parser) price(s uint16, bit uint32) uint32 {
@@ -197,23 +174,26 @@ func (ps *parser) updatePrices() {
 func (ps *parser) window(pos, size int, out []symbol) []symbol {
 	e := ps.e
 	stop := min(size+windowMore, len(e.data)-pos)
+	e.feed.reach(pos + stop)
 	ps.base = pos
-	clear(ps.count[:min(stop+maxMatch+1, span)])
-	ps.nodes[0] = arrival{state: e.state, reps: e.reps}
-	ps.count[0] = 1
-	end := stop
+	for i := range ps.ways[:min(stop+maxMatch+1, span)*arrivals] {
+		ps.ways[i].cost = noWay
+	}
+	ps.ways[0] = arrival{r0: e.reps.bytes[0], r1: e.reps.bytes[1]}
+	ps.stands[0] = standing{e.reps, e.state}
 	for i := 0; i < stop; i++ {
-		if ps.count[i] != 0 {
-			ps.relax(pos, i)
+		if ps.ways[i*arrivals].cost != noWay {
+			ps.relax(i)
 		}
 	}
-	for ps.count[end] == 0 { // only inside a long match
+	end := stop
+	for ps.ways[end*arrivals].cost == noWay { // only inside a long match
 		end++
 	}
-	at := uint32(end * arrivals)
-	for at >= arrivals {
-		out = append(out, ps.nodes[at].sym)
-		at = ps.nodes[at].from
+	for at := end * arrivals; at >= arrivals; {
+		w := &ps.ways[at]
+		at = int(w.from)
+		out = append(out, ps.symbol(w))
 	}
 	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
 		out[i], out[j] = out[j], out[i]
@@ -221,14 +201,22 @@ func (ps *parser) window(pos, size int, out []symbol) []symbol {
 	return out
 }
 
-// relax tries every symbol from every arrival at pos+i.
-func (ps *parser) relax(base, i int) {
+// symbol is what led to an arrival.
+func (ps *parser) symbol(a *arrival) symbol {
+	if a.op == opLiteral || a.op < 4 {
+		return symbol{uint32(a.length), a.op, 0}
+	}
+	m := &ps.e.feed.matches[a.op-4]
+	return symbol{uint32(a.length), m.dist + 4, m.coded}
+}
+
+// relax tries every symbol from every arrival at window byte i.
+func (ps *parser) relax(i int) {
 	e, m := ps.e, ps.e.m
-	pos := base + i
+	pos := ps.base + i
 	data := e.data
-	w := e.places[pos]
+	w, found := e.feed.at(pos)
 	limit := min(maxMatch, len(data)-pos)
-	found := ps.at(pos)
 	lit := &m.literal[w.literal]
 	b := uint32(data[pos])
 	plain := ps.treePrice(lit[:], 8, b)
@@ -237,42 +225,60 @@ func (ps *parser) relax(base, i int) {
 		longest = found[len(found)-1].length
 	}
 	lengthPrice, repPrice := &ps.length[0][w.length], &ps.length[1][w.length]
+	slots := &ps.slot[w.class]
 	start := 0
 	if w.start {
 		start = 1
 	}
-	for k := range int(ps.count[i]) {
-		from := uint32(i*arrivals + k)
-		a := &ps.nodes[from]
-		e.follow(pos, &a.reps)
-		isMatch := m.isMatch[w.match][a.state]
+	for k := range arrivals {
+		from := i*arrivals + k
+		a := &ps.ways[from]
+		if a.cost == noWay {
+			break
+		}
+		st := &ps.stands[from]
+		if i > 0 {
+			before := &ps.ways[from]
+			*st = ps.stands[before.from]
+			s := ps.symbol(a)
+			st.state = s.step(&e.feed.spots[ps.base+int(before.from)/arrivals-e.feed.first], st.state, &st.reps)
+		}
+		e.follow(pos, w, &st.reps)
+		state := st.state
+		r0, r1 := st.reps.bytes[0], st.reps.bytes[1]
+		isMatch := m.isMatch[w.match][state]
 
 		litCost := a.cost + ps.price(isMatch, 0)
-		if a.state < 7 {
+		if state < 7 {
 			litCost += plain
 		} else {
-			litCost += ps.matchedPrice(lit, &m.matched[w.matched], b, uint32(data[pos-1-int(a.reps.bytes[0])]))
+			litCost += ps.matchedPrice(lit, &m.matched[w.matched], b, uint32(data[pos-1-int(r0)]))
 		}
-		ps.insert(i+1, litCost, from, symbol{1, opLiteral})
+		ps.insert(i+1, litCost, r0, r1, opLiteral, 1, from)
 
 		matchCost := a.cost + ps.price(isMatch, 1)
-		repCost := matchCost + ps.price(m.isRep[w.class][a.state], 1)
+		isRep := m.isRep[w.class][state]
+		repCost := matchCost + ps.price(isRep, 1)
 		for r := range 4 {
-			src := pos - 1 - int(a.reps.bytes[r])
+			dist := st.reps.bytes[r]
+			src := pos - 1 - int(dist)
 			if src < 0 || data[src] != data[pos] {
 				continue
 			}
 			cost := repCost
+			other := r0
 			if r == 0 {
-				cost += ps.price(m.isRepG[0][a.state], 0)
-				ps.insert(i+1, cost+ps.price(m.rep0Long[w.match][a.state], 0), from, symbol{1, 0})
-				cost += ps.price(m.rep0Long[w.match][a.state], 1)
+				other = r1
+				cost += ps.price(m.isRepG[0][state], 0)
+				long := m.rep0Long[w.match][state]
+				ps.insert(i+1, cost+ps.price(long, 0), r0, r1, 0, 1, from)
+				cost += ps.price(long, 1)
 			} else {
-				cost += ps.price(m.isRepG[0][a.state], 1)
+				cost += ps.price(m.isRepG[0][state], 1)
 				if r == 1 {
-					cost += ps.price(m.isRepG[1][a.state], 0)
+					cost += ps.price(m.isRepG[1][state], 0)
 				} else {
-					cost += ps.price(m.isRepG[1][a.state], 1) + ps.price(m.isRepG[2][a.state], uint32(r-2))
+					cost += ps.price(m.isRepG[1][state], 1) + ps.price(m.isRepG[2][state], uint32(r-2))
 				}
 			}
 			n := matchLength(data, src, pos, limit)
@@ -280,44 +286,47 @@ func (ps *parser) relax(base, i int) {
 				continue
 			}
 			if n >= niceLength {
-				ps.insert(i+n, cost+repPrice[n], from, symbol{uint32(n), uint32(r)})
+				ps.insert(i+n, cost+repPrice[n], dist, other, uint32(r), n, from)
 				longest = max(longest, niceLength)
 				continue
 			}
 			for ; n >= minMatch; n-- {
-				ps.insert(i+n, cost+repPrice[n], from, symbol{uint32(n), uint32(r)})
+				ps.insert(i+n, cost+repPrice[n], dist, other, uint32(r), n, from)
 			}
 		}
 		if k >= 2 {
 			continue
 		}
-		matchCost += ps.price(m.isRep[w.class][a.state], 0)
-		n := uint32(minMatch)
-		for j, f := range found {
-			if f.length >= niceLength && j < len(found)-1 {
-				continue
+		matchCost += ps.price(isRep, 0)
+		n := minMatch
+		for j := range found {
+			f := &found[j]
+			last := int(f.length)
+			if last >= niceLength {
+				if j < len(found)-1 {
+					continue
+				}
+				n = last
 			}
-			if f.length >= niceLength {
-				n = f.length
+			slot := distanceSlot(f.coded)
+			cost := matchCost
+			if f.coded >= 128 {
+				cost += ps.align[start][f.coded&15]
+			} else if f.coded >= 4 {
+				cost += ps.near[start][f.coded]
 			}
-			dist := e.coded(pos, f.dist)
-			slot := distanceSlot(dist)
-			extra := uint32(0)
-			if dist >= 128 {
-				extra = ps.align[start][dist&15]
-			} else if dist >= 4 {
-				extra = ps.near[start][dist]
-			}
-			for ; n <= f.length; n++ {
-				cost := matchCost + lengthPrice[n] + ps.slot[w.class][lenState(int(n))][slot] + extra
-				ps.insert(i+int(n), cost, from, symbol{n, f.dist + 4})
+			op := w.matches + uint32(j) + 4
+			for ; n <= last; n++ {
+				ps.insert(i+n, cost+lengthPrice[n]+slots[lenState(n)][slot], f.dist, r0, op, n, from)
 			}
 		}
 	}
 	if longest >= niceLength {
 		// Inside a long match nothing is looked for: drop what other symbols
 		// left there, so that the way on leads over the match.
-		clear(ps.count[i+1 : i+niceLength])
+		for j := (i + 1) * arrivals; j < (i+niceLength)*arrivals; j++ {
+			ps.ways[j].cost = noWay
+		}
 	}
 }
 
@@ -343,44 +352,29 @@ func (ps *parser) matchedPrice(lit *[0x100]uint16, after *[0x200]uint16, b, matc
 }
 
 // insert keeps the arrival at window byte i if it is among the best there.
-func (ps *parser) insert(i int, cost, from uint32, s symbol) {
-	n := int(ps.count[i])
-	list := ps.nodes[i*arrivals : i*arrivals+arrivals]
-	if n == arrivals && cost >= list[n-1].cost {
+func (ps *parser) insert(i int, cost, r0, r1, op uint32, length, from int) {
+	list := (*[arrivals]arrival)(ps.ways[i*arrivals:])
+	if cost >= list[arrivals-1].cost {
 		return
 	}
-	a := &ps.nodes[from]
-	var r0, r1 uint32
-	switch {
-	case s.op == opLiteral || s.op == 0:
-		r0, r1 = a.reps.bytes[0], a.reps.bytes[1]
-	case s.op >= 4:
-		r0, r1 = s.op-4, a.reps.bytes[0]
-	default:
-		r0, r1 = a.reps.bytes[s.op], a.reps.bytes[0]
-	}
-	at := n // where a worse one makes room
-	for j := range n {
-		if list[j].reps.bytes[0] == r0 && list[j].reps.bytes[1] == r1 {
-			if list[j].cost <= cost {
+	at := arrivals - 1
+	for j := range list {
+		l := &list[j]
+		if l.cost == noWay {
+			at = j
+			break
+		}
+		if l.r0 == r0 && l.r1 == r1 {
+			if l.cost <= cost {
 				return
 			}
 			at = j
 			break
 		}
 	}
-	if at == n {
-		if n < arrivals {
-			ps.count[i]++
-		} else {
-			at = n - 1
-		}
-	}
 	for at > 0 && list[at-1].cost > cost {
 		list[at] = list[at-1]
 		at--
 	}
-	d := &list[at]
-	d.cost, d.from, d.sym = cost, from, s
-	d.state, d.reps = ps.e.step(ps.base+int(from)/arrivals, a.state, a.reps, s)
+	list[at] = arrival{cost, r0, r1, op, uint16(length), uint16(from)}
 }

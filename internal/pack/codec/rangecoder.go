@@ -46,11 +46,13 @@ type rangeEncoder struct {
 	held byte
 }
 
-func newRangeEncoder(xlz bool) *rangeEncoder {
+// newRangeEncoder is for a stream of size bytes, of which a third is expected.
+func newRangeEncoder(xlz bool, size int) *rangeEncoder {
+	out := make([]byte, 0, size/3+64)
 	if xlz {
-		return &rangeEncoder{xlz: true, rng: 1<<64 - 1}
+		return &rangeEncoder{xlz: true, out: out, rng: 1<<64 - 1}
 	}
-	return &rangeEncoder{rng: 1<<32 - 1, hold: 1}
+	return &rangeEncoder{out: out, rng: 1<<32 - 1, hold: 1}
 }
 
 func (e *rangeEncoder) bit(p *uint16, bit uint32) {

@@ -20,7 +20,7 @@ func newUnpackerModel() *[256][256]uint16 {
 
 // EncodeUnpacker codes part 1 of the stub.
 func EncodeUnpacker(code []byte) []byte {
-	e, m, prev := newRangeEncoder(true), newUnpackerModel(), byte(0)
+	e, m, prev := newRangeEncoder(true, len(code)), newUnpackerModel(), byte(0)
 	for _, b := range code {
 		e.tree(m[prev][:], 8, uint32(b))
 		prev = b
