@@ -131,7 +131,10 @@ func (p *program) refusePayload() error {
 		}
 	}
 	var refusal error
-	lookups := objfile.NameLookups{Loaded: [][]byte{p.image}}
+	var lookups objfile.NameLookups
+	for _, h := range p.loads {
+		lookups.Loaded = append(lookups.Loaded, p.data[h.Offset:h.Offset+h.Filesz])
+	}
 	for i := range shnum {
 		b := table[i*sectionSize:]
 		typ, off, n := le.Uint32(b[4:]), le.Uint64(b[24:]), le.Uint64(b[32:])
