@@ -23,8 +23,6 @@ func copyTimes(path string, info fs.FileInfo) error {
 	return os.Chtimes(path, info.ModTime(), info.ModTime())
 }
 
-func changeTime(fs.FileInfo) int64 { return 0 }
-
 func lockFile(*os.File) error { return nil }
 
 func syncFolder(string) error { return nil }

@@ -14,10 +14,3 @@ func accessTime(info fs.FileInfo) time.Time {
 	}
 	return info.ModTime()
 }
-
-func changeTime(info fs.FileInfo) int64 {
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int64(s.Ctimespec.Sec)*1e9 + int64(s.Ctimespec.Nsec)
-	}
-	return 0
-}

@@ -365,26 +365,31 @@ func (t *transaction) unchanged() error {
 	if err := t.step("stat"); err != nil {
 		return err
 	}
-	if t.Like != nil {
-		now, err := os.Stat(t.Like.Path)
-		if err != nil || !sameState(now, t.Like.Info) {
-			return fmt.Errorf("%s: %w", t.Like.Path, ErrChanged)
-		}
-	}
 	if t.old != nil && !t.inPlace {
 		now, err := os.Lstat(t.target)
 		if err != nil || !sameState(now, t.old) {
 			return fmt.Errorf("%s: %w", t.target, ErrChanged)
 		}
 	}
+	if t.Like != nil {
+		now, err := os.Stat(t.Like.Path)
+		if err != nil || !sameState(now, t.Like.Info) {
+			return fmt.Errorf("%s: %w", t.Like.Path, ErrChanged)
+		}
+		if now.Mode() != t.Like.Info.Mode() { // somebody's chmod meanwhile holds for the new file too
+			like := *t.Like
+			like.Info, t.Like, t.notes = now, &like, nil
+			return t.metadata()
+		}
+	}
 	return nil
 }
 
-// sameState says whether two looks at one path saw the same file in the same
-// state: identity, size, change of content and, where the host has it, of inode.
+// sameState says whether two looks at one path saw the same file with the same
+// content: identity, size and time of the last write. The time of the inode's
+// last change is none of it: chmod, chown and a new link set it too.
 func sameState(now, then fs.FileInfo) bool {
-	return os.SameFile(now, then) && now.Size() == then.Size() &&
-		now.ModTime().Equal(then.ModTime()) && changeTime(now) == changeTime(then)
+	return os.SameFile(now, then) && now.Size() == then.Size() && now.ModTime().Equal(then.ModTime())
 }
 
 // backup keeps the old file under another name: a hard link where the file

@@ -152,6 +152,22 @@ func TestInputChangesMeanwhile(t *testing.T) {
 	mustHaveOnly(t, filepath.Dir(path), "prog")
 }
 
+// TestModeChangesMeanwhile: chmod +x while a program is rewritten is no change
+// of the program, and holds for the new one. A run is held at its check here.
+func TestModeChangesMeanwhile(t *testing.T) {
+	path, m := inFolder(t, 0o644)
+	_, err := WriteFile(t.Context(), path, newContent(), WriteOptions{Like: m, Check: func([]byte) error {
+		return os.Chmod(path, 0o755)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, path, newBytes)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("mode %v, error %v, want 0755", info.Mode(), err)
+	}
+}
+
 // TestTruncatedWhileRead: a mapped page that vanishes is an error, no crash.
 func TestTruncatedWhileRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "big")

@@ -285,6 +285,9 @@ func openImageSource(file string) (*imageSource, error) {
 	if object.ELF == nil {
 		return nil, withStatus(exitRefused, "a Linux program", fmt.Errorf("%s is a %s file; images hold ELF programs", file, object.Format))
 	}
+	if system := objfile.ELFSystem(data); system != "" && system != objfile.SystemLinux {
+		return nil, withStatus(exitRefused, "a Linux program", fmt.Errorf("%s is a program for %s; images hold Linux programs", file, system))
+	}
 	switch object.Kind {
 	case objfile.Executable, objfile.PIE:
 	case objfile.SharedObject:

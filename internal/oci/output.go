@@ -120,17 +120,20 @@ func (b *Bundle) layoutIn(dir string) error {
 	return nil
 }
 
+// tempPrefix begins the names of folders that are not whole yet.
+const tempPrefix = ".minsize-image-"
+
 // WriteLayout makes dir, which must not be there, as a layout folder: whole or
 // not at all.
 func (b *Bundle) WriteLayout(dir string) error {
 	if _, err := os.Lstat(dir); err == nil {
 		return fmt.Errorf("%s: %w", dir, ErrExists)
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".minsize-image-")
+	temp, remove, err := byteio.TempFolder(filepath.Dir(filepath.Clean(dir)), tempPrefix)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer remove()
 	if err := b.layoutIn(temp); err != nil {
 		return err
 	}
@@ -142,11 +145,11 @@ func (b *Bundle) WriteLayout(dir string) error {
 
 // WriteLayoutTar writes the layout as one tar file, entries sorted, times zero.
 func (b *Bundle) WriteLayoutTar(ctx context.Context, file string, replace bool) error {
-	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(file)), ".minsize-image-")
+	temp, remove, err := byteio.TempFolder(filepath.Dir(filepath.Clean(file)), tempPrefix)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer remove()
 	if err := b.layoutIn(temp); err != nil {
 		return err
 	}

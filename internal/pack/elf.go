@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack/codec"
 )
 
@@ -99,8 +100,8 @@ func readProgram(data []byte) (*program, error) {
 	if ident[4] != 2 || ident[5] != 1 {
 		return nil, refuse("", "a 32-bit or big-endian ELF file: pack knows x86-64 and aarch64")
 	}
-	if ident[7] != 0 && ident[7] != 3 {
-		return nil, refuse("", "OS ABI %d: pack knows Linux (0 and 3)", ident[7])
+	if system := objfile.ELFSystem(data); system != "" && system != objfile.SystemLinux {
+		return nil, refuse("", "a program for %s: the unpacker is for Linux programs", system)
 	}
 	le := binary.LittleEndian
 	p := &program{data: data, machine: le.Uint16(ident[18:]), entry: le.Uint64(ident[24:])}

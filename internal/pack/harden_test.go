@@ -252,7 +252,7 @@ func TestRefusals(t *testing.T) {
 		{"another machine", "machine 243", edit(18, 243)},
 		{"32 bits", "32-bit", edit(4, 1)},
 		{"object", "ELF type 1", edit(16, 1)},
-		{"another system", "OS ABI 9", edit(7, 9)},
+		{"another system", "for FreeBSD", edit(7, 9)},
 		{"writable code", "writable and executable", edit(phdr(1)+4, 7)},
 		{"payload", "appended", append(bytes.Clone(data), "PK\x03\x04 some archive behind it"...)},
 	} {

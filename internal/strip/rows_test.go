@@ -288,13 +288,36 @@ func TestSectionsThatProgramsRead(t *testing.T) {
 	}
 }
 
-// TestDanglingHeaders: what sstrip leaves is mended.
+// TestDanglingHeaders: what sstrip leaves is mended where the file is written
+// anew; where nothing is saved nothing changes.
 func TestDanglingHeaders(t *testing.T) {
 	data, _ := mustRewrite(t, testbin.ELF{}.Bytes(), Options{Level: Sections})
 	broken := corrupt(corrupt(data, 40, 8, uint64(len(data))+100), 60, 2, 12)
-	out, _ := mustRewrite(t, broken, Options{})
+	out, _ := mustRewrite(t, broken, Options{Level: Max})
 	if binary.LittleEndian.Uint64(out[40:]) != 0 || binary.LittleEndian.Uint16(out[60:]) != 0 {
 		t.Error("e_shoff or e_shnum still point nowhere")
+	}
+	if out, r := mustRewrite(t, broken, Options{}); !r.Same || !bytes.Equal(out, broken) {
+		t.Errorf("saves %d bytes and changes the file", r.Saved())
+	}
+}
+
+// TestNothingSavedNothingChanged: at every level, for every format, a file of
+// the same size is the same file.
+func TestNothingSavedNothingChanged(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"ELF": testbin.ELF{}.Bytes(), "PE": testbin.PE{}.Bytes(), "Mach-O": testbin.MachO{Sign: true}.Bytes(),
+		"fat": testbin.Fat(14, testbin.MachO{}.Bytes()), "Wasm": testbin.Wasm(testbin.WasmSection{Name: "producers", Data: make([]byte, 20)}),
+	} {
+		for _, level := range allLevels {
+			once, _ := mustRewrite(t, data, Options{Level: level})
+			for _, next := range allLevels {
+				again, r := mustRewrite(t, once, Options{Level: next})
+				if len(again) >= len(once) && (!r.Same || !bytes.Equal(again, once) || len(r.Removed) > 0) {
+					t.Errorf("%s, level %v then %v: %d bytes, as before, and not the same", name, level, next, len(again))
+				}
+			}
+		}
 	}
 }
 

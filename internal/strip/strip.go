@@ -88,6 +88,13 @@ type DebugLink struct {
 	CRC  uint32
 }
 
+// asked says whether something was asked for that is worth a file of the same
+// size. Else what saves nothing changes nothing: the hash of a file and its
+// bytes on disk are worth more than headers in another order.
+func (o Options) asked() bool {
+	return o.DebugLink != nil || o.DropBuildID || o.DropUnwind || o.DropSignature || o.Resign || o.DropPayload || len(o.RemoveSections) > 0
+}
+
 func (o Options) level() Level {
 	if o.Level == 0 {
 		return All
@@ -225,7 +232,8 @@ func Plan(data []byte, o Options) (byteio.Content, Report, error) {
 		return nil, r, err
 	}
 	r.After = content.Len()
-	if r.After > r.Before && o.DebugLink == nil || r.After == r.Before && sameContent(content, data) {
+	grew, equal := r.After > r.Before, r.After == r.Before
+	if grew && o.DebugLink == nil || equal && (!o.asked() || sameContent(content, data)) {
 		content, r.After, r.Same, r.Removed = same, r.Before, true, nil
 	}
 	return content, r, nil
