@@ -261,6 +261,23 @@ func profileValue(kv technique.KeyValue) (cargo.KeyValue, error) {
 
 // Build implements ladder.Builder.
 func (x *executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, error) {
+	b, err := x.built(ctx, p)
+	if err != nil || b.Replay == "" {
+		return b, err
+	}
+	recording, err := relink.Open(b.Replay)
+	if err != nil {
+		return nil, err
+	}
+	// Not kept with the build: what is looked for may be more tomorrow.
+	if b.Evidence, err = recording.Evidence(); err != nil {
+		return nil, fmt.Errorf("what the link tells of the program: %w", err)
+	}
+	return b, nil
+}
+
+// built does the full build of a plan, or finds it in the cache.
+func (x *executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, error) {
 	key := p.BuildKey()
 	if x.saveTemps && hasFatLTO(p) {
 		key += "-bitcode"
@@ -464,6 +481,9 @@ func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 func cutNotes(result *relink.Result) (notes []ladder.Note) {
 	if result == nil {
 		return nil
+	}
+	if result.TablesLeft {
+		notes = append(notes, ladder.Note{About: "unwind-tables-out", Text: "the tables of Rust's functions alone: other code of this program unwinds by its own"})
 	}
 	for _, c := range result.Cuts {
 		if c.Unsafe {

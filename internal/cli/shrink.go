@@ -51,6 +51,7 @@ type shrinkFlags struct {
 	pack        bool
 	noRecipe    bool
 	needSmaller bool
+	strict      bool
 
 	prune bool
 	out   reportFlags
@@ -99,6 +100,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.deploy, "allow-deployment", false, "the program may need a newer system (RELR: glibc 2.36)")
 	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
 	flags.BoolVar(&f.security, "allow-security", false, "mitigations against attacks may be given up (no-pie, norelro, ...)")
+	flags.BoolVar(&f.strict, "strict", false, "give up nothing that the program was seen to rely on (catch_unwind, panic hooks, {:?}, ...)")
 	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the program must run on, such as 2.31")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
@@ -145,6 +147,7 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 			p.policy.Allow[class.risk] = class.value
 		}
 	}
+	p.policy.Strict = f.strict
 	if f.glibc != "" {
 		if _, err := fmt.Sscanf(f.glibc, "%d.%d", &p.policy.Glibc[0], &p.policy.Glibc[1]); err != nil {
 			return nil, usageError("--glibc 2.31", "--glibc %q is no version", f.glibc)

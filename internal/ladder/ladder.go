@@ -44,16 +44,17 @@ type Builder interface {
 
 // Build is a full build whose final link can be replayed.
 type Build struct {
-	Key      string        `json:"key"`     // Plan.BuildKey
-	Dir      string        `json:"-"`       // of the cache entry
-	Program  string        `json:"program"` // as cargo leaves it, inside Dir
-	Size     int64         `json:"size"`    // bytes of Program
-	CPU      time.Duration `json:"cpu"`     // user and system time of cargo and its children
-	Wall     time.Duration `json:"wall"`
-	Linkers  []string      `json:"linkers"`             // kinds that link this very program: lld, mold, bfd
-	Replay   string        `json:"replay"`              // folder of the recorded link, "" where it cannot be replayed
-	NoReplay string        `json:"no_replay,omitempty"` // why not
-	Cached   bool          `json:"-"`                   // found, not made
+	Key      string               `json:"key"`     // Plan.BuildKey
+	Dir      string               `json:"-"`       // of the cache entry
+	Program  string               `json:"program"` // as cargo leaves it, inside Dir
+	Size     int64                `json:"size"`    // bytes of Program
+	CPU      time.Duration        `json:"cpu"`     // user and system time of cargo and its children
+	Wall     time.Duration        `json:"wall"`
+	Linkers  []string             `json:"linkers"`             // kinds that link this very program: lld, mold, bfd
+	Evidence []technique.Evidence `json:"-"`                   // what the recorded link tells of the program
+	Replay   string               `json:"replay"`              // folder of the recorded link, "" where it cannot be replayed
+	NoReplay string               `json:"no_replay,omitempty"` // why not
+	Cached   bool                 `json:"-"`                   // found, not made
 }
 
 // File is a finished program.
@@ -68,13 +69,13 @@ type File struct {
 // Note is what a link has to say about one of its cuts, as that it matched
 // nothing, or a packer about its work.
 type Note struct {
-	About string // a cut as in technique.Link, or a codec as in technique.Rewrite
+	About string // a cut or option as in technique.Link, or a codec as in technique.Rewrite
 	Text  string
 }
 
 // of says whether the note is about what t does.
 func (n Note) of(t *technique.Technique) bool {
-	return t.Link != nil && slices.Contains(t.Link.Cuts, n.About) || t.Rewrite != nil && t.Rewrite.Pack == n.About
+	return t.Link != nil && (slices.Contains(t.Link.Cuts, n.About) || slices.Contains(t.Link.Options, n.About)) || t.Rewrite != nil && t.Rewrite.Pack == n.About
 }
 
 // Verifier runs the checks.
@@ -219,26 +220,27 @@ type Result struct {
 	Toolchain string `json:"toolchain"` // of the baseline
 	// Toolchains says in words which compiler did what, where that is not the
 	// project's own alone.
-	Toolchains  []string       `json:"toolchain_notes,omitempty"`
-	Rungs       []Rung         `json:"rungs"`
-	GivenUp     []GivenUp      `json:"given_up"`
-	Left        []LeftOut      `json:"left_out"`
-	Best        int            `json:"best"` // index in Rungs
-	Builds      int            `json:"full_builds"`
-	Cached      int            `json:"builds_from_cache"`
-	Relinks     int            `json:"relinks"`
-	CPU         float64        `json:"cpu_seconds"`
-	Relink      float64        `json:"seconds_per_relink"`
-	Codegens    int            `json:"codegen_variants"` // links of machine code made again, beside Relinks
-	Codegen     float64        `json:"seconds_per_codegen_variant"`
-	Checks      []string       `json:"checks"`
-	CheckNote   string         `json:"check_note,omitempty"`
-	Advice      []string       `json:"advice,omitempty"`
-	Pruned      []FeaturePrune `json:"without_default_features,omitempty"`
-	PruneBuilds int            `json:"prune_builds,omitempty"` // full builds for Pruned, beside Builds
-	Suggested   []Suggestion   `json:"suggested_cuts,omitempty"`
-	Output      string         `json:"output,omitempty"` // where the winner was written
-	Recipe      string         `json:"recipe,omitempty"` // where minsize.toml was written
+	Toolchains  []string             `json:"toolchain_notes,omitempty"`
+	Rungs       []Rung               `json:"rungs"`
+	GivenUp     []GivenUp            `json:"given_up"`
+	Relies      []technique.Reliance `json:"relies_on"` // who in the program relies on what was given up
+	Left        []LeftOut            `json:"left_out"`
+	Best        int                  `json:"best"` // index in Rungs
+	Builds      int                  `json:"full_builds"`
+	Cached      int                  `json:"builds_from_cache"`
+	Relinks     int                  `json:"relinks"`
+	CPU         float64              `json:"cpu_seconds"`
+	Relink      float64              `json:"seconds_per_relink"`
+	Codegens    int                  `json:"codegen_variants"` // links of machine code made again, beside Relinks
+	Codegen     float64              `json:"seconds_per_codegen_variant"`
+	Checks      []string             `json:"checks"`
+	CheckNote   string               `json:"check_note,omitempty"`
+	Advice      []string             `json:"advice,omitempty"`
+	Pruned      []FeaturePrune       `json:"without_default_features,omitempty"`
+	PruneBuilds int                  `json:"prune_builds,omitempty"` // full builds for Pruned, beside Builds
+	Suggested   []Suggestion         `json:"suggested_cuts,omitempty"`
+	Output      string               `json:"output,omitempty"` // where the winner was written
+	Recipe      string               `json:"recipe,omitempty"` // where minsize.toml was written
 
 	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
 	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share

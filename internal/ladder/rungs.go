@@ -298,6 +298,7 @@ func (s *search) finalCheck(best *candidate) error {
 			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
 			s.result.BestFile, s.result.BestVerify, s.result.FinalSize = best.file.Path, v, best.file.Size
 			s.result.GivenUp = givenUp(best.plan)
+			s.result.Relies = best.plan.Reliances(slices.Concat(s.base.Evidence, best.build.Evidence))
 			return nil
 		}
 		r.Kept, r.Why = false, "passed once, and then not: "+v.Why

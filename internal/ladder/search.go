@@ -28,6 +28,7 @@ type Side struct {
 // with adds what only a build can tell: which linkers link this program.
 func (s Side) with(b *Build) Side {
 	s.Facts.Linkers = b.Linkers
+	s.Facts.Evidence = slices.Concat(s.Facts.Evidence, b.Evidence)
 	return s
 }
 
@@ -122,6 +123,7 @@ func (s *search) baseline() (*candidate, error) {
 	}
 	s.count(b)
 	s.base = b
+	s.learn(b)
 	verdict, err := s.Verifier.Baseline(s.ctx, b.Program)
 	if err != nil {
 		return nil, s.fatal(&BaselineError{"check", err})
@@ -148,6 +150,16 @@ func (s *search) baseline() (*candidate, error) {
 		}
 	}
 	return c, nil
+}
+
+// learn keeps what the untouched program's link tells: what LTO has inlined
+// away, and catch_unwind where a panic aborts, show there alone.
+func (s *search) learn(b *Build) {
+	for _, side := range []*Side{&s.Base, s.Night} {
+		if side != nil {
+			side.Facts.Evidence, side.Facts.Insist, side.Facts.Strict = b.Evidence, s.Policy.With, s.Policy.Strict
+		}
+	}
 }
 
 // fullBuilds spends the builds: the corner, s against z, then the unstable

@@ -37,6 +37,16 @@ func (o *Object) LoadedSections() []SectionInfo {
 	return list
 }
 
+// SectionData is the content of a loaded section, empty for .bss. It is not to
+// be written to, nor used after the file is closed.
+func (o *Object) SectionData(i int) []byte {
+	if i <= 0 || i >= len(o.sections) || o.sections[i].shType == shtNobits {
+		return nil
+	}
+	s := &o.sections[i]
+	return o.data[s.offset:][:s.size]
+}
+
 // isRoot tells the sections that --gc-sections always keeps (gABI: array
 // sections; GNU: SHF_GNU_RETAIN, .init, .fini, .ctors, .dtors, .jcr, notes).
 func isRoot(s section) bool {

@@ -35,6 +35,7 @@ type CatalogueCut struct {
 	Cut
 	Summary string // what is cut, one plain sentence
 	Loses   []Loss
+	Against []Kind // see Option
 	Risk    Risk
 	Needs   []Need
 	Dead    bool   // where Needs are met, nothing of Rust's reaches it
@@ -102,7 +103,7 @@ var Catalogue = []CatalogueCut{
 					// The map of threads stays empty then, and nothing is ever taken out of it.
 					sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*")...)...)...)},
 		Summary: "the handler that names the thread whose stack overflowed",
-		Loses:   Losing("the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT"),
+		Loses:   Losing("the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT", SignalHandler),
 		Risk:    RiskAsked, Crate: "std",
 	},
 	{
@@ -110,11 +111,12 @@ var Catalogue = []CatalogueCut{
 		Summary: "the program's way back into the unwinder",
 		Loses:   Losing("C++ exceptions and C cleanup handlers that pass through functions of this link: they end in SIGILL"),
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Dead: true, Crate: "std",
+		Against: []Kind{ForeignUnwind, LoadsLibraries, ExportsSymbols},
 	},
 	{
 		Cut:     Cut{Name: "silent-panics", Sites: append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
-		Loses:   Losing("panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort"),
+		Loses:   Losing("panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort", PanicHook, SignalHandler),
 		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{
@@ -122,7 +124,7 @@ var Catalogue = []CatalogueCut{
 		// impl written by hand, called by its name, still prints.
 		Cut:     Cut{Name: "debug-formats", Sites: sites(StubZero, "<* as core::fmt::Debug>::fmt")},
 		Summary: "every implementation of Debug",
-		Loses:   Losing("{:?} prints nothing, nor does what is displayed by way of it, such as tracing's messages and the error that main returns"),
+		Loses:   Losing("{:?} prints nothing, nor does what is displayed by way of it, such as tracing's messages and the error that main returns", DebugShown),
 		Risk:    RiskBehaviour, Crate: "std",
 	},
 	{
@@ -130,7 +132,7 @@ var Catalogue = []CatalogueCut{
 			// Where LTO has put Display into its only caller, this is what is left of it.
 			"std::backtrace_rs::print::BacktraceFrameFmt::print_raw_with_column")},
 		Summary: "the printer of std::backtrace::Backtrace, which anyhow, eyre and others keep with errors",
-		Loses:   Losing("the stack frames that errors carry and panics print under RUST_BACKTRACE=1, and those that the program prints itself"),
+		Loses:   Losing("the stack frames that errors carry and panics print under RUST_BACKTRACE=1, and those that the program prints itself", StackWalk, ErrorBacktrace),
 		Risk:    RiskBehaviour, Crate: "std",
 	},
 	{

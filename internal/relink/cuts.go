@@ -137,6 +137,7 @@ type editCache struct {
 	digests sync.Map // stored path -> string
 
 	gates      sync.Map // Gate -> bool
+	evidence   sync.Map // 0 -> []Evidence
 	startFiles sync.Map // name -> where the driver has it
 }
 
@@ -224,7 +225,7 @@ func (p *plan) editInput(f *planFile, m *matcher) error {
 		if err := m.stub(o); err != nil {
 			return err
 		}
-		if p.dropUnwind {
+		if p.dropUnwind && !p.keepsTables(o) {
 			o.TakeOut(objedit.UnwindTables)
 		}
 	}

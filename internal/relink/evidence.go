@@ -1,5 +1,664 @@
 package relink
 
-// Kind of evidence: something that a program does, as its recorded objects
-// tell, and that a technique may spoil.
+// Evidence before trust: what a program does that a technique would spoil, as
+// the recorded objects tell it.
+//
+// A check that runs `--version` sees neither a C++ exception nor a task whose
+// panic a server survives. The objects of the link do: a personality routine
+// that is not Rust's, a call of catch_unwind, a section that is looked up by
+// its name. Each kind is one entry of kinds: what is looked for, and what a
+// user is told. The techniques name the kinds that speak against them.
+//
+// Who relies on something is the function outside std that refers to std's
+// entry point: the caller, or an instance of std's generic code that was
+// compiled for another crate. std's own uses do not count: the start of main
+// and of each thread catches panics in every program, and the default panic
+// hook walks the stack and prints a location.
+//
+// Rejected: the text of the sources. Macros, build scripts and C++ do not show
+// in it, and what is never called does.
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/objedit"
+)
+
+// Kind of evidence.
 type Kind string
+
+// Kinds of evidence.
+const (
+	ForeignUnwind  Kind = "foreign-unwinding" // C++ exceptions, cleanup in C, threads that are ended from within
+	StackWalk      Kind = "stack-walk"        // backtraces whatever the environment says, profilers
+	ErrorBacktrace Kind = "error-backtrace"   // backtraces where RUST_BACKTRACE asks for them
+	CatchUnwind    Kind = "catch-unwind"
+	RuntimeCatch   Kind = "runtime-catch" // tokio's, rayon's own
+	JoinedPanic    Kind = "joined-panic"
+	PanicHook      Kind = "panic-hook"
+	LocationShown  Kind = "location-shown"
+	DebugShown     Kind = "debug-shown"
+	SignalHandler  Kind = "signal-handler"
+	SectionLists   Kind = "section-lists" // __start_NAME and __stop_NAME
+	OwnSections    Kind = "own-sections"  // unusual sections, in a program that opens its own file
+	OwnFile        Kind = "own-file"
+	LoadsLibraries Kind = "loads-libraries"
+	ExportsSymbols Kind = "exports-symbols"
+)
+
+// kindEntry is one row of the table.
+type kindEntry struct {
+	Kind  Kind
+	Does  string // what the program does, a verb phrase
+	Check string // an input that a check needs to show it
+
+	names   []string // normal names of std's entry points, or C names
+	inStd   bool     // an instance of a generic of these counts for the crate that it was compiled for
+	imports []string // C functions, as long as a library defines them
+}
+
+var kinds = []kindEntry{
+	{Kind: ForeignUnwind, Does: "unwinds by tables of its own", Check: "throws an exception, or ends a thread from within"},
+	{Kind: StackWalk, Does: "walks the stack", Check: "prints a backtrace",
+		names:   []string{"std::backtrace::Backtrace::force_capture", "_Unwind_Backtrace"},
+		imports: []string{"_Unwind_Backtrace", "backtrace", "backtrace_symbols_fd", "unw_backtrace", "unw_step", "_ULx86_64_step", "_ULaarch64_step", "unw_init_local"}},
+	{Kind: ErrorBacktrace, Does: "takes backtraces where RUST_BACKTRACE is set", Check: "fails, with RUST_BACKTRACE=1",
+		names: []string{"std::backtrace::Backtrace::capture"}},
+	{Kind: CatchUnwind, Does: "catches panics (catch_unwind)", Check: "makes it panic there", inStd: true,
+		names: []string{"std::panic::catch_unwind", "std::panicking::catch_unwind", "std::panicking::try", "__rust_try",
+			"std::panicking::catch_unwind::cleanup", "std::panicking::try::cleanup", "std::panicking::catch_unwind::do_call", "std::panicking::try::do_call",
+			"std::panicking::catch_unwind::do_catch", "std::panicking::try::do_catch", "__rustc::__rust_panic_cleanup", "__rust_panic_cleanup"}},
+	{Kind: RuntimeCatch, Does: "catches the panics of its tasks", Check: "makes a task panic"},
+	{Kind: JoinedPanic, Does: "joins threads and goes on where one panicked", Check: "makes a thread panic", inStd: true,
+		names: []string{"std::thread::JoinHandle::join", "std::thread::JoinInner::join", "std::thread::join_handle::JoinHandle::join", "std::thread::lifecycle::JoinInner::join",
+			"std::sys::thread::unix::Thread::join", "std::sys::pal::unix::thread::Thread::join"}},
+	{Kind: PanicHook, Does: "has a panic hook of its own", Check: "makes it panic",
+		names: []string{"std::panicking::set_hook", "std::panic::set_hook", "std::panicking::take_hook", "std::panic::take_hook", "std::panicking::update_hook", "std::panic::update_hook"}},
+	{Kind: LocationShown, Does: "prints source locations (Location::caller)", Check: "prints one",
+		names: []string{"<core::panic::location::Location as core::fmt::Display>::fmt"}},
+	{Kind: DebugShown, Does: "prints with {:?}", Check: "prints it"},
+	{Kind: SignalHandler, Does: "handles signals", Check: "sends it the signal",
+		imports: []string{"sigaction", "signal", "__sysv_signal", "bsd_signal", "sigset"}},
+	{Kind: SectionLists, Does: "collects data by the names of sections (__start_, __stop_)", Check: "uses all that is collected"},
+	{Kind: OwnSections, Does: "opens its own file and has sections of its own", Check: "reads them"},
+	{Kind: OwnFile, Does: "asks for its own file (current_exe, /proc/self/exe)", Check: "reads it", inStd: true,
+		names: []string{"std::env::current_exe", "std::sys::pal::unix::os::current_exe", "std::sys::paths::unix::current_exe", "std::sys::paths::current_exe", "std::sys::os::current_exe"}},
+	{Kind: LoadsLibraries, Does: "loads libraries while it runs (dlopen)", Check: "loads one",
+		imports: []string{"dlopen", "dlmopen", "android_dlopen_ext"}},
+	{Kind: ExportsSymbols, Does: "exports its functions to libraries", Check: "loads a library that uses them"},
+}
+
+func kindOf(k Kind) *kindEntry {
+	for i := range kinds {
+		if kinds[i].Kind == k {
+			return &kinds[i]
+		}
+	}
+	return nil
+}
+
+// Does is what a program does that shows the kind, as a verb phrase.
+func (k Kind) Does() string { return kindOf(k).Does }
+
+// Check says what a check has to do to show that nothing is lost.
+func (k Kind) Check() string { return kindOf(k).Check }
+
+// Kinds lists all kinds of evidence.
+func Kinds() []Kind {
+	var list []Kind
+	for _, e := range kinds {
+		list = append(list, e.Kind)
+	}
+	return list
+}
+
+// Evidence is one thing that was found, and where.
+type Evidence struct {
+	Kind     Kind   `json:"kind"`
+	Crate    string `json:"crate,omitempty"`    // of the function, "" for what is not Rust's
+	Function string `json:"function,omitempty"` // normal name
+	Object   string `json:"object,omitempty"`   // for what is not Rust's: archive(member), or the argument
+	Symbol   string `json:"symbol,omitempty"`   // what it refers to
+}
+
+// Who names the place for a reader.
+func (e Evidence) Who() string {
+	if e.Crate != "" && e.Function != "" {
+		return e.Function
+	}
+	return cmp.Or(e.Object, e.Function, e.Crate)
+}
+
+// catchers are crates that catch panics for others.
+var catchers = []string{"tokio", "rayon_core", "async_std", "async_task", "smol", "actix_rt", "actix_server", "threadpool", "futures_util", "rocket", "hyper"}
+
+// standard are the crates whose own use of an entry point does not count.
+var standard = []string{"std", "core", "alloc", "panic_unwind", "panic_abort", "unwind", "proc_macro", "test", "std_detect", "rustc_demangle", "addr2line",
+	"gimli", "object", "miniz_oxide", "hashbrown", "cfg_if", "libc", "memchr", "compiler_builtins", "__rustc", "rustc_std_workspace_core"}
+
+// Evidence finds out what the recorded program does. Each kind, crate and
+// function is told once.
+func (r *Recording) Evidence() ([]Evidence, error) {
+	if known, ok := r.edit.evidence.Load(0); ok {
+		return known.([]Evidence), nil
+	}
+	files, err := r.evidenceFiles()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	var objects []*objedit.Object
+	var from []*objedit.File
+	var fromArchive []bool
+	for _, f := range files {
+		for _, o := range f.Objects() {
+			objects, from, fromArchive = append(objects, o), append(from, f.File), append(fromArchive, f.IsArchive())
+		}
+	}
+	g, err := buildGraph(objects, fromArchive)
+	if err != nil {
+		return nil, err
+	}
+	s := &evidenceSearch{recording: r, graph: g, objects: objects, found: map[Evidence]bool{}}
+	for _, f := range files {
+		for range f.Objects() {
+			s.files = append(s.files, f.name)
+		}
+	}
+	s.reach()
+	s.arguments()
+	s.foreign()
+	s.references()
+	s.ownFile()
+	s.sections()
+	list := s.list()
+	r.edit.evidence.Store(0, list)
+	return list, nil
+}
+
+// evidenceFile is an input, or a library that the linker finds by itself.
+type evidenceFile struct {
+	*objedit.File
+	name string
+}
+
+func (r *Recording) evidenceFiles() (list []evidenceFile, err error) {
+	for _, in := range r.link.Inputs {
+		file, err := objedit.OpenFile(filepath.Base(in.Path), filepath.Join(r.Dir, in.Stored))
+		if err == nil && file != nil {
+			list = append(list, evidenceFile{file, filepath.Base(in.Path)})
+		}
+	}
+	for _, path := range r.searchedArchives() {
+		file, err := objedit.OpenFile(filepath.Base(path), path)
+		if err == nil && file != nil {
+			list = append(list, evidenceFile{file, filepath.Base(path)})
+		}
+	}
+	return list, nil
+}
+
+// searchedArchives are the static libraries that -l and -L name: those of
+// build scripts, which the recording does not keep.
+func (r *Recording) searchedArchives() []string {
+	var folders, list []string
+	args := r.link.Args
+	for i, a := range args {
+		if a == "-L" && i+1 < len(args) {
+			folders = append(folders, absolute(r.link.Dir, args[i+1]))
+		} else if dir, ok := strings.CutPrefix(a, "-L"); ok && dir != "" {
+			folders = append(folders, absolute(r.link.Dir, dir))
+		}
+	}
+	static := slices.Contains(args, "-static") || slices.Contains(args, "-static-pie")
+	for _, a := range args {
+		switch a {
+		case "-Wl,-Bstatic", "-Wl,-dn", "-Wl,-non_shared":
+			static = true
+		case "-Wl,-Bdynamic", "-Wl,-dy", "-Wl,-call_shared":
+			static = false
+		}
+		name, ok := strings.CutPrefix(a, "-l")
+		if !ok || name == "" || cxxLibrary(name) {
+			continue
+		}
+		file, exact := strings.CutPrefix(name, ":")
+		if !exact {
+			file = "lib" + name + ".a"
+		} else if !strings.HasSuffix(file, ".a") {
+			continue
+		}
+		for _, dir := range folders {
+			path := filepath.Join(dir, file)
+			if exists(path) && (static || exact || !exists(filepath.Join(dir, "lib"+name+".so"))) {
+				list = append(list, path)
+				ok = false
+				break
+			}
+		}
+		if ok && (static || exact) && !systemLibrary(name) {
+			if path, err := r.startFile(file); err == nil {
+				list = append(list, path)
+			}
+		}
+	}
+	return slices.Compact(list)
+}
+
+// systemLibrary says whether a library is a part of the C library or of the
+// compiler, which bring the tables that they need.
+func systemLibrary(name string) bool {
+	return slices.Contains([]string{"c", "m", "pthread", "dl", "rt", "util", "gcc", "gcc_s", "gcc_eh", "atomic", "unwind", "resolv", "anl", "crypt"}, name)
+}
+
+func cxxLibrary(name string) bool {
+	name = strings.TrimPrefix(name, ":lib")
+	for _, lib := range []string{"stdc++", "c++", "supc++", "c++abi"} {
+		if name == lib || strings.HasPrefix(name, lib+".") || strings.HasPrefix(name, lib+"_") {
+			return true
+		}
+	}
+	return false
+}
+
+// evidenceSearch is one walk over a link.
+type evidenceSearch struct {
+	recording *Recording
+	graph     *graph
+	objects   []*objedit.Object
+	files     []string // by object
+	reached   []bool   // by node
+	live      []bool   // by object: a node of it is reached
+	merged    []bool   // by object: LTO has put std's own code into it
+	found     map[Evidence]bool
+	self      []int32 // functions that ask for the program's own file
+}
+
+func (s *evidenceSearch) add(e Evidence) { s.found[e] = true }
+
+// reach finds what stays in the program: what --gc-sections keeps, or all
+// where the link exports everything or collects nothing.
+func (s *evidenceSearch) reach() {
+	args := s.recording.link.Args
+	all := slices.Contains(args, "-shared") || exportsAll(args) || !slices.Contains(args, "-Wl,--gc-sections")
+	s.reached, s.live, s.merged = make([]bool, len(s.graph.nodes)), make([]bool, len(s.objects)), make([]bool, len(s.objects))
+	if all {
+		for i := range s.reached {
+			s.reached[i] = true
+		}
+	} else {
+		for _, n := range s.graph.postorder() {
+			s.reached[n] = true
+		}
+	}
+	for i, n := range s.graph.nodes {
+		if s.reached[i] && n.object >= 0 {
+			s.live[n.object] = true
+		}
+	}
+	for i, o := range s.objects {
+		std, other := false, false
+		if !rustObject(o) {
+			continue
+		}
+		for _, f := range o.Functions() {
+			crate := s.recording.edit.of(f.Name).crate
+			std = std || crate == "std" && s.recording.edit.of(f.Name).normal == "std::rt::lang_start_internal"
+			other = other || crate != "" && !slices.Contains(standard, crate)
+		}
+		s.merged[i] = std && other
+	}
+}
+
+func exportsAll(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		return a == "-rdynamic" || a == "-Wl,--export-dynamic" || a == "-Wl,-E" || a == "-Wl,-export-dynamic" || strings.HasPrefix(a, "-Wl,--export-dynamic-symbol")
+	})
+}
+
+// arguments tells what the command line alone says.
+func (s *evidenceSearch) arguments() {
+	for _, a := range s.recording.link.Args {
+		if exportsAll([]string{a}) {
+			s.add(Evidence{Kind: ExportsSymbols, Object: a})
+		}
+	}
+}
+
+// rustObject says whether rustc made an object.
+func rustObject(o *objedit.Object) bool {
+	if strings.Contains(o.Name(), ".rcgu.o") {
+		return true
+	}
+	for _, f := range o.Functions() {
+		if n := namesOf(f.Name); n.crate != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// personality gives the routine that is not Rust's which an object's tables
+// name, "" for none.
+func personality(o *objedit.Object) string {
+	for _, d := range o.Symbols() {
+		name := strings.TrimPrefix(d.Name, "DW.ref.")
+		if strings.Contains(name, "_personality") && !strings.Contains(name, "rust_eh_personality") {
+			return name
+		}
+	}
+	return ""
+}
+
+// unwinding are functions that throw, catch, or end a thread from within.
+var unwinding = []string{"__cxa_throw", "__cxa_rethrow", "__cxa_begin_catch", "__cxa_get_exception_ptr", "_Unwind_RaiseException", "_Unwind_ForcedUnwind",
+	"_Unwind_Resume_or_Rethrow", "objc_exception_throw", "pthread_exit", "pthread_cancel", "thrd_exit"}
+
+// foreignUnwinder gives the symbol by which an object that rustc did not make
+// takes part in unwinding, "" for none.
+func foreignUnwinder(o *objedit.Object, cxx bool) string {
+	if name := personality(o); name != "" {
+		return name
+	}
+	if slices.ContainsFunc(o.Definitions(), func(d objedit.Definition) bool { return d.Name == "_Unwind_RaiseException" }) {
+		return "" // the unwinder itself
+	}
+	if rustObject(o) {
+		return ""
+	}
+	if o.HasSection(func(section string) bool { return strings.HasPrefix(section, ".gcc_except_table") }) {
+		return ".gcc_except_table"
+	}
+	for _, name := range o.Undefined() {
+		if slices.Contains(unwinding, name) || strings.HasPrefix(name, "_ZSt") || strings.HasPrefix(name, "_ZNSt") || strings.HasPrefix(name, "_ZNKSt") {
+			return name
+		}
+	}
+	if cxx && len(o.Functions()) > 0 && !strings.HasPrefix(o.Name(), "libcompiler_builtins") {
+		return "libstdc++ or libc++, which the link names"
+	}
+	return ""
+}
+
+// foreign finds code that unwinds without Rust.
+func (s *evidenceSearch) foreign() {
+	cxx := slices.ContainsFunc(s.recording.link.Args, func(a string) bool {
+		name, ok := strings.CutPrefix(a, "-l")
+		base := filepath.Base(a)
+		return ok && cxxLibrary(name) || strings.HasPrefix(base, "libstdc++") || strings.HasPrefix(base, "libc++.")
+	})
+	for i, o := range s.objects {
+		if !s.live[i] || strings.HasPrefix(s.files[i], "libcompiler_builtins") {
+			continue
+		}
+		if symbol := foreignUnwinder(o, cxx); symbol != "" {
+			s.add(Evidence{Kind: ForeignUnwind, Object: s.object(i), Symbol: symbol})
+		}
+	}
+}
+
+func (s *evidenceSearch) object(i int) string {
+	name := s.objects[i].Name()
+	if name == s.files[i] || strings.Contains(name, "(") {
+		return name
+	}
+	return s.files[i] + "(" + filepath.Base(name) + ")"
+}
+
+// references finds who refers to the entry points.
+func (s *evidenceSearch) references() {
+	names := map[string]*kindEntry{}
+	imports := map[string]*kindEntry{}
+	for i := range kinds {
+		for _, n := range kinds[i].names {
+			names[n] = &kinds[i]
+		}
+		for _, n := range kinds[i].imports {
+			imports[n] = &kinds[i]
+		}
+	}
+	g, edit := s.graph, &s.recording.edit
+	entry := make([]*kindEntry, len(g.nodes)) // what a node is an entry point of
+	debug, prints := make([]bool, len(g.nodes)), make([]bool, len(g.nodes))
+	settles := make([]bool, len(g.nodes)) // where a failed join ends: the panic goes on
+	for i, n := range g.nodes {
+		if n.object < 0 {
+			entry[i] = imports[n.name]
+			continue
+		}
+		if !n.code {
+			continue
+		}
+		nm := edit.of(n.name)
+		entry[i] = names[nm.normal]
+		debug[i] = strings.HasSuffix(nm.normal, " as core::fmt::Debug>::fmt")
+		prints[i] = nm.normal == "std::io::stdio::_print" || nm.normal == "std::io::stdio::_eprint" || strings.HasSuffix(nm.normal, "::write_fmt") || strings.HasPrefix(nm.normal, "alloc::fmt::format")
+		settles[i] = strings.HasPrefix(nm.normal, "core::result::unwrap_failed") || strings.HasPrefix(nm.normal, "core::panicking::") || strings.Contains(nm.normal, "resume_unwind") || strings.Contains(nm.normal, "rust_panic_without_hook")
+	}
+	for i := range g.nodes {
+		if !s.reached[i] || g.nodes[i].object < 0 {
+			continue
+		}
+		if e := entry[i]; e != nil && e.inStd {
+			s.instance(e, int32(i))
+		}
+		shown, printed := false, false
+		for _, to := range g.out[i] {
+			shown, printed = shown || debug[to], printed || prints[to]
+			e := entry[to]
+			if e == nil || entry[i] == e {
+				continue
+			}
+			if e.Kind == JoinedPanic && slices.ContainsFunc(g.out[i], func(n int32) bool { return settles[n] }) {
+				continue
+			}
+			s.user(e, int32(i), to)
+		}
+		if shown && printed && g.nodes[i].code && !debug[i] {
+			s.user(kindOf(DebugShown), int32(i), 0)
+		}
+	}
+}
+
+// user tells of a function that refers to an entry point, where it is not
+// std's.
+func (s *evidenceSearch) user(e *kindEntry, at, to int32) {
+	n := s.graph.nodes[at]
+	nm := s.recording.edit.of(n.name)
+	symbol := ""
+	if to > 0 {
+		symbol = s.recording.edit.of(s.graph.nodes[to].name).normal
+	}
+	switch {
+	case !n.code:
+		return // a table of functions: its user calls
+	case slices.Contains(standard, nm.crate):
+		s.instance(e, at)
+		return
+	case nm.crate == "":
+		if s.merged[n.object] || rustObject(s.objects[n.object]) || strings.HasPrefix(s.files[n.object], "libcompiler_builtins") {
+			return // main, or what rustc makes
+		}
+		s.tell(e, Evidence{Object: s.object(n.object), Function: nm.normal, Symbol: symbol})
+	default:
+		s.tell(e, Evidence{Crate: nm.crate, Function: nm.normal, Symbol: symbol})
+	}
+	if e.Kind == OwnFile {
+		s.self = append(s.self, at)
+	}
+}
+
+// startup are std's generics that catch panics in every program.
+var startup = []string{"std::rt::", "std::thread::", "std::sys::", "std::sys_common::", "std::sync::", "std::backtrace", "std::backtrace_rs"}
+
+// instance tells of std's generic code compiled for another crate: what its
+// arguments name (v0), or the crate whose object holds it.
+func (s *evidenceSearch) instance(e *kindEntry, at int32) {
+	n := s.graph.nodes[at]
+	nm := s.recording.edit.of(n.name)
+	if !e.inStd || s.merged[n.object] {
+		return
+	}
+	own := slices.Contains(e.names, nm.normal)
+	if !own && slices.ContainsFunc(startup, func(p string) bool { return strings.HasPrefix(nm.normal, p) || strings.Contains(nm.full, p) }) {
+		return
+	}
+	crate, _, found := strings.Cut(filepath.Base(strings.TrimPrefix(s.objects[n.object].Name(), s.files[n.object]+"(")), "-")
+	if !found || slices.Contains(standard, crate) {
+		return
+	}
+	// Whoever calls the instance is the name to tell; without one, the crate.
+	told := false
+	for i, out := range s.graph.out {
+		if !s.reached[i] || int32(i) == at || !slices.Contains(out, at) || !s.graph.nodes[i].code {
+			continue
+		}
+		from := s.recording.edit.of(s.graph.nodes[i].name)
+		if from.crate == "" || slices.Contains(standard, from.crate) {
+			told = told || slices.ContainsFunc(startup, func(p string) bool { return strings.HasPrefix(from.normal, p) || strings.Contains(from.full, p) })
+			continue
+		}
+		if e.Kind == JoinedPanic {
+			return // judged at the caller
+		}
+		s.tell(e, Evidence{Crate: from.crate, Function: from.normal, Symbol: nm.normal})
+		told = true
+	}
+	if !told && !own {
+		s.tell(e, Evidence{Crate: crate, Function: nm.normal})
+	}
+}
+
+// tell adds what was found under its kind: a crate that catches for others has
+// a kind of its own.
+func (s *evidenceSearch) tell(e *kindEntry, found Evidence) {
+	found.Kind = e.Kind
+	if e.Kind == CatchUnwind && slices.Contains(catchers, found.Crate) {
+		found.Kind = RuntimeCatch
+	}
+	s.add(found)
+}
+
+// ownFile finds the path of the program's own file in data that is not std's.
+func (s *evidenceSearch) ownFile() {
+	holds := map[int32]bool{}
+	for i, n := range s.graph.nodes {
+		if s.reached[i] && n.object >= 0 && !n.code && bytes.Contains(s.objects[n.object].SectionData(n.section), []byte("/proc/self/exe")) {
+			holds[int32(i)] = true
+		}
+	}
+	for i, out := range s.graph.out {
+		if s.reached[i] && slices.ContainsFunc(out, func(to int32) bool { return holds[to] }) && s.graph.nodes[i].object >= 0 {
+			s.user(kindOf(OwnFile), int32(i), 0)
+		}
+	}
+}
+
+// sections finds lists that linkers collect, and unusual loaded sections in a
+// program that opens its own file.
+func (s *evidenceSearch) sections() {
+	for i, o := range s.objects {
+		if !s.live[i] {
+			continue
+		}
+		for _, name := range o.Undefined() {
+			if section, ok := strings.CutPrefix(name, "__start_"); ok {
+				s.add(Evidence{Kind: SectionLists, Object: s.object(i), Symbol: "__start_" + section})
+			}
+		}
+	}
+	if len(s.self) == 0 {
+		return
+	}
+	for i, n := range s.graph.nodes {
+		if s.reached[i] && n.object >= 0 && n.unusual != "" {
+			s.add(Evidence{Kind: OwnSections, Object: s.object(n.object), Symbol: n.unusual})
+		}
+	}
+}
+
+// ordinary are the sections that compilers and C libraries make themselves.
+var ordinary = []string{".text", ".rodata", ".data", ".bss", ".tdata", ".tbss", ".init", ".fini", ".ctors", ".dtors", ".preinit_array", ".eh_frame", ".gcc_except_table",
+	".lrodata", ".ldata", ".lbss", ".ltext", ".note", ".rustc", ".sdata", ".sbss", ".jcr", ".got", ".plt", ".llvm", ".comment", ".group", "__llvm", "__libc", "__sancov", "asan_globals", "COMMON",
+	".dep-v0", "__patchable_function_entries", ".stapsdt", ".probes", "__rust"}
+
+func unusualSection(name string) bool {
+	return name != "" && !slices.ContainsFunc(ordinary, func(p string) bool {
+		return name == p || strings.HasPrefix(name, p+".") || strings.HasPrefix(name, p+"_")
+	})
+}
+
+// list sorts what was found; of one crate's many functions the first three
+// are told.
+func (s *evidenceSearch) list() []Evidence {
+	var list, short []Evidence
+	for e := range s.found {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b Evidence) int {
+		return cmp.Or(cmp.Compare(kindRank(a.Kind), kindRank(b.Kind)), s.rank(a)-s.rank(b), strings.Compare(a.Crate, b.Crate), strings.Compare(a.Object, b.Object),
+			strings.Compare(a.Function, b.Function), strings.Compare(a.Symbol, b.Symbol))
+	})
+	type group struct {
+		kind          Kind
+		crate, object string
+	}
+	count := map[group]int{}
+	seen := map[[3]string]bool{}
+	for _, e := range list {
+		g := group{e.Kind, e.Crate, ""}
+		key := [3]string{string(e.Kind), e.Crate + e.Object, e.Function}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if count[g]++; count[g] <= 3 {
+			short = append(short, e)
+		}
+	}
+	return short
+}
+
+// rank puts the program's own crate first.
+func (s *evidenceSearch) rank(e Evidence) int {
+	if e.Crate == strings.ReplaceAll(s.recording.link.Bin, "-", "_") {
+		return 0
+	}
+	return 1
+}
+
+func kindRank(k Kind) int {
+	return slices.IndexFunc(kinds, func(e kindEntry) bool { return e.Kind == k })
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// foreignCode finds out whether unwind tables may go from all objects.
+func (p *plan) foreignCode() error {
+	if !p.dropUnwind {
+		return nil
+	}
+	list, err := p.recording.Evidence()
+	p.foreign = slices.ContainsFunc(list, func(e Evidence) bool { return e.Kind == ForeignUnwind })
+	p.tablesLeft = p.foreign
+	return err
+}
+
+// keepsTables says whether an object's unwind tables stay: those of C and C++
+// where they are read. Rust's may go, for no exception passes a Rust frame of
+// a program that aborts: at its edge the process ends, with tables or without.
+func (p *plan) keepsTables(o *objedit.Object) bool {
+	return p.foreign && (!rustObject(o) || personality(o) != "")
+}

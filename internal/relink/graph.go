@@ -41,7 +41,10 @@ type node struct {
 	name   string // mangled, of the first symbol in it; or the section's
 	size   uint64
 	code   bool
-	object int
+	object int // -1: defined by no recorded object
+
+	section int    // in the object
+	unusual string // the section's name, where neither compilers nor C libraries make it
 }
 
 // graph is the reference graph of a whole link. Node 0 is the root.
@@ -129,6 +132,7 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool) (*graph, error) {
 	}
 	g := &graph{nodes: []node{{name: "[roots]", object: -1}}, out: [][]int32{nil}}
 	number := map[place]int32{}
+	imported := map[string]int32{}    // of shared libraries, or the linker's own
 	startStop := map[string][]int32{} // sections that __start_NAME keeps
 	for i, o := range objects {
 		if !take[i] {
@@ -138,7 +142,10 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool) (*graph, error) {
 		for _, s := range o.LoadedSections() {
 			n := int32(len(g.nodes))
 			number[place{i, s.Index}] = n
-			nd := node{name: names[s.Index], code: s.Code, object: i}
+			nd := node{name: names[s.Index], code: s.Code, object: i, section: s.Index}
+			if unusualSection(s.Name) {
+				nd.unusual = s.Name
+			}
 			if nd.name == "" {
 				nd.name = s.Name
 			}
@@ -185,6 +192,13 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool) (*graph, error) {
 					g.out[from] = append(g.out[from], startStop[section]...)
 				}
 				if to, ok = defined[ref.Symbol]; !ok {
+					n, known := imported[ref.Symbol]
+					if !known {
+						n = int32(len(g.nodes))
+						imported[ref.Symbol] = n
+						g.nodes, g.out = append(g.nodes, node{name: ref.Symbol, object: -1}), append(g.out, nil)
+					}
+					g.out[from] = append(g.out[from], n)
 					continue
 				}
 			}

@@ -14,6 +14,7 @@ type Option struct {
 	Name    string
 	Summary string // what it does, one plain sentence
 	Loses   []Loss // none: nothing that a user can see
+	Against []Kind // evidence where it is wrong: it stays out unless somebody insists
 	Linkers []LinkerKind
 	Args    []string // driver arguments added
 	Remove  []string // recorded arguments taken away, see Variant.Remove
@@ -31,13 +32,15 @@ var Options = []Option{
 	{
 		Name: "unwind-tables-out", Static: true,
 		Summary: "takes .eh_frame and .gcc_except_table out of the objects",
-		Loses:   Losing("unwinding: only for programs that abort on panic; debuggers cannot walk the stack without a separate debug file"),
+		Loses:   Losing("unwinding through Rust's functions: backtraces end there, and debuggers cannot walk the stack without a separate debug file"),
+		Against: []Kind{StackWalk},
 		set:     func(p *plan) { p.dropUnwind = true },
 	},
 	{
 		Name: "no-eh-frame-hdr", Static: true,
 		Summary: "leaves out the table by which unwinders find frames",
-		Loses:   Losing("unwinding: only for programs that abort on panic"),
+		Loses:   Losing("unwinding through the program's own functions"),
+		Against: []Kind{ForeignUnwind, StackWalk, LoadsLibraries},
 		Args:    []string{"-Wl,--no-eh-frame-hdr"},
 		Remove:  []string{"-Wl,--eh-frame-hdr"},
 	},
@@ -73,6 +76,7 @@ var Options = []Option{
 		Name: "icf-data", Static: true,
 		Summary: "keeps one of several identical constants and vtables, where icf-all does so with functions",
 		Loses:   Losing("addresses of different statics may compare equal, which Rust promises they do not"),
+		Against: []Kind{SectionLists},
 		Linkers: []LinkerKind{LLD},
 		Args:    []string{"-Wl,--ignore-data-address-equality"},
 	},
@@ -155,7 +159,7 @@ var Options = []Option{
 	{
 		Name: "locations-out", Static: true,
 		Summary: "lets all panics name one empty source location",
-		Loses:   Losing("where a panic happened: messages say :0:0, and so does std::panic::Location"),
+		Loses:   Losing("where a panic happened: messages say :0:0, and so does std::panic::Location", LocationShown, PanicHook),
 		set:     func(p *plan) { p.foldLocations = true },
 	},
 	{

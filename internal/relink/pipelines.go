@@ -10,6 +10,7 @@ type Pipeline struct {
 	Passes  string   // for opt --passes
 	LLC     []string // further arguments for llc
 	Needs   []Need
+	Against []Kind // see Option
 
 	MinSize bool // every function gets minsize and optsize, std's too, which was compiled for speed
 	Slower  bool // costs running time wherever it finds something: only with a benchmark, or asked for
@@ -49,11 +50,11 @@ var Pipelines = []Pipeline{
 	},
 	{
 		Name: "no-cleanup", Summary: "no landing pads, which only unwinding would reach",
-		Passes: noCleanup + lto, Needs: []Need{NeedAbort},
+		Passes: noCleanup + lto, Needs: []Need{NeedAbort}, Against: []Kind{ForeignUnwind},
 	},
 	{
 		Name: "no-cleanup-twice", Summary: "no landing pads, the pipeline twice, equal functions merged",
-		Passes: noCleanup + merged, Needs: []Need{NeedAbort},
+		Passes: noCleanup + merged, Needs: []Need{NeedAbort}, Against: []Kind{ForeignUnwind},
 	},
 	{
 		Name: "size", Summary: "as twice, and every function compiled for size, std's too",
@@ -61,7 +62,7 @@ var Pipelines = []Pipeline{
 	},
 	{
 		Name: "no-cleanup-size", Summary: "as no-cleanup-twice, and every function compiled for size, std's too",
-		Passes: noCleanup + merged, MinSize: true, LLC: small, Needs: []Need{NeedAbort},
+		Passes: noCleanup + merged, MinSize: true, LLC: small, Needs: []Need{NeedAbort}, Against: []Kind{ForeignUnwind},
 	},
 	{
 		Name: "outline", Summary: "as size, and equal runs of instructions moved into functions of their own",
@@ -69,7 +70,7 @@ var Pipelines = []Pipeline{
 	},
 	{
 		Name: "no-cleanup-outline", Summary: "as no-cleanup-size, and equal runs of instructions moved into functions of their own",
-		Passes: noCleanup + merged, MinSize: true, LLC: outliner, Needs: []Need{NeedAbort}, Slower: true,
+		Passes: noCleanup + merged, MinSize: true, LLC: outliner, Needs: []Need{NeedAbort}, Against: []Kind{ForeignUnwind}, Slower: true,
 	},
 }
 

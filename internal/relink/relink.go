@@ -47,6 +47,8 @@ type Result struct {
 	Command []string      // what was run; Command[0] is the driver
 	Message string        // what the linker said though it succeeded: warnings
 	Cuts    []CutOutcome  // one for each of Variant.Cuts, in that order
+
+	TablesLeft bool // unwind-tables-out left tables of other code than Rust's in place
 }
 
 // LinkError is a replayed link that failed: a rung that must be dropped, not a

@@ -40,6 +40,9 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 	if err := p.options(); err != nil { // what they say
 		return nil, err
 	}
+	if err := p.foreignCode(); err != nil { // whose unwind tables are not ours to take
+		return nil, err
+	}
 	if err := p.codegen(ctx); err != nil { // machine code made again, cuts in the bitcode
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 		return nil, err
 	}
 	return &Result{Path: out, Size: info.Size(), Wall: time.Since(began), CPU: edited + cpu + p.codegenCPU,
-		Command: command, Message: message, Cuts: p.outcomes}, nil
+		Command: command, Message: message, Cuts: p.outcomes, TablesLeft: p.tablesLeft}, nil
 }
 
 // ErrNotApplicable is wrapped by Link's error when this recording or linker
@@ -96,6 +99,8 @@ type plan struct {
 	remove        []string
 	add           []string
 	dropUnwind    bool
+	foreign       bool // other code than Rust's unwinds: dropUnwind is for Rust's objects alone
+	tablesLeft    bool // objects were left alone for that
 	align         bool // functions begin wherever the machine allows it
 	ownStart      bool
 	foldLocations bool

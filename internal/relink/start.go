@@ -112,7 +112,7 @@ func (p *plan) writeCRT1() error {
 		return err
 	}
 	o.TakeOut(func(section string) bool {
-		return section == ".note.ABI-tag" || p.dropUnwind && objedit.UnwindTables(section)
+		return section == ".note.ABI-tag" || p.dropUnwind && !p.foreign && objedit.UnwindTables(section)
 	})
 	return p.addObject(name, o.Bytes())
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/ladder"
@@ -15,6 +16,9 @@ func Ladder(r *ladder.Result) *Document {
 		Schema: "minsize.shrink/1",
 		Data:   r,
 		Visual: &Visual{Kind: "ladder", Data: ladderFigure(r)},
+	}
+	if len(r.Relies) > 0 {
+		d.Blocks = append(d.Blocks, reliesBlock(r))
 	}
 	d.Blocks = append(d.Blocks, ladderBlock(r), ladderOutcome(r))
 	if b, ok := leftOutBlock(r); ok {
@@ -30,6 +34,23 @@ func Ladder(r *ladder.Result) *Document {
 		d.Blocks = append(d.Blocks, Block{Heading: "Beyond the flags", Text: r.Advice})
 	}
 	return d
+}
+
+// reliesBlock says who in the program relies on what was given up: it comes
+// first, for the checks that passed may not show it.
+func reliesBlock(r *ladder.Result) Block {
+	b := Block{Heading: "Relied upon, and given up"}
+	for _, x := range r.Relies {
+		b.Text = append(b.Text, fmt.Sprintf("%s: %s gives up %s", x.Says, x.Technique, x.Loses))
+	}
+	var inputs []string
+	for _, x := range r.Relies {
+		if !slices.Contains(inputs, x.Check) {
+			inputs = append(inputs, x.Check)
+		}
+	}
+	b.Notes = []string{"a --check that " + strings.Join(inputs, "; one that ") + " shows whether it still works; --strict gives up nothing that is relied upon"}
+	return b
 }
 
 func ladderBlock(r *ladder.Result) Block {

@@ -12,7 +12,7 @@ import (
 var cutTable = func() []*Technique {
 	var list []*Technique
 	for _, c := range relink.Catalogue {
-		t := &Technique{Name: c.Name, Summary: "cut: " + c.Summary, Loses: c.Loses, Link: &Link{Cuts: []string{c.Name}}}
+		t := &Technique{Name: c.Name, Summary: "cut: " + c.Summary, Loses: c.Loses, Against: c.Against, Link: &Link{Cuts: []string{c.Name}}}
 		switch c.Risk {
 		case relink.RiskDebuggability:
 			t.Risk, t.Level = Debuggability, Safe
@@ -88,7 +88,7 @@ var pipelineTable = func() []*Technique {
 	var list []*Technique
 	for _, p := range relink.Pipelines {
 		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary,
-			Needs: []Need{NeedUnixELF, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
+			Against: p.Against, Needs: []Need{NeedUnixELF, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
 		if p.MinSize {
 			t.Loses = relink.Losing("speed of std's own code, which was compiled for speed, and of packages whose opt-level was raised")
 		}

@@ -3,6 +3,8 @@ package technique
 import (
 	"fmt"
 	"strings"
+
+	"github.com/minsize/minsize/internal/relink"
 )
 
 // Docs is docs/techniques.md, made from the tables.
@@ -49,13 +51,18 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 		if len(part.list) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n| name | what it does | what is lost | risk | enters at | needs | what cargo is told |\n|---|---|---|---|---|---|---|\n", part.title, part.text)
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n| name | what it does | what is lost | risk | enters at | needs | evidence | what cargo is told |\n|---|---|---|---|---|---|---|---|\n", part.title, part.text)
 		for _, t := range part.list {
 			needs := t.NeedsSummary()
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.Losses())), t.Risk, t.enters(), cell(needs), cell(t.told()))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.Losses())), t.Risk, t.enters(), cell(needs), t.evidence(), cell(t.told()))
 		}
 		b.WriteString("\n")
 	}
+	b.WriteString("## Evidence\n\nWhat the objects of the recorded link tell of the program. A kind in bold keeps its technique out, unless `--with NAME` asks for it;\nthe others are losses that a level or class has given up: the report names who relies on them, first, and `--strict` leaves the technique out.\n\n| kind | the program | a check that shows it |\n|---|---|---|\n")
+	for _, k := range relink.Kinds() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", k, k.Does(), k.Check())
+	}
+	b.WriteString("\n")
 	b.WriteString(`"What cargo is told" is what ` + "`minsize apply`" + ` writes. Where it is empty cargo cannot express the technique, and
 ` + "`minsize build`" + ` is the way to it.
 `)

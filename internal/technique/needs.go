@@ -4,24 +4,29 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/relink"
 )
 
 // Facts are what is known about the machine, the toolchain and the project
 // when a technique is considered.
 type Facts struct {
-	Unstable  bool     // -Z flags are accepted: a nightly compiler, or RUSTC_BOOTSTRAP asked for
-	StdSource bool     // std can be built from source, with all crates it needs
-	Linkers   []string // that were probed with this toolchain and work: lld, mold, bfd
-	Glibc     [2]int   // oldest glibc that the program must run on; zero: not said
-	OS        string   // of the target: linux, macos, windows
-	Arch      string   // of the target: x86_64, aarch64
-	Env       string   // gnu, musl, msvc; ""
-	Panic     string   // the project's own release profile: unwind or abort
-	Musl      bool     // the toolchain has the target's musl twin
-	Runs      bool     // the finished program can be run here, so that checks mean something
-	Pipelines string   // why codegen replay cannot be had; "" where it can
-	CPU       bool     // the project compiles for more than the machine's least processor
-	Immediate string   // spelling of immediate-abort: as cargo.Toolchain spells it
+	Unstable  bool              // -Z flags are accepted: a nightly compiler, or RUSTC_BOOTSTRAP asked for
+	StdSource bool              // std can be built from source, with all crates it needs
+	Linkers   []string          // that were probed with this toolchain and work: lld, mold, bfd
+	Glibc     [2]int            // oldest glibc that the program must run on; zero: not said
+	OS        string            // of the target: linux, macos, windows
+	Arch      string            // of the target: x86_64, aarch64
+	Env       string            // gnu, musl, msvc; ""
+	Panic     string            // the project's own release profile: unwind or abort
+	Musl      bool              // the toolchain has the target's musl twin
+	Runs      bool              // the finished program can be run here, so that checks mean something
+	Pipelines string            // why codegen replay cannot be had; "" where it can
+	CPU       bool              // the project compiles for more than the machine's least processor
+	Evidence  []relink.Evidence // what the recorded link tells of the program
+	Insist    []string          // techniques that were asked for by name: no evidence stops them
+	Strict    bool              // evidence that a program relies on what a technique loses stops it too
+	Immediate string            // spelling of immediate-abort: as cargo.Toolchain spells it
 }
 
 // Need is the name of a condition in needs.
@@ -89,7 +94,7 @@ var needs = map[Need]struct {
 		return unless(f.aborts(p), "needs panic=abort (--level abort)")
 	}, false},
 	NeedUnwinding: {"a program that unwinds", func(f Facts, p Plan) string {
-		return unless(!f.aborts(p), "for programs that unwind: others have a better one")
+		return unless(!f.aborts(p) || f.shows(relink.ForeignUnwind) != nil, "for programs that unwind: others have a better one")
 	}, false},
 	NeedBuildStd: {"std built from source", func(_ Facts, p Plan) string {
 		return unless(len(p.Setting.BuildStd) > 0, "needs std built from source (--level nightly)")
@@ -154,7 +159,7 @@ func (t *Technique) Missing(f Facts, p Plan) string {
 			return why
 		}
 	}
-	return ""
+	return t.opposed(f)
 }
 
 // NeedsSummary lists t's conditions in words.

@@ -11,6 +11,7 @@ type Policy struct {
 	Allow   map[Risk]bool // classes allowed or (false) forbidden beyond the level
 	With    []string      // techniques asked for by name
 	Without []string      // techniques refused by name
+	Strict  bool          // what the program was seen to rely on is not given up
 	Glibc   [2]int        // oldest glibc asked for; RELR enters by itself from 2.36 on
 }
 

@@ -55,7 +55,7 @@ func option(name string, risk Risk, level Level, needs ...Need) *Technique {
 	if o == nil {
 		panic("technique: relink has no option " + name) // a slip in this file, seen by every test
 	}
-	t := &Technique{Name: name, Summary: o.Summary, Loses: o.Loses, Risk: risk, Level: level, Needs: needs,
+	t := &Technique{Name: name, Summary: o.Summary, Loses: o.Loses, Against: o.Against, Risk: risk, Level: level, Needs: needs,
 		Link: &Link{Options: []string{name}}}
 	if len(o.Args) > 0 && !o.Finishes {
 		t.Twin = &Setting{}
@@ -118,18 +118,18 @@ var buildTable = []*Technique{
 	},
 	{
 		Name: "panic-abort", Short: "abort", Suspect: 4, Summary: "a panic ends the process instead of unwinding (panic = \"abort\")",
-		Loses: relink.Losing("catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT"),
+		Loses: relink.Losing("catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT", relink.CatchUnwind, relink.RuntimeCatch, relink.JoinedPanic),
 		Risk:  Behaviour, Level: Abort, Stage: StageCorner, Set: profile("panic", `"abort"`),
 	},
 	{
 		Name: "location-detail-none", Short: "no locations", Suspect: 3, Summary: "no file names and line numbers in panic messages (-Zlocation-detail=none)",
-		Loses: relink.Losing("where a panic happened: messages say <redacted>:0:0"),
+		Loses: relink.Losing("where a panic happened: messages say <redacted>:0:0", relink.LocationShown, relink.PanicHook),
 		Risk:  Behaviour, Level: Nightly, Stage: StageNight, Needs: []Need{NeedUnstable},
 		Set: rustflags("-Zlocation-detail=none"),
 	},
 	{
 		Name: "fmt-debug-none", Short: "no {:?}", Suspect: 3, Summary: "{:?} prints nothing (-Zfmt-debug=none)",
-		Loses: relink.Losing("all output made with {:?}, in messages and elsewhere"),
+		Loses: relink.Losing("all output made with {:?}, in messages and elsewhere", relink.DebugShown),
 		Risk:  Behaviour, Level: Max, Stage: StageNight, Needs: []Need{NeedUnstable},
 		Set: rustflags("-Zfmt-debug=none"),
 	},
@@ -152,22 +152,22 @@ var buildTable = []*Technique{
 	},
 	{
 		Name: "immediate-abort", Short: "immediate abort", Aborts: true, Suspect: 4, Summary: "a panic is one trap instruction, without message (-Cpanic=immediate-abort)",
-		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence"),
+		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence", relink.PanicHook, relink.SignalHandler),
 		Risk:  Behaviour, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd, NeedNewSpelling},
 		Set:   rustflags("-Zunstable-options", "-Cpanic=immediate-abort"),
 	},
 	{
 		Name: "immediate-abort-feature", Short: "immediate abort", Aborts: true, Suspect: 4, Summary: "a panic is one trap instruction, without message (std feature panic_immediate_abort)",
-		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence"),
+		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence", relink.PanicHook, relink.SignalHandler),
 		Risk:  Behaviour, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd, NeedOldSpelling},
 		Set:   &Setting{StdFeatures: []string{"panic_immediate_abort"}},
 	},
 	{
 		Name: "no-unwind-tables", Suspect: 2, Summary: "no unwind tables in any crate (-Cforce-unwind-tables=no)",
-		Loses: relink.Losing("frames in debuggers, profilers and core dumps"),
-		Risk:  Debuggability, Level: Nightly, Stage: StageStd,
+		Loses: relink.Losing("frames in debuggers, profilers and core dumps"), Against: []relink.Kind{relink.StackWalk},
+		Risk: Debuggability, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedBuildStd, NeedPanicAbort},
 		Set:   rustflags("-Cforce-unwind-tables=no"),
 	},
@@ -229,8 +229,8 @@ var fileTable = []*Technique{
 	},
 	{
 		Name: "section-headers-out", Summary: "no section headers: the kernel and the loader never read them",
-		Loses: relink.Losing("what readelf -S, objdump and debuggers know about sections"),
-		Risk:  Debuggability, Needs: []Need{NeedUnixELF, NeedStripped},
+		Loses: relink.Losing("what readelf -S, objdump and debuggers know about sections"), Against: []relink.Kind{relink.OwnSections},
+		Risk: Debuggability, Needs: []Need{NeedUnixELF, NeedStripped},
 		Rewrite: &Rewrite{SectionHeaders: true},
 	},
 	{
@@ -240,7 +240,7 @@ var fileTable = []*Technique{
 	},
 	{
 		Name: "pack", Summary: "compressed; the program unpacks itself when it starts",
-		Loses: relink.Losing("start-up time, shared pages between processes; some antivirus programs flag packed files"),
+		Loses: relink.Losing("start-up time, shared pages between processes; some antivirus programs flag packed files; what the program reads of its own file is the packed one", relink.OwnFile),
 		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
 		Rewrite: &Rewrite{Pack: "best"},
 	},

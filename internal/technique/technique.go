@@ -86,10 +86,11 @@ type Loss = relink.Loss
 // Technique is one way to make a program smaller. Exactly one of Set, Link
 // and Rewrite is given.
 type Technique struct {
-	Name    string // as typed in --with and --without, and written to minsize.toml
-	Short   string // in the name of a rung of several techniques; Name where it is empty
-	Summary string // what it does, a phrase
-	Loses   []Loss // all that is lost; none where it is nothing
+	Name    string        // as typed in --with and --without, and written to minsize.toml
+	Short   string        // in the name of a rung of several techniques; Name where it is empty
+	Summary string        // what it does, a phrase
+	Loses   []Loss        // all that is lost; none where it is nothing
+	Against []relink.Kind // evidence where it is wrong, not merely a loss: it stays out unless it is asked for by name
 	Risk    Risk
 	Level   Level  // where it enters by itself
 	Needs   []Need // conditions, looked up in needs
