@@ -79,8 +79,8 @@ var kinds = []kindEntry{
 			"std::sys::thread::unix::Thread::join", "std::sys::pal::unix::thread::Thread::join"}},
 	{Kind: PanicHook, Does: "has a panic hook of its own", Check: "makes it panic",
 		names: []string{"std::panicking::set_hook", "std::panic::set_hook", "std::panicking::take_hook", "std::panic::take_hook", "std::panicking::update_hook", "std::panic::update_hook"}},
-	{Kind: LocationShown, Does: "prints source locations (Location::caller)", Check: "prints one",
-		names: []string{"<core::panic::location::Location as core::fmt::Display>::fmt"}},
+	{Kind: LocationShown, Does: "prints source locations (Location::caller)", Check: "prints one", inStd: true,
+		names: []string{"<core::panic::location::Location as core::fmt::Display>::fmt", "<&core::panic::location::Location as core::fmt::Display>::fmt"}},
 	{Kind: DebugShown, Does: "prints with {:?}", Check: "prints it"},
 	{Kind: SignalHandler, Does: "handles signals", Check: "sends it the signal",
 		imports: []string{"sigaction", "signal", "__sysv_signal", "bsd_signal", "sigset"}},
@@ -157,18 +157,17 @@ func (r *Recording) Evidence() ([]Evidence, error) {
 		}
 	}()
 	var objects []*objedit.Object
-	var from []*objedit.File
 	var fromArchive []bool
 	for _, f := range files {
 		for _, o := range f.Objects() {
-			objects, from, fromArchive = append(objects, o), append(from, f.File), append(fromArchive, f.IsArchive())
+			objects, fromArchive = append(objects, o), append(fromArchive, f.IsArchive())
 		}
 	}
 	g, err := buildGraph(objects, fromArchive)
 	if err != nil {
 		return nil, err
 	}
-	s := &evidenceSearch{recording: r, graph: g, objects: objects, found: map[Evidence]bool{}}
+	s := &evidenceSearch{recording: r, graph: g, objects: objects, archived: fromArchive, found: map[Evidence]bool{}}
 	for _, f := range files {
 		for range f.Objects() {
 			s.files = append(s.files, f.name)
@@ -276,11 +275,12 @@ type evidenceSearch struct {
 	graph     *graph
 	objects   []*objedit.Object
 	files     []string // by object
+	archived  []bool   // by object
 	reached   []bool   // by node
 	live      []bool   // by object: a node of it is reached
 	merged    []bool   // by object: LTO has put std's own code into it
 	found     map[Evidence]bool
-	self      []int32 // functions that ask for the program's own file
+	self      bool // something but std asks for the program's own file
 }
 
 func (s *evidenceSearch) add(e Evidence) { s.found[e] = true }
@@ -306,16 +306,9 @@ func (s *evidenceSearch) reach() {
 		}
 	}
 	for i, o := range s.objects {
-		std, other := false, false
-		if !rustObject(o) {
-			continue
-		}
-		for _, f := range o.Functions() {
-			crate := s.recording.edit.of(f.Name).crate
-			std = std || crate == "std" && s.recording.edit.of(f.Name).normal == "std::rt::lang_start_internal"
-			other = other || crate != "" && !slices.Contains(standard, crate)
-		}
-		s.merged[i] = std && other
+		s.merged[i] = !s.archived[i] && slices.ContainsFunc(o.Functions(), func(f objedit.Function) bool {
+			return s.recording.edit.of(f.Name).normal == "std::rt::lang_start_internal"
+		})
 	}
 }
 
@@ -440,9 +433,20 @@ func (s *evidenceSearch) references() {
 		}
 		nm := edit.of(n.name)
 		entry[i] = names[nm.normal]
+		if nm.normal == "<&T as core::fmt::Display>::fmt" && s.printsLocation(int32(i)) {
+			entry[i] = kindOf(LocationShown)
+		}
 		debug[i] = strings.HasSuffix(nm.normal, " as core::fmt::Debug>::fmt")
 		prints[i] = nm.normal == "std::io::stdio::_print" || nm.normal == "std::io::stdio::_eprint" || strings.HasSuffix(nm.normal, "::write_fmt") || strings.HasPrefix(nm.normal, "alloc::fmt::format")
-		settles[i] = strings.HasPrefix(nm.normal, "core::result::unwrap_failed") || strings.HasPrefix(nm.normal, "core::panicking::") || strings.Contains(nm.normal, "resume_unwind") || strings.Contains(nm.normal, "rust_panic_without_hook")
+		settles[i] = strings.Contains(nm.normal, "resume_unwind") || strings.Contains(nm.normal, "rust_panic_without_hook")
+	}
+	for i, n := range g.nodes { // unwrap prints what the thread's panic carried, by its Debug
+		if n.object >= 0 && !n.code {
+			settles[i] = slices.ContainsFunc(g.out[i], func(to int32) bool {
+				nm := edit.of(g.nodes[to].name)
+				return debug[to] && (strings.HasPrefix(nm.normal, "<alloc::boxed::Box as ") || strings.Contains(nm.full, "core::any::Any"))
+			})
+		}
 	}
 	for i := range g.nodes {
 		if !s.reached[i] || g.nodes[i].object < 0 {
@@ -469,71 +473,107 @@ func (s *evidenceSearch) references() {
 	}
 }
 
+// owner is the crate and the function outside std that a node is of. What
+// calls main holds all of it where main was inlined.
+func (s *evidenceSearch) owner(at int32) (crate, function string) {
+	nm := s.recording.edit.of(s.graph.nodes[at].name)
+	if strings.HasSuffix(nm.normal, "::__rust_begin_short_backtrace") || nm.normal == "std::rt::lang_start::{closure}" {
+		crate = strings.ReplaceAll(s.recording.link.Bin, "-", "_")
+		return crate, crate + "::main"
+	}
+	if nm.crate == "" || slices.Contains(standard, nm.crate) {
+		return "", ""
+	}
+	return nm.crate, nm.normal
+}
+
+// printsLocation says whether an instance of Display for references, whose
+// legacy name does not tell the type, has Location's inlined: a text and two
+// numbers of 32 bits by one call of write.
+func (s *evidenceSearch) printsLocation(at int32) bool {
+	numbers, texts, writes := 0, 0, 0
+	for _, to := range s.graph.out[at] {
+		if !s.graph.nodes[to].code {
+			continue
+		}
+		switch s.recording.edit.of(s.graph.nodes[to].name).normal {
+		case "<u32 as core::fmt::Display>::fmt":
+			numbers++
+		case "<&T as core::fmt::Display>::fmt", "<&str as core::fmt::Display>::fmt", "<str as core::fmt::Display>::fmt":
+			texts++
+		case "core::fmt::write":
+			writes++
+		default:
+			return false
+		}
+	}
+	return numbers == 1 && texts == 1 && writes == 1
+}
+
 // user tells of a function that refers to an entry point, where it is not
 // std's.
 func (s *evidenceSearch) user(e *kindEntry, at, to int32) {
 	n := s.graph.nodes[at]
+	if !n.code {
+		return // a table of functions: its user calls
+	}
 	nm := s.recording.edit.of(n.name)
 	symbol := ""
 	if to > 0 {
 		symbol = s.recording.edit.of(s.graph.nodes[to].name).normal
 	}
-	switch {
-	case !n.code:
-		return // a table of functions: its user calls
-	case slices.Contains(standard, nm.crate):
-		s.instance(e, at)
-		return
-	case nm.crate == "":
-		if s.merged[n.object] || rustObject(s.objects[n.object]) || strings.HasPrefix(s.files[n.object], "libcompiler_builtins") {
-			return // main, or what rustc makes
-		}
-		s.tell(e, Evidence{Object: s.object(n.object), Function: nm.normal, Symbol: symbol})
-	default:
-		s.tell(e, Evidence{Crate: nm.crate, Function: nm.normal, Symbol: symbol})
+	if e.Kind == OwnFile && !slices.Contains(standard, nm.crate) {
+		s.self = true
 	}
-	if e.Kind == OwnFile {
-		s.self = append(s.self, at)
+	if crate, function := s.owner(at); crate != "" {
+		s.self = s.self || e.Kind == OwnFile
+		s.tell(e, Evidence{Crate: crate, Function: function, Symbol: symbol})
+	} else if nm.crate != "" {
+		s.instance(e, at)
+	} else if !rustObject(s.objects[n.object]) && !strings.HasPrefix(s.files[n.object], "libcompiler_builtins") { // else main, or what rustc makes
+		s.tell(e, Evidence{Object: s.object(n.object), Function: nm.normal, Symbol: symbol})
 	}
 }
 
 // startup are std's generics that catch panics in every program.
-var startup = []string{"std::rt::", "std::thread::", "std::sys::", "std::sys_common::", "std::sync::", "std::backtrace", "std::backtrace_rs"}
+var startup = []string{"std::rt::", "std::thread::", "std::sys::", "std::sys_common::", "std::sync::", "std::backtrace", "std::backtrace_rs", "std::panicking::default_hook"}
 
-// instance tells of std's generic code compiled for another crate: what its
-// arguments name (v0), or the crate whose object holds it.
+func isStartup(n names) bool {
+	return slices.ContainsFunc(startup, func(p string) bool { return strings.HasPrefix(n.normal, p) || strings.Contains(n.full, p) })
+}
+
+// startsThread says whether a node is the closure that a new thread runs,
+// whose own name (a shim of FnOnce) does not tell.
+func (s *evidenceSearch) startsThread(at int32) bool {
+	return slices.ContainsFunc(s.graph.out[at], func(to int32) bool {
+		return strings.HasSuffix(s.recording.edit.of(s.graph.nodes[to].name).normal, "::__rust_begin_short_backtrace")
+	})
+}
+
+// instance tells of std's generic code compiled for another crate: who calls
+// it, or else the crate whose object holds it.
 func (s *evidenceSearch) instance(e *kindEntry, at int32) {
 	n := s.graph.nodes[at]
 	nm := s.recording.edit.of(n.name)
-	if !e.inStd || s.merged[n.object] {
-		return
-	}
 	own := slices.Contains(e.names, nm.normal)
-	if !own && slices.ContainsFunc(startup, func(p string) bool { return strings.HasPrefix(nm.normal, p) || strings.Contains(nm.full, p) }) {
+	if !e.inStd || !own && (isStartup(nm) || s.startsThread(at)) {
 		return
 	}
-	crate, _, found := strings.Cut(filepath.Base(strings.TrimPrefix(s.objects[n.object].Name(), s.files[n.object]+"(")), "-")
-	if !found || slices.Contains(standard, crate) {
-		return
-	}
-	// Whoever calls the instance is the name to tell; without one, the crate.
-	told := false
+	called := false
 	for i, out := range s.graph.out {
-		if !s.reached[i] || int32(i) == at || !slices.Contains(out, at) || !s.graph.nodes[i].code {
+		if !s.reached[i] || int32(i) == at || !s.graph.nodes[i].code || !slices.Contains(out, at) {
 			continue
 		}
-		from := s.recording.edit.of(s.graph.nodes[i].name)
-		if from.crate == "" || slices.Contains(standard, from.crate) {
-			told = told || slices.ContainsFunc(startup, func(p string) bool { return strings.HasPrefix(from.normal, p) || strings.Contains(from.full, p) })
-			continue
+		called = true
+		if crate, function := s.owner(int32(i)); crate != "" && e.Kind != JoinedPanic { // a join is judged at the caller
+			s.tell(e, Evidence{Crate: crate, Function: function, Symbol: nm.normal})
 		}
-		if e.Kind == JoinedPanic {
-			return // judged at the caller
-		}
-		s.tell(e, Evidence{Crate: from.crate, Function: from.normal, Symbol: nm.normal})
-		told = true
 	}
-	if !told && !own {
+	crate := filepath.Base(strings.TrimPrefix(s.objects[n.object].Name(), s.files[n.object]+"("))
+	if i := strings.IndexAny(crate, "-."); i > 0 {
+		crate = crate[:i]
+	}
+	if !called && !own && !s.merged[n.object] && crate != "" && !slices.Contains(standard, crate) {
 		s.tell(e, Evidence{Crate: crate, Function: nm.normal})
 	}
 }
@@ -576,7 +616,7 @@ func (s *evidenceSearch) sections() {
 			}
 		}
 	}
-	if len(s.self) == 0 {
+	if !s.self {
 		return
 	}
 	for i, n := range s.graph.nodes {
