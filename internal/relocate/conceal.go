@@ -46,12 +46,32 @@ func Applicable(f *objfile.File) (*relr.Stub, error) {
 	if err != nil {
 		return nil, err
 	}
+	if newest := newestGlibc(symbols); stub.Glibc > oldestGlibc && newest < stub.Glibc {
+		return nil, refuse("it may run on glibc 2.%d, and on this machine resolvers are called since 2.%d", max(newest, oldestGlibc), stub.Glibc)
+	}
 	for i := range symbols {
 		if s := &symbols[i]; s.Dynamic && !s.Undefined && s.Kind == objfile.SymIFunc {
 			return nil, refuse("its own function %s is resolved by code that runs first", s.Name)
 		}
 	}
 	return stub, nil
+}
+
+// oldestGlibc is the 2.N below which nobody ships programs any more: what Rust
+// asks for on the machines that it had then.
+const oldestGlibc = 17
+
+// newestGlibc is the N of the newest GLIBC_2.N that a file's imports need, and
+// so of the oldest glibc that it runs with; 0 where they need none.
+func newestGlibc(symbols []objfile.Symbol) int {
+	newest := 0
+	for i := range symbols {
+		var n int
+		if _, err := fmt.Sscanf(symbols[i].Version, "GLIBC_2.%d", &n); err == nil && symbols[i].Undefined {
+			newest = max(newest, n)
+		}
+	}
+	return newest
 }
 
 // Conceal makes a linked program or library apply its DT_RELR table itself.

@@ -40,7 +40,10 @@ int total(FILE *out) {
 	fprintf(out, "%s %s %s %s %s %s %d %d\n", said, odd[1].p, odd[2].p, local, far[3], far[69000], n, chosen(21));
 	return n;
 }
-#ifndef LIBRARY
+#ifdef LIBRARY
+#include <dlfcn.h>
+void *newer(void) { return dlsym(0, "total"); } // of glibc 2.34: not for the oldest loaders of aarch64
+#else
 int main(void) { return total(stdout) > 0 ? 7 : 1; }
 #endif
 `
@@ -336,4 +339,27 @@ func size(t *testing.T, path string) int64 {
 		t.Fatal(err)
 	}
 	return info.Size()
+}
+
+// TestOldLoaders: where the machine's first glibc calls no resolvers, what the
+// file imports has to show that it never meets that one.
+func TestOldLoaders(t *testing.T) {
+	import1 := func(version string) []objfile.Symbol {
+		return []objfile.Symbol{{Name: "puts", Version: version, Undefined: true}, {Name: "own", Version: "GLIBC_2.99"}}
+	}
+	for version, want := range map[string]int{"": 0, "GLIBC_2.17": 17, "GLIBC_2.34": 34, "GLIBC_2.2.5": 2, "GLIBCXX_3.4": 0} {
+		if got := newestGlibc(import1(version)); got != want {
+			t.Errorf("%q: 2.%d, want 2.%d", version, got, want)
+		}
+	}
+	c := toolchains[1]
+	c.need(t)
+	// A library that imports nothing with a version runs on any glibc.
+	data, err := os.ReadFile(c.link(t, "int x; int *p = &x;", true, "-shared", "-Wl,--no-as-needed,--pack-dyn-relocs=relr", "-nostartfiles"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Conceal(data); !errors.Is(err, ErrNotApplicable) || !strings.Contains(err.Error(), "glibc 2.17") {
+		t.Errorf("got %v, want a refusal that names glibc 2.17", err)
+	}
 }

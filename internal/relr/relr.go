@@ -8,7 +8,7 @@
 // table only since glibc 2.36, musl 1.2.4 and Android 9, and refuse or, worse,
 // ignore it before. So the table is hidden from them, and applied by an IFUNC
 // resolver: code of the program's own that loaders have called, while they
-// relocate, since glibc 2.11. A relocation of type IRELATIVE is all it takes.
+// relocate, since glibc 2.11 (2009; on aarch64 2.19, 2014). A relocation of type IRELATIVE is all it takes.
 //
 // Why a resolver and not another entry point or DT_INIT: it runs before any
 // constructor of any library could call back into the program, before the
@@ -83,6 +83,7 @@ type Stub struct {
 	Relative  uint32 // the relocation type of pointers into the file itself
 	IRelative uint32 // the relocation type of resolvers
 	Pointer   uint32 // the relocation type of a 64-bit address in an object
+	Glibc     int    // the first glibc 2.N that calls resolvers on this machine
 	code      []byte
 	at        [3]int // where the distances to base, table and end stand in code
 	from      [3]int // where in code each of them is counted from
@@ -90,7 +91,7 @@ type Stub struct {
 
 var stubs = []Stub{
 	{
-		Machine: 62, Relative: 8, IRelative: 37, Pointer: 1, // EM_X86_64, R_X86_64_RELATIVE, _IRELATIVE, _64
+		Machine: 62, Relative: 8, IRelative: 37, Pointer: 1, Glibc: 11, // EM_X86_64, R_X86_64_RELATIVE, _IRELATIVE, _64
 		at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25},
 		code: []byte{ // testdata/x86_64.S
 			0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x8d, 0x15, 0x00, 0x00, 0x00, 0x00, 0x48,
@@ -103,7 +104,7 @@ var stubs = []Stub{
 		},
 	},
 	{
-		Machine: 183, Relative: 1027, IRelative: 1032, Pointer: 257, // EM_AARCH64, R_AARCH64_RELATIVE, _IRELATIVE, _ABS64
+		Machine: 183, Relative: 1027, IRelative: 1032, Pointer: 257, Glibc: 19, // EM_AARCH64, R_AARCH64_RELATIVE, _IRELATIVE, _ABS64
 		at: [3]int{0x78, 0x7c, 0x80},
 		code: words( // testdata/aarch64.S
 			0xd503245f, 0x10ffffe1, 0x10000385, 0xb98000a2, 0xb98004a3, 0xb98008a4, 0x8b010042, 0x8b010063, 0x8b010084,
