@@ -189,6 +189,7 @@ func newRootCommand(e *env) *cobra.Command {
 		},
 		SuggestionsMinimumDistance: 2,
 	}
+	root.SetGlobalNormalizationFunc(currentName)
 	root.SetUsageFunc(usage)
 	root.SetHelpFunc(printHelp)
 	root.SetCompletionCommandGroupID(groupOther)

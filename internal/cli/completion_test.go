@@ -51,7 +51,6 @@ func TestFlagMeanings(t *testing.T) {
 		"check":    "a command of shrink and outline; build runs those that were recorded",
 		"keep":     "strip's old file; history's number of records",
 		"label":    "repeated in an image; one name in a history",
-		"sort":     "-s in size and diff alone",
 		"file":     "the history; repeated, what an image holds beside the program",
 		"platform": "one of an image; repeated, of each program in it",
 		"max-rows": "Twiggy's -r is the rows of dominators and the width of paths",
@@ -100,5 +99,37 @@ func TestFlagMeanings(t *testing.T) {
 	}
 	if !slices.Contains([]string{"f"}, names["format"].shorthand) {
 		t.Error("--format has lost its -f")
+	}
+}
+
+// TestOldNames: what was typed before still works, and help does not speak of it.
+func TestOldNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for old, now := range oldNames {
+		found := false
+		var visit func(cmd *cobra.Command)
+		visit = func(cmd *cobra.Command) {
+			cmd.Flags().VisitAll(func(f *pflag.Flag) { found = found || f.Name == now })
+			if cmd.Flags().Lookup(old) != cmd.Flags().Lookup(now) {
+				t.Errorf("%s: --%s is not --%s", cmd.CommandPath(), old, now)
+			}
+			var b strings.Builder
+			cmd.SetOut(&b)
+			if _ = usage(cmd); strings.Contains(b.String(), "--"+old+" ") {
+				t.Errorf("%s: help speaks of --%s", cmd.CommandPath(), old)
+			}
+			for _, c := range cmd.Commands() {
+				visit(c)
+			}
+		}
+		visit(newRootCommand(&env{}))
+		if !found {
+			t.Errorf("no flag --%s", now)
+		}
+	}
+	for _, args := range [][]string{{"size", "--number", "1"}, {"history", "show", "--number", "1"}, {"image", "inspect", "--limit", "1", "x.tar"}, {"shrink", "--fail-if-not-smaller"}, {"top", "-o", "x", "no/such"}} {
+		if status, _, stderr := runMain(t, args, nil); strings.Contains(stderr, "unknown flag") || strings.Contains(stderr, "unknown shorthand") {
+			t.Errorf("%v: status %d: %s", args, status, stderr)
+		}
 	}
 }

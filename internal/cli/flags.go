@@ -19,6 +19,22 @@ type globalFlags struct {
 	toolchain string // from +toolchain, without the plus
 }
 
+// oldNames are flags that had another name in one verb than in the others. They
+// keep working; help and completion know the new one alone.
+var oldNames = map[string]string{
+	"number":              "max-items",       // of size, diff, history show
+	"limit":               "max-items",       // of image inspect
+	"fail-if-not-smaller": "require-smaller", // of shrink
+}
+
+// currentName is what pflag asks for each name, typed or registered.
+func currentName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if now, ok := oldNames[name]; ok {
+		name = now
+	}
+	return pflag.NormalizedName(name)
+}
+
 var colors = []string{"auto", "always", "never"}
 
 // choice is a flag that takes one of a few words, and refuses others before

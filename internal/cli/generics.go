@@ -67,7 +67,7 @@ cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
 	flags := cmd.Flags()
 	f.output.register(flags)
 	f.cargo.register(flags)
-	flags.StringVar(&f.order, "sort", "saves", "by `"+strings.Join(report.GenericOrders(), ", ")+"`")
+	flags.StringVarP(&f.order, "sort", "s", "saves", "by `"+strings.Join(report.GenericOrders(), ", ")+"`")
 	flags.StringVar(&f.filter, "filter", "", "only generics whose name matches this `regexp`")
 	flags.IntVarP(&f.limit, "max-items", "n", 30, "generics to list, 0 for all")
 	flags.IntVar(&f.copies, "copies", 3, "copies to show of each in tables, 0 for none")

@@ -109,7 +109,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return and =zero are right, where nothing proves it")
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
-	flags.BoolVar(&f.needSmaller, "fail-if-not-smaller", false, "exit with status 5 where nothing smaller was found")
+	flags.BoolVar(&f.needSmaller, "require-smaller", false, "exit with status 5 where nothing smaller was found")
 	flags.BoolVar(&f.prune, "prune-features", false, "try the best without the default features of each direct dependency; shown apart")
 	f.out.register(flags)
 	f.cargo.register(flags)

@@ -89,7 +89,7 @@ func newSizeCommand(e *env) *cobra.Command {
 // registerViews adds the flags that size and diff share.
 func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.views, "views", "d", nil, "views to nest, the first outermost")
-	flags.IntVarP(&f.n, "number", "n", 20, "rows of each level, 0 for all")
+	flags.IntVarP(&f.n, "max-items", "n", 20, "rows of each level, 0 for all")
 	flags.StringVarP(&f.sort, "sort", "s", "file", "sort by file, memory, both (the larger) or name")
 	flags.StringVar(&f.domain, "domain", "both", "bytes to count: file, memory or both")
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
@@ -100,7 +100,7 @@ func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 
 // resolve checks what was typed without touching the machine, the rules file aside.
 func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
-	r := &sizeRequest{keepN: cmd.Flags().Changed("number")}
+	r := &sizeRequest{keepN: cmd.Flags().Changed("max-items")}
 	if !slices.Contains([]string{"file", "memory", "vm", "both", "name"}, f.sort) {
 		return nil, usageError("--sort file|memory|both|name", "unknown order %q", f.sort)
 	}
