@@ -179,7 +179,6 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	root := newRootCommand(&env{stdout: io.Discard, stderr: io.Discard})
-	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	visit(root)
 	for path := range rows {

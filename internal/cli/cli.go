@@ -213,6 +213,7 @@ func newRootCommand(e *env) *cobra.Command {
 		cmd.GroupID = v.group
 		root.AddCommand(cmd)
 	}
+	root.InitDefaultCompletionCmd() // now, so that help and tests see it too
 	completeValues(root)
 	return root
 }
