@@ -393,7 +393,7 @@ func (e *ELFFile) makeSegments(v byteio.View, companion bool) error {
 		}
 		if end, ok := byteio.Add(p.Off, p.Filesz); !ok || end > v.Len() {
 			limit, _ := byteio.AlignUp(v.Len(), loaderPage)
-			lenient := companion || !s.Load || e.Ehdr.Type == ET_CORE || ok && p.Off <= v.Len() && end <= limit
+			lenient := companion || !s.Load || p.Filesz == 0 || e.Ehdr.Type == ET_CORE || ok && p.Off <= v.Len() && end <= limit
 			if !lenient {
 				return byteio.Errorf(e.phdrOffset(v, i), "p_offset", "segment %d: bytes %#x to %#x wanted, the file has %#x", i, p.Off, p.Off+p.Filesz, v.Len())
 			}

@@ -373,15 +373,22 @@ func (f *elfFile) readSections(v byteio.View) error {
 	return nil
 }
 
-// companion says whether the file is what --only-keep-debug leaves: code
-// sections that have an address and no bytes.
+// companion says whether the file is what --only-keep-debug leaves: all that is
+// loaded has an address and no bytes, but for notes. One such code section
+// alone is none: the .plt of 32-bit PowerPC's old ABI is code that the dynamic
+// linker writes.
 func (f *elfFile) companion() bool {
+	code := false
 	for _, s := range f.sections {
-		if s.Type == shtNobits && s.Flags&shfAlloc != 0 && s.Flags&shfExecinstr != 0 && s.Size > 0 {
-			return true
+		switch {
+		case s.Flags&shfAlloc == 0 || s.Size == 0 || s.Type == shtNote:
+		case s.Type != shtNobits:
+			return false
+		case s.Flags&shfExecinstr != 0:
+			code = true
 		}
 	}
-	return false
+	return code
 }
 
 func (f *elfFile) decodeSection(b []byte) elfSection {

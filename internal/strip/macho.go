@@ -223,6 +223,11 @@ func (p *machoPlan) assemble() ([]byte, error) {
 	sign := signature != nil
 	var signer *adHocSigner
 	if sign {
+		// What would not change needs no new signature, whoever signed it.
+		if p.dwarf < 0 && alignUp(uint64(len(out)), 16) == signature.offset && !p.o.DropPayload &&
+			bytes.Equal(out[p.header+p.sizecmds:], p.data[p.header+p.sizecmds:len(out)]) {
+			return p.data, nil
+		}
 		if signer, err = newAdHocSigner(p); err != nil {
 			return nil, err
 		}

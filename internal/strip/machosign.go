@@ -11,19 +11,22 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
 
 const (
-	csMagicSuperblob     = 0xfade0cc0
-	csMagicCodeDirectory = 0xfade0c02
-	csSlotCodeDirectory  = 0
-	csSlotAlternate      = 0x1000
-	csSlotCMS            = 0x10000
-	csFlagAdHoc          = 0x2
-	csHashSHA1           = 1
-	csHashSHA256         = 2
+	csMagicSuperblob                          = 0xfade0cc0
+	csMagicCodeDirectory                      = 0xfade0c02
+	csSlotCodeDirectory                       = 0
+	csSlotInfo, csSlotResources               = 1, 3
+	csSlotEntitlements, csSlotEntitlementsDER = 5, 7
+	csSlotAlternate                           = 0x1000
+	csSlotCMS                                 = 0x10000
+	csFlagAdHoc                               = 0x2
+	csHashSHA1                                = 1
+	csHashSHA256                              = 2
 
 	codeDirectoryHeader  = 88 // version 0x20400, with the executable segment
 	codeDirectoryVersion = 0x20400
@@ -157,12 +160,16 @@ func newAdHocSigner(p *machoPlan) (*adHocSigner, error) {
 			"signed with an identity: the signature would no longer hold")
 	}
 	if identity {
-		p.r.note("the signature with an identity became an ad-hoc one")
+		p.r.note("the signature with an identity became an ad-hoc one: requirements of the old one are gone, entitlements stay")
 	}
 	s.identifier, s.flags, s.execSeg = best.identifier, best.flags|csFlagAdHoc, best.execSeg
 	if identity {
 		s.flags = csFlagAdHoc
-		s.others = nil // requirements name the old identity; entitlements need it
+		// Requirements name the old identity. Entitlements, XML and DER, stay:
+		// those that need no identity hold for an ad-hoc signature too.
+		s.others = slices.DeleteFunc(s.others, func(b csBlob) bool { return b.slot != csSlotEntitlements && b.slot != csSlotEntitlementsDER })
+		s.hashSpecial()
+		s.keepSpecial(best, csSlotInfo, csSlotResources)
 	} else if best.hashType == csHashSHA256 && best.hashSize == sha256.Size {
 		s.nSpecial = best.special
 		s.special = best.bytes[best.hashOffset-best.special*best.hashSize : best.hashOffset]
@@ -197,6 +204,28 @@ func (s *adHocSigner) hashSpecial() {
 			sum := sha256.Sum256(b.bytes)
 			copy(s.special[(s.nSpecial-int(b.slot))*sha256.Size:], sum[:])
 		}
+	}
+}
+
+// keepSpecial carries the hashes of files beside the program over (Info.plist,
+// the bundle's resources), which a rewrite does not change.
+func (s *adHocSigner) keepSpecial(d *codeDirectory, slots ...int) {
+	if d.hashType != csHashSHA256 || d.hashSize != sha256.Size {
+		return
+	}
+	for _, slot := range slots {
+		if slot > d.special {
+			continue
+		}
+		hash := d.bytes[d.hashOffset-slot*sha256.Size:][:sha256.Size]
+		if allZero(hash) {
+			continue
+		}
+		if missing := slot - s.nSpecial; missing > 0 {
+			s.special = append(make([]byte, missing*sha256.Size), s.special...)
+			s.nSpecial = slot
+		}
+		copy(s.special[(s.nSpecial-slot)*sha256.Size:], hash)
 	}
 }
 

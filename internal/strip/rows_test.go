@@ -5,6 +5,7 @@ package strip
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/binary"
 	"errors"
@@ -461,6 +462,71 @@ func TestMachO(t *testing.T) {
 	kept, _ := mustRewrite(t, plain, Options{KeepSymbols: []string{"_ma*"}})
 	if !bytes.Contains(kept, []byte("_main\x00")) {
 		t.Error("--keep-symbol did not")
+	}
+}
+
+// TestMachOEntitlements: an ad-hoc signature has the entitlements of the one
+// that it replaces, and their hash; what would not change keeps its signature.
+func TestMachOEntitlements(t *testing.T) {
+	const xml = "<plist><key>com.apple.security.cs.allow-jit</key><true/></plist>"
+	data := testbin.MachO{Identity: true, Entitlements: []byte(xml)}.Bytes()
+	out, r := mustRewrite(t, data, Options{Resign: true})
+	if r.Same || !bytes.Contains(out, []byte(xml)) {
+		t.Fatalf("same %v, notes %v: the entitlements are gone", r.Same, r.Notes)
+	}
+	f, err := parseMachO(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, raw := f.table("code signature")
+	blobs, err := parseSignature(raw, at.offset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashed := false
+	for _, b := range blobs {
+		if b.slot != csSlotCodeDirectory {
+			continue
+		}
+		d, err := parseCodeDirectory(b.bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range blobs {
+			if e.slot == csSlotEntitlements && d.special >= csSlotEntitlements {
+				sum := sha256.Sum256(e.bytes)
+				hashed = bytes.Equal(sum[:], d.bytes[d.hashOffset-csSlotEntitlements*sha256.Size:][:sha256.Size])
+			}
+		}
+	}
+	if !hashed {
+		t.Error("no hash of the entitlements in the code directory")
+	}
+
+	// The same once more, claiming an identity: nothing is left to strip.
+	claims := bytes.Clone(out)
+	i := bytes.Index(claims, []byte{0xfa, 0xde, 0x0c, 0x02})
+	clear(claims[i+12 : i+16]) // flags: no longer ad-hoc
+	for _, o := range []Options{{}, {Resign: true}} {
+		again, r := mustRewrite(t, claims, o)
+		if !r.Same || !bytes.Equal(again, claims) || len(r.Notes) > 0 {
+			t.Errorf("resign %v: same %v, notes %v, want the file as it was", o.Resign, r.Same, r.Notes)
+		}
+	}
+}
+
+// TestLazyPLT: the .plt of 32-bit PowerPC's old ABI is code without bytes.
+func TestLazyPLT(t *testing.T) {
+	data := testbin.ELF{Bits: 32, Order: binary.BigEndian, Machine: 20}.Bytes()
+	f, err := parseELF(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bss := f.named(".bss")
+	at := int(f.head.Shoff) + bss*40 + 8
+	out, r := mustRewrite(t, corrupt(data, at, 4, 7<<24), Options{}) // big-endian WRITE, ALLOC, EXECINSTR
+	if r.Same || len(out) >= len(data) {
+		t.Errorf("%d bytes of %d", len(out), len(data))
 	}
 }
 

@@ -12,6 +12,8 @@ type MachO struct {
 	Sign     bool   // with an ad-hoc signature
 	Identity bool   // with a signature that claims an identity
 	Payload  []byte
+
+	Entitlements []byte // with Identity: the content of the entitlements' blob, XML
 }
 
 const machoPage = 0x4000
@@ -82,7 +84,7 @@ func (m MachO) Bytes() []byte {
 	}
 	sigSize := 0
 	if signature != 0 {
-		sigSize = len(machoSignature(make([]byte, signature), m.Identity))
+		sigSize = len(machoSignature(make([]byte, signature), m.Identity, m.Entitlements))
 	}
 	total := uint64(end + sigSize)
 	segment("__PAGEZERO", 0, 1<<32, 0, 0, 0, 0)
@@ -123,14 +125,14 @@ func (m MachO) Bytes() []byte {
 	le.PutUint32(out[indirect+4:], 0x80000000) // INDIRECT_SYMBOL_LOCAL
 	copy(out[stroff:], names)
 	if signature != 0 {
-		out = append(out, machoSignature(out, m.Identity)...)
+		out = append(out, machoSignature(out, m.Identity, m.Entitlements)...)
 	}
 	return append(out, m.Payload...)
 }
 
 // machoSignature makes a signature of code in the plainest way; with identity
 // it has a CMS blob, which nobody checks here.
-func machoSignature(code []byte, identity bool) []byte {
+func machoSignature(code []byte, identity bool, entitlements []byte) []byte {
 	be := binary.BigEndian
 	const ident = "testbin\x00"
 	flags := uint32(2)
@@ -154,6 +156,10 @@ func machoSignature(code []byte, identity bool) []byte {
 	slots := []uint32{0}
 	if identity {
 		cms := append(be.AppendUint32(be.AppendUint32(nil, 0xfade0b01), 24), "a CMS message..."...)
+		if entitlements != nil { // whose hash nobody checks here either
+			xml := append(be.AppendUint32(be.AppendUint32(nil, 0xfade7171), uint32(8+len(entitlements))), entitlements...)
+			blobs, slots = append(blobs, xml), append(slots, 5)
+		}
 		blobs, slots = append(blobs, cms), append(slots, 0x10000)
 	}
 	head := be.AppendUint32(nil, 0xfade0cc0)
