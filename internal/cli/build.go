@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -65,6 +66,7 @@ The program lies in target/minsize, or where -o says.`,
 // built is the result of minsize build, and its contract minsize.build/1.
 type built struct {
 	Program   string         `json:"program"`
+	Symbols   string         `json:"symbols,omitempty"` // its symbol file
 	Size      int64          `json:"size"`
 	SHA256    string         `json:"sha256"`
 	Recorded  int64          `json:"recorded_size"`
@@ -128,6 +130,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	}
 	plan := c.plan(toolchain.ID())
 	x.saveTemps = plan.Link.Pipeline != ""
+	x.codegenBudget = math.MaxInt64 // what was found is made again, however long that takes
 	view.Begin("build", true)
 	b, err := x.Build(ctx, plan)
 	view.close()
@@ -169,6 +172,15 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 		return diskError(err)
 	}
 	result.Program = shortPath(project.Dir, out)
+	symbols, why, err := x.placeSymbols(ctx, b, plan, out)
+	if err != nil {
+		return diskError(err)
+	}
+	if symbols != "" {
+		result.Symbols = shortPath(project.Dir, symbols)
+	} else {
+		result.Notes = append(result.Notes, why)
+	}
 	return e.print(ctx, builtDocument(result), &f.output)
 }
 

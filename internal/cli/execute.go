@@ -414,7 +414,7 @@ func (x *executor) Finish(ctx context.Context, b *ladder.Build, p technique.Plan
 			return nil, err
 		}
 		defer os.RemoveAll(filepath.Dir(linked))
-		notes, err := x.replay(ctx, b, p, linked)
+		notes, err := x.replay(ctx, b, p, linked, false)
 		if err != nil {
 			return nil, err
 		}
@@ -427,8 +427,9 @@ func (x *executor) Finish(ctx context.Context, b *ladder.Build, p technique.Plan
 	return file, nil
 }
 
-// replay links b again as p says.
-func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan, out string) (notes []ladder.Note, err error) {
+// replay links b again as p says; with symbols the names of all functions and
+// data stay, whatever the project's profile says.
+func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan, out string, symbols bool) (notes []ladder.Note, err error) {
 	if b.Replay == "" {
 		return nil, errors.New(b.NoReplay)
 	}
@@ -436,7 +437,7 @@ func (x *executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 	if err != nil {
 		return nil, err
 	}
-	v := relink.Variant{Options: p.Link.Options, Add: p.Link.Add}
+	v := relink.Variant{Options: p.Link.Options, Add: p.Link.Add, Symbols: symbols}
 	if p.Link.Linker != "" {
 		works := x.linkers(ctx, recording)
 		i := slices.IndexFunc(works, func(l relink.Linker) bool { return string(l.Kind) == p.Link.Linker })

@@ -530,6 +530,13 @@ func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *la
 		return err
 	}
 	r.Output = shortPath(x.project.Dir, out)
+	symbols, why, err := x.placeSymbols(ctx, r.BestBuild, r.BestPlan, out)
+	if err != nil {
+		return err
+	}
+	if r.SymbolsNote = why; symbols != "" {
+		r.Symbols = shortPath(x.project.Dir, symbols)
+	}
 	if f.noRecipe {
 		return nil
 	}

@@ -259,7 +259,7 @@ func (l *loadedPrograms) openNow(path, debugFile string, o attrib.Options) error
 	if len(data) != len(m.Data) {
 		o.Forget = nil // not the mapping any more
 	}
-	if err := l.findDebug(path, data, debugFile, &o); err != nil {
+	if err := l.findDebug(path, data, m.Data, debugFile, &o); err != nil {
 		return err
 	}
 	inputs, err := attrib.Load(path, data, o)

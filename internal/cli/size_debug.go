@@ -15,7 +15,10 @@ import (
 // they are not in itself: the file that was asked for, or by build-id, debug
 // link, UUID, or the record of a program database. A found file is proved to
 // be of this build, or it is not used.
-func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *attrib.Options) error {
+//
+// data are the program's bytes, whole those of its file: others where it is
+// packed.
+func (l *loadedPrograms) findDebug(path string, data, whole []byte, asked string, o *attrib.Options) error {
 	if o.LayoutOnly {
 		return nil
 	}
@@ -32,7 +35,7 @@ func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *at
 		}
 	}
 	if asked != "" {
-		c, err := objfile.OpenDebugFile(f, asked)
+		c, err := objfile.OpenDebugFile(f, whole, asked)
 		if err != nil {
 			return withStatus(exitFailed, "the debug file of this very build", err)
 		}
@@ -49,7 +52,7 @@ func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *at
 	if f.MachO != nil && !o.Debug {
 		return nil // its symbol table stays in the program
 	}
-	c, refused := objfile.FindDebugFile(f, path, objfile.DebugRoots)
+	c, refused := objfile.FindDebugFile(f, path, whole, objfile.DebugRoots, symbolFolders)
 	for _, why := range refused {
 		l.notes = append(l.notes, fmt.Sprintf("not used: %v", why))
 	}
@@ -59,7 +62,11 @@ func (l *loadedPrograms) findDebug(path string, data []byte, asked string, o *at
 		if o.Split != nil {
 			o.Split.Companion = c.Path
 		}
-		l.notes = append(l.notes, fmt.Sprintf("names and debug information from %s, found by %s", c.Path, c.How))
+		what := "names and debug information"
+		if c.File.SectionByName(".debug_info") == nil {
+			what = "names"
+		}
+		l.notes = append(l.notes, fmt.Sprintf("%s from %s, found by %s", what, c.Path, c.How))
 	}
 	return nil
 }

@@ -239,8 +239,10 @@ type Result struct {
 	Pruned      []FeaturePrune       `json:"without_default_features,omitempty"`
 	PruneBuilds int                  `json:"prune_builds,omitempty"` // full builds for Pruned, beside Builds
 	Suggested   []Suggestion         `json:"suggested_cuts,omitempty"`
-	Output      string               `json:"output,omitempty"` // where the winner was written
-	Recipe      string               `json:"recipe,omitempty"` // where minsize.toml was written
+	Output      string               `json:"output,omitempty"`       // where the winner was written
+	Recipe      string               `json:"recipe,omitempty"`       // where minsize.toml was written
+	Symbols     string               `json:"symbols,omitempty"`      // the winner's symbol file
+	SymbolsNote string               `json:"symbols_note,omitempty"` // why there is none
 
 	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
 	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share

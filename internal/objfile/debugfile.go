@@ -3,8 +3,9 @@ package objfile
 // Separate debug files: where a program's symbols and DWARF went when they were
 // taken out. GDB's manual, "Debugging Information in Separate Files": by
 // build-id under a root, or by the name and CRC of .gnu_debuglink; Apple's
-// dSYM bundles by UUID. (Split DWARF's files are found by package dwarf, which
-// knows their ids.)
+// dSYM bundles by UUID; the symbol files that minsize leaves beside what it
+// made (NAME.symbols), by the digest of the program. (Split DWARF's files are
+// found by package dwarf, which knows their ids.)
 //
 // What is hard is not finding a file but trusting it: names in attributes of
 // the program point anywhere, and a debug file of last week's build gives
@@ -13,11 +14,13 @@ package objfile
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
@@ -31,20 +34,38 @@ type DebugCompanion struct {
 	Path    string
 	Mapping *byteio.Mapping
 	File    *File
-	How     string // "build-id", "debuglink", "UUID"
+	How     string // "content", "build-id", "debuglink", "UUID"
 }
 
+// symbolsSuffix is what the name of a symbol file ends in, symbolsNote and
+// symbolsType say where in it the digest is. Package strip writes them.
+const (
+	symbolsSuffix = ".symbols"
+	symbolsNote   = "minsize"
+	symbolsType   = 1
+)
+
+// maxSymbolFiles bounds the symbol files of a folder that are looked into.
+const maxSymbolFiles = 256
+
 // FindDebugFile looks for f's separate debug file; path is where f was read
-// from, roots the folders of debug files. It returns nil with the reasons of
-// all refusals when there is none; no file at all is no refusal.
-func FindDebugFile(f *File, path string, roots []string) (*DebugCompanion, []error) {
+// from, whole its bytes there (f's are others where it is packed), roots the
+// folders of debug files. Symbol files are looked for beside the program and
+// in the folders of symbols. It returns nil with the reasons of all refusals
+// when there is none; no file at all is no refusal.
+func FindDebugFile(f *File, path string, whole []byte, roots, symbols []string) (*DebugCompanion, []error) {
+	if f.ELF != nil && f.Kind != DebugFile {
+		if c := findSymbolFile(f, path, whole, symbols); c != nil {
+			return c, nil
+		}
+	}
 	var refused []error
 	try := func(candidate, how string) *DebugCompanion {
 		m, err := byteio.Open(candidate)
 		if err != nil {
 			return nil
 		}
-		c, err := openCompanion(f, m, candidate, how)
+		c, err := openCompanion(f, whole, m, candidate, how)
 		if err != nil {
 			_ = m.Close()
 			refused = append(refused, fmt.Errorf("%s: %w", candidate, err))
@@ -58,6 +79,62 @@ func FindDebugFile(f *File, path string, roots []string) (*DebugCompanion, []err
 		}
 	}
 	return nil, refused
+}
+
+// findSymbolFile looks for the symbol file of a program by what it holds: the
+// one that has the program's name first, then the others.
+func findSymbolFile(f *File, path string, whole []byte, folders []string) *DebugCompanion {
+	digest := sync.OnceValue(func() [sha256.Size]byte { return sha256.Sum256(whole) })
+	seen := map[string]bool{}
+	try := func(candidate string) *DebugCompanion {
+		if seen[candidate] {
+			return nil
+		}
+		seen[candidate] = true
+		m, err := byteio.Open(candidate)
+		if err != nil {
+			return nil
+		}
+		if g, err := Parse(candidate, m.Data); err == nil && g.ELF != nil && g.Machine == f.Machine {
+			if want := g.ELF.programDigest(); want != nil && [sha256.Size]byte(want) == digest() {
+				return &DebugCompanion{Path: candidate, Mapping: m, File: g, How: "content"}
+			}
+		}
+		_ = m.Close()
+		return nil
+	}
+	folders = append([]string{filepath.Dir(path)}, folders...)
+	for _, dir := range folders {
+		if c := try(filepath.Join(dir, filepath.Base(path)+symbolsSuffix)); c != nil {
+			return c
+		}
+	}
+	for _, dir := range folders {
+		list, _ := filepath.Glob(filepath.Join(quoteGlob(dir), "*"+symbolsSuffix))
+		for _, candidate := range list[:min(len(list), maxSymbolFiles)] {
+			if c := try(candidate); c != nil {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// programDigest is the SHA-256 of the program that a symbol file is of, nil
+// for any other file.
+func (e *ELFFile) programDigest() []byte {
+	for i := range e.file.Sections {
+		s := &e.file.Sections[i]
+		if s.Type != "SHT_NOTE" || s.Name != ".note."+symbolsNote {
+			continue
+		}
+		for _, n := range e.notesIn(nil, s.Offset, s.FileSize, s.Align) {
+			if n.Name == symbolsNote && n.Type == symbolsType && len(n.Desc) == sha256.Size {
+				return n.Desc
+			}
+		}
+	}
+	return nil
 }
 
 type debugCandidate struct{ path, how string }
@@ -98,13 +175,13 @@ func quoteGlob(path string) string {
 }
 
 // OpenDebugFile opens a debug file that the user named and checks that it is
-// f's.
-func OpenDebugFile(f *File, candidate string) (*DebugCompanion, error) {
+// f's; whole are the bytes of f's file.
+func OpenDebugFile(f *File, whole []byte, candidate string) (*DebugCompanion, error) {
 	m, err := byteio.Open(candidate)
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCompanion(f, m, candidate, "")
+	c, err := openCompanion(f, whole, m, candidate, "")
 	if err != nil {
 		_ = m.Close()
 		return nil, fmt.Errorf("%s: %w", candidate, err)
@@ -112,9 +189,10 @@ func OpenDebugFile(f *File, candidate string) (*DebugCompanion, error) {
 	return c, nil
 }
 
-// openCompanion checks the identity: build-ids when both have one, else the
-// debuglink's CRC over the whole file; UUIDs for Mach-O.
-func openCompanion(f *File, m *byteio.Mapping, path, how string) (*DebugCompanion, error) {
+// openCompanion checks the identity: the digest of a symbol file; build-ids
+// when both have one, else the debuglink's CRC over the whole file; UUIDs for
+// Mach-O.
+func openCompanion(f *File, whole []byte, m *byteio.Mapping, path, how string) (*DebugCompanion, error) {
 	g, err := Parse(path, m.Data)
 	if err != nil {
 		return nil, err
@@ -140,6 +218,13 @@ func openCompanion(f *File, m *byteio.Mapping, path, how string) (*DebugCompanio
 		}
 		c.How = "UUID"
 	case f.ELF != nil:
+		if digest := g.ELF.programDigest(); digest != nil {
+			if sum := sha256.Sum256(whole); !bytes.Equal(sum[:], digest) {
+				return nil, fmt.Errorf("symbols of a program with the SHA-256 %.6x..., this one has %.6x...", digest, sum)
+			}
+			c.How = "content"
+			break
+		}
 		want, got := f.ELF.BuildID(), g.ELF.BuildID()
 		if len(want) > 0 && len(got) > 0 {
 			if !bytes.Equal(want, got) {

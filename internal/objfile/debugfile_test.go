@@ -42,7 +42,7 @@ func TestFindDebugFile(t *testing.T) {
 			return f
 		}
 		f := open()
-		c, refused := FindDebugFile(f, program, nil)
+		c, refused := FindDebugFile(f, program, f.Data, nil, nil)
 		if c == nil || c.File.SectionByName(".debug_info") == nil || c.File.Kind != DebugFile {
 			t.Fatalf("%s: %+v, refused %v", flag, c, refused)
 		}
@@ -62,7 +62,7 @@ func TestFindDebugFile(t *testing.T) {
 			if err := os.Rename(debug, filepath.Join(root, ".build-id", name[:2], name[2:]+".debug")); err != nil {
 				t.Fatal(err)
 			}
-			if c, refused := FindDebugFile(f, program, []string{root}); c == nil || c.How != "build-id" {
+			if c, refused := FindDebugFile(f, program, f.Data, []string{root}, nil); c == nil || c.How != "build-id" {
 				t.Errorf("by build-id: %+v, refused %v", c, refused)
 			}
 			continue
@@ -76,7 +76,7 @@ func TestFindDebugFile(t *testing.T) {
 		if err := os.WriteFile(debug, text, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if c, refused := FindDebugFile(f, program, nil); c != nil || len(refused) != 1 {
+		if c, refused := FindDebugFile(f, program, f.Data, nil, nil); c != nil || len(refused) != 1 {
 			t.Errorf("a changed debug file: %+v, refused %v", c, refused)
 		}
 	}

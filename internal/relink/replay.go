@@ -175,7 +175,26 @@ func (p *plan) options() error {
 	}
 	p.remove = append(p.remove, p.variant.Remove...)
 	p.add = append(p.add, p.variant.Add...)
+	if p.variant.Symbols {
+		p.keepSymbols()
+	}
 	return nil
+}
+
+// stripsAll are the arguments by which drivers and linkers leave the symbol
+// table out.
+var stripsAll = []string{"-s", "--strip-all", "-Wl,-s", "-Wl,--strip-all"}
+
+// keepSymbols takes them away. Debug information, which they leave out too,
+// is not wanted for that.
+func (p *plan) keepSymbols() {
+	kept := withoutArguments(p.recording.link.Args, stripsAll)
+	added := withoutArguments(p.add, stripsAll)
+	if slices.Equal(kept, p.recording.link.Args) && slices.Equal(added, p.add) {
+		return
+	}
+	p.remove = append(p.remove, stripsAll...)
+	p.add = append(added, "-Wl,--strip-debug")
 }
 
 // command is the driver and its arguments.

@@ -160,6 +160,11 @@ func ladderOutcome(r *ladder.Result) Block {
 	if r.Output != "" {
 		b.Text = append(b.Text, "written: "+r.Output)
 	}
+	if r.Symbols != "" {
+		b.Text = append(b.Text, "symbols: "+r.Symbols+" (its names, for size, why, debuggers and crash reports)")
+	} else if r.SymbolsNote != "" {
+		b.Text = append(b.Text, r.SymbolsNote)
+	}
 	if r.Recipe != "" {
 		b.Text = append(b.Text, "settings: "+r.Recipe)
 	}

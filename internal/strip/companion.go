@@ -16,7 +16,12 @@ import (
 // Companion makes the debug companion of an ELF program or shared object.
 // Errors: *Refusal for files of other kinds and for those without section
 // headers; *byteio.Error for malformed ones.
-func Companion(data []byte) ([]byte, error) {
+func Companion(data []byte) ([]byte, error) { return companion(data, nil, "", nil) }
+
+// companion is Companion, with the descriptor of the program's build-id in
+// place of data's own where they are of one length, and with one more section
+// of notes if note is not nil.
+func companion(data, buildID []byte, name string, note []byte) ([]byte, error) {
 	if !isELF(data) {
 		return nil, refuse("strip without --only-keep-debug", "debug companions are for ELF files")
 	}
@@ -30,7 +35,7 @@ func Companion(data []byte) ([]byte, error) {
 	if f.head.Type == etRel || len(f.sections) == 0 {
 		return nil, refuse("strip without --only-keep-debug", "no program with section headers: nothing a companion could hold")
 	}
-	if f.head.Phnum == pnXnum || len(f.sections) >= shnLoreserve {
+	if f.head.Phnum == pnXnum || len(f.sections)+1 >= shnLoreserve {
 		return nil, refuse("objcopy --only-keep-debug", "more headers than a companion can list")
 	}
 
@@ -51,15 +56,23 @@ func Companion(data []byte) ([]byte, error) {
 	content = append(content, byteio.Piece{}, byteio.Piece{})
 
 	sections := slices.Clone(f.sections)
+	names := int(head.realStr)
 	for i := range sections {
 		s := &sections[i]
 		switch {
+		case i == names && note != nil && s.Type == shtStrtab && s.Flags&shfAlloc == 0:
+			text := slices.Concat(f.section(i), []byte(name), []byte{0})
+			sections = append(sections, elfSection{NameOff: uint32(s.Size), Type: shtNote, Offset: add(note, 4), Size: uint64(len(note)), Addralign: 4})
+			s = &sections[i]
+			s.Offset, s.Size = add(text, s.Addralign), uint64(len(text))
 		case i == 0 || s.Type == shtNull:
 		case s.Flags&shfAlloc != 0 && s.Type != shtNote:
 			s.Offset = min(placeAt(at, 0, 1), at)
 			if s.Type != shtNobits {
 				s.Type = shtNobits
 			}
+		case s.Type == shtNote && len(buildID) > 0:
+			s.Offset = add(withBuildID(f.section(i), buildID, f.order), s.Addralign)
 		case s.fileSize() > 0:
 			s.Offset = add(f.section(i), s.Addralign)
 		}
@@ -80,6 +93,9 @@ func Companion(data []byte) ([]byte, error) {
 		f.encodeSection(encoded[uint64(i)*f.shentsize():], s)
 	}
 	head.Shoff = add(encoded, uint64(f.pick(4, 8)))
+	if head.Shnum != 0 {
+		head.Shnum = uint16(len(sections))
+	}
 	content[0].Data = f.encodeHeader(head)
 	content[1].Data = f.encodeSegments(segments)
 	return content.Bytes(), nil
