@@ -2,11 +2,14 @@
 //
 // A budget that names only the file is soon raised without a look; one that
 // names a crate or a kind says what grew. So a limit is on any row of any view
-// of attribution, and a verdict has the bytes that were measured.
+// of attribution, and a verdict has the bytes that were measured. A row that is
+// not there is no small one: misspelt, it would be "ok" for ever. It fails
+// unless the limit says, by a question mark, that it may be absent.
 package budget
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,10 +22,11 @@ import (
 
 // Limit is the most that something may have.
 type Limit struct {
-	What string `json:"what"`           // as written: "file", "memory", "crates:serde"
-	View string `json:"view,omitempty"` // empty for the whole file
-	Name string `json:"name,omitempty"` // a row of the view
-	Max  uint64 `json:"max"`            // bytes
+	What     string `json:"what"`               // as written: "file", "memory", "crates:serde"
+	View     string `json:"view,omitempty"`     // empty for the whole file
+	Name     string `json:"name,omitempty"`     // a row of the view
+	Optional bool   `json:"optional,omitempty"` // the row may be absent: "crates:serde?"
+	Max      uint64 `json:"max"`                // bytes
 }
 
 // Verdict is a limit with what was measured.
@@ -30,6 +34,9 @@ type Verdict struct {
 	Limit
 	Bytes uint64 `json:"bytes"`
 	Over  bool   `json:"over"`
+
+	Missing bool     `json:"missing,omitempty"` // the view has no such row, and the limit is not Optional
+	Nearest []string `json:"nearest,omitempty"` // rows that may have been meant
 }
 
 // ParseLimit reads "file=400KiB", "memory=1MiB", "crates:serde=50000".
@@ -43,6 +50,12 @@ func ParseLimit(s string) (Limit, error) {
 
 func newLimit(what, size string) (Limit, error) {
 	l := Limit{What: what}
+	what, l.Optional = strings.CutSuffix(what, "?")
+	if what == "file" || what == "memory" {
+		if l.Optional {
+			return l, fmt.Errorf("limit on %q: only a row may be absent", l.What)
+		}
+	}
 	if what != "file" && what != "memory" {
 		view, name, ok := strings.Cut(what, ":")
 		if !ok || name == "" {
@@ -83,33 +96,75 @@ func ParseSize(s string) (uint64, error) {
 	return uint64(n * factor), nil
 }
 
-// Read reads a budget file: TOML with one table,
+// Budget is what a file says.
+type Budget struct {
+	Limits   []Limit
+	Growth   string // how much larger than the baseline: a size or a percentage; "" for no limit
+	Baseline string // of Growth: an older program or a saved report, "" for what shrink recorded
+}
+
+// ErrNone: there is no table of that name, or nothing in it.
+var ErrNone = errors.New("no [budget] with limits in it")
+
+// Read reads the table [budget] of a TOML file, whatever else is in it:
 //
 //	[budget]
 //	file = "400 KiB"
 //	"crates:serde" = 50000
+//	growth = "1%"
+//
+//	[budget.crates]
+//	regex = "200 KiB"
 //
 // Its limits come in the order of their names.
-func Read(data []byte) ([]Limit, error) {
-	var file struct {
-		Budget map[string]any `toml:"budget"`
-	}
-	if err := toml.DecodeInto(data, &file); err != nil {
+func Read(data []byte) (*Budget, error) {
+	file, err := toml.Decode(data)
+	if err != nil {
 		return nil, err
 	}
-	if len(file.Budget) == 0 {
-		return nil, fmt.Errorf("no [budget] with limits in it")
+	table, ok := file["budget"].(map[string]any)
+	if !ok || len(table) == 0 {
+		return nil, ErrNone
 	}
-	var list []Limit
-	for what, value := range file.Budget {
-		l, err := newLimit(what, fmt.Sprint(value))
-		if err != nil {
-			return nil, err
+	return FromTable(table)
+}
+
+// FromTable reads the decoded table.
+func FromTable(table map[string]any) (*Budget, error) {
+	b := &Budget{}
+	for what, value := range table {
+		if view, ok := value.(map[string]any); ok {
+			for name, value := range view {
+				if err := b.add(what+":"+name, value); err != nil {
+					return nil, err
+				}
+			}
+			continue
 		}
-		list = append(list, l)
+		switch what {
+		case "growth":
+			b.Growth = fmt.Sprint(value)
+		case "baseline":
+			b.Baseline = fmt.Sprint(value)
+		default:
+			if err := b.add(what, value); err != nil {
+				return nil, err
+			}
+		}
 	}
-	slices.SortFunc(list, func(a, b Limit) int { return cmp.Compare(a.What, b.What) })
-	return list, nil
+	if b.Baseline != "" && b.Growth == "" {
+		return nil, errors.New("baseline without growth")
+	}
+	slices.SortFunc(b.Limits, func(a, b Limit) int { return cmp.Compare(a.What, b.What) })
+	return b, nil
+}
+
+func (b *Budget) add(what string, value any) error {
+	l, err := newLimit(what, fmt.Sprint(value))
+	if err == nil {
+		b.Limits = append(b.Limits, l)
+	}
+	return err
 }
 
 // Views are the views that the limits look at, each once.
@@ -123,8 +178,7 @@ func Views(limits []Limit) []string {
 	return list
 }
 
-// Judge compares. reports has one report for each of Views; a row that is not
-// there has no bytes.
+// Judge compares. reports has one report for each of Views.
 func Judge(limits []Limit, file, memory uint64, reports map[string]*attrib.Report) []Verdict {
 	var list []Verdict
 	for _, l := range limits {
@@ -139,14 +193,36 @@ func Judge(limits []Limit, file, memory uint64, reports map[string]*attrib.Repor
 			if report == nil { // the caller judges it
 				break
 			}
+			found := false
 			for _, row := range report.Rows {
-				if row.Name == l.Name {
+				if l.names(row.Name) {
 					v.Bytes += row.File
+					found = true
 				}
+			}
+			if v.Missing = !found && !l.Optional; v.Missing {
+				names := make([]string, len(report.Rows))
+				for i := range report.Rows {
+					names[i] = report.Rows[i].Name
+				}
+				v.Nearest = nearest(l.Name, names)
 			}
 		}
 		v.Over = v.Bytes > l.Max
 		list = append(list, v)
 	}
 	return list
+}
+
+// names says whether the limit is on this row. Crates go by cargo's spelling
+// too, and packages with or without their version.
+func (l Limit) names(row string) bool {
+	switch l.View {
+	case "crates":
+		return foldDashes(row) == foldDashes(l.Name)
+	case "packages":
+		name, _, _ := strings.Cut(row, " ")
+		return row == l.Name || foldDashes(row) == foldDashes(l.Name) || foldDashes(name) == foldDashes(l.Name)
+	}
+	return row == l.Name
 }

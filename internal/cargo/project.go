@@ -297,10 +297,10 @@ func (p *Project) SourcesHash(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// ownFile says whether minsize writes a file of that name: minsize.toml, and
-// minsize-NAME.toml for further programs of a workspace.
+// ownFile says whether minsize writes a file of that name: minsize.toml,
+// minsize-NAME.toml for further programs of a workspace, minsize-history.jsonl.
 func ownFile(name string) bool {
-	return strings.HasPrefix(name, "minsize") && strings.HasSuffix(name, ".toml")
+	return strings.HasPrefix(name, "minsize") && (strings.HasSuffix(name, ".toml") || strings.HasSuffix(name, ".jsonl"))
 }
 
 func isCacheDir(path string) bool {

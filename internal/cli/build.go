@@ -172,6 +172,11 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 		return diskError(err)
 	}
 	result.Program = shortPath(project.Dir, out)
+	if f.file == "" {
+		if err := x.recordMade(ctx, out); err != nil {
+			return diskError(err)
+		}
+	}
 	symbols, why, err := x.placeSymbols(ctx, b, plan, out)
 	if err != nil {
 		return diskError(err)

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
+	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -29,10 +34,13 @@ func newCheckCommand(e *env) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "hold a program to its size budget: exit status 3 when something is over it",
 		Long: "Compares a program with limits: on the file, its memory image, or any row of any view of `minsize size`\n" +
-			"(a crate, a kind of bytes, a function). Without FILE the cargo project here is built first.\n\n" +
+			"(a crate, a kind of bytes, a function). Without FILE it is the program of the cargo project here that shrink or\n" +
+			"build left in target/minsize, or else cargo's own build; the limits of minsize.toml then count, too.\n\n" +
 			"Limits come from --max and from a TOML file:\n\n" +
-			"  [budget]\n  file = \"400 KiB\"\n  \"crates:serde\" = 50000\n\n" +
-			"With --baseline, what `minsize size --json` saved or an older program, --max-growth limits the growth of the file.",
+			"  [budget]\n  file = \"400 KiB\"\n  \"crates:serde\" = 50000\n  \"crates:regex?\" = \"200 KiB\"   # may be absent\n  growth = \"1%\"\n\n" +
+			"A limit on a row that is not there is a mistake (exit status 2), unless ? behind its name says that it may be\n" +
+			"absent. With --baseline, what `minsize size --json` saved or an older program, --max-growth limits the growth of\n" +
+			"the file; growth in minsize.toml is against the size that shrink recorded there, or `baseline = \"FILE\"`.",
 		Example: "  minsize check --max file=400KiB --max 'kind:unwind tables=20KiB' app\n" +
 			"  minsize check --budget size.toml\n" +
 			"  minsize check --baseline main.json --max-growth 1% app",
@@ -47,48 +55,131 @@ func newCheckCommand(e *env) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.file, "budget", "", "limits from this TOML `FILE`")
-	flags.StringArrayVar(&f.limits, "max", nil, "a limit `WHAT=SIZE`: file, memory, or VIEW:NAME as in crates:serde")
+	flags.StringVar(&f.file, "budget", "", "limits from the table [budget] of this TOML `FILE` (default: minsize.toml, where no file to check is given)")
+	flags.StringArrayVar(&f.limits, "max", nil, "a limit `WHAT=SIZE`: file, memory, or VIEW:NAME as in crates:serde; crates:serde? may be absent")
 	flags.StringVar(&f.baseline, "baseline", "", "an older program, or a saved report of it: `FILE`")
 	flags.StringVar(&f.growth, "max-growth", "", "how much larger than the baseline the file may be: a `SIZE` or a percentage")
+	registerDebugFile(flags, &f.size.debugFile)
 	f.size.output.register(flags)
 	f.size.cargo.register(flags)
+	registerOwn(flags, &f.size.own)
 	return cmd
 }
 
-// readLimits collects the limits from the file and from what was typed.
-func (f *checkFlags) readLimits() ([]budget.Limit, error) {
-	var limits []budget.Limit
-	if f.file != "" {
-		data, err := os.ReadFile(f.file)
-		if err != nil {
-			return nil, err
-		}
-		if limits, err = budget.Read(data); err != nil {
-			return nil, usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", f.file, err)
-		}
+// wantedLimits are the limits of a file and of what was typed, which goes
+// before. recorded is the size that growth is measured from without a
+// baseline, 0 for none.
+type wantedLimits struct {
+	limits   []budget.Limit
+	baseline string
+	growth   string
+	from     string // the file with the growth, "" for the flag
+	recorded uint64
+}
+
+// readLimits collects the limits. Without a file to check, a project's
+// minsize.toml counts.
+func (e *env) readLimits(ctx context.Context, f *checkFlags, inProject bool) (*wantedLimits, error) {
+	w := &wantedLimits{}
+	if (f.baseline == "") != (f.growth == "") {
+		return nil, usageError("--baseline FILE --max-growth 1%", "--baseline and --max-growth go together")
 	}
+	var typed []budget.Limit
 	for _, text := range f.limits {
 		l, err := budget.ParseLimit(text)
 		if err != nil {
 			return nil, usageError("--max file=400KiB", "%v", err)
 		}
-		limits = append(limits, l)
+		typed = append(typed, l)
 	}
-	if (f.baseline == "") != (f.growth == "") {
-		return nil, usageError("--baseline FILE --max-growth 1%", "--baseline and --max-growth go together")
+	switch {
+	case f.file != "":
+		data, err := os.ReadFile(f.file)
+		if err != nil {
+			return nil, err
+		}
+		b, err := budget.Read(data)
+		if err != nil {
+			return nil, usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", f.file, err)
+		}
+		w.take(b, f.file, data)
+	case inProject:
+		if err := e.projectLimits(ctx, f, w); err != nil {
+			return nil, err
+		}
 	}
-	if len(limits) == 0 && f.baseline == "" {
-		return nil, usageError("--max file=400KiB, or --budget FILE", "no limits given")
+	w.limits = slices.DeleteFunc(w.limits, func(l budget.Limit) bool {
+		return slices.ContainsFunc(typed, func(t budget.Limit) bool {
+			return t.View == l.View && strings.TrimSuffix(t.What, "?") == strings.TrimSuffix(l.What, "?")
+		})
+	})
+	w.limits = append(w.limits, typed...)
+	if f.baseline != "" {
+		w.baseline, w.growth, w.from = f.baseline, f.growth, ""
 	}
-	return limits, nil
+	if len(w.limits) == 0 && w.growth == "" {
+		return nil, usageError("--max file=400KiB, or --budget FILE, or [budget] in a project's minsize.toml", "no limits given")
+	}
+	if w.growth != "" && w.baseline == "" && w.recorded == 0 {
+		return nil, usageError("baseline = \"FILE\" beside it, or --baseline FILE --max-growth "+w.growth, "%s: growth, and no size that it could be measured from", w.from)
+	}
+	return w, nil
 }
 
-func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, args []string) error {
-	limits, err := f.readLimits()
+// take adds what a file says.
+func (w *wantedLimits) take(b *budget.Budget, path string, data []byte) {
+	w.limits, w.growth, w.from = b.Limits, b.Growth, path
+	if b.Baseline != "" {
+		w.baseline = b.Baseline
+		if !filepath.IsAbs(w.baseline) {
+			w.baseline = filepath.Join(filepath.Dir(path), w.baseline)
+		}
+	}
+	if c, err := parseRecipe(path, data); err == nil {
+		w.recorded = uint64(max(c.Result.Size, 0))
+	}
+}
+
+// projectLimits are those of the project's minsize.toml, if there are any.
+func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *wantedLimits) error {
+	o := e.cargoOptions(&f.size.cargo)
+	root, folder, err := cargo.FindRoot(ctx, o)
+	if err != nil {
+		return nil // the search for the program says it, with its hint
+	}
+	of := recipeOf{o.Package, o.Bin + o.Example}
+	if of == (recipeOf{}) {
+		of.pkg = folder
+	}
+	_, path, err := findRecipe(root, of)
+	var none *noRecipeError
+	if err != nil && !errors.As(err, &none) && !errors.Is(err, errOtherVersion) {
+		return withStatus(exitUsage, "correct the file", err)
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	b, err := budget.Read(data)
+	if errors.Is(err, budget.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", shortPath(".", path), err)
+	}
+	w.take(b, path, data)
+	return nil
+}
+
+func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, args []string) error {
+	wanted, err := e.readLimits(ctx, f, len(args) == 0)
+	if err != nil {
+		return err
+	}
+	limits := wanted.limits
 	f.size.sort, f.size.domain, f.size.crateBy = "file", "both", "generic"
 	r, err := f.size.resolve(cmd)
 	if err != nil {
@@ -124,24 +215,36 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	if l.shipped != nil {
 		file = l.shipped.File
 	}
-	if f.baseline != "" {
-		limit, err := e.growthLimit(ctx, f)
+	if wanted.growth != "" {
+		limit, err := e.growthLimit(ctx, wanted)
 		if err != nil {
 			return err
 		}
 		limits = append(limits, limit)
 	}
 	result := &report.CheckResult{File: l.inputs[0].Name, Limits: budget.Judge(limits, file, memory, reports)}
+	var missing []string
 	for i := range result.Limits {
-		if result.Limits[i].What == growthOfFile {
-			result.Limits[i].Bytes, result.Limits[i].Over = file, file > result.Limits[i].Max
+		v := &result.Limits[i]
+		if v.What == growthOfFile {
+			v.Bytes, v.Over = file, file > v.Max
 		}
-		if result.Limits[i].Over {
+		if v.Over {
 			result.Over++
+		}
+		if v.Missing {
+			result.Missing++
+			missing = append(missing, missingRow(v))
 		}
 	}
 	if err := e.print(ctx, report.Check(result), &f.size.output); err != nil {
 		return err
+	}
+	if result.Missing > 0 {
+		first := result.Limits[slices.IndexFunc(result.Limits, func(v budget.Verdict) bool { return v.Missing })]
+		return &statusError{status: exitUsage, detail: missing,
+			hint: fmt.Sprintf("minsize size -d %s -n 0 %s lists the rows; %s? where it may be absent", first.View, strings.Join(args, " "), first.What),
+			err:  fmt.Errorf("%s: %d of %d limits are on rows that are not there", result.File, result.Missing, len(result.Limits))}
 	}
 	if result.Over == 0 {
 		return nil
@@ -156,35 +259,59 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	return withStatus(exitBudget, "minsize diff OLD NEW says what grew", fmt.Errorf("%s: %d of %d limits exceeded", result.File, result.Over, len(result.Limits)))
 }
 
+// missingRow says what a limit is on that is not there, and what may be meant.
+func missingRow(v *budget.Verdict) string {
+	text := fmt.Sprintf("%s: no row %q in the view %s", v.What, v.Name, v.View)
+	if len(v.Nearest) > 0 {
+		text += fmt.Sprintf("; the nearest: %s", strings.Join(v.Nearest, ", "))
+	}
+	return text
+}
+
 // growthOfFile is the limit that a baseline makes.
 const growthOfFile = "file against the baseline"
 
-func (e *env) growthLimit(ctx context.Context, f *checkFlags) (budget.Limit, error) {
-	old, err := e.sizeOrSaved(ctx, &sizeFlags{}, &sizeRequest{views: []string{"sections"}, rollup: attrib.RollupOptions{}}, f.baseline)
-	if err != nil {
-		var wrong *statusError
-		if !errors.As(err, &wrong) || wrong.status != exitUsage {
-			return budget.Limit{}, err
-		}
-		// Saved with other views: only its files count here.
-		if old, err = readSaved(f.baseline, &sizeRequest{}); err != nil {
-			return budget.Limit{}, err
+func (e *env) growthLimit(ctx context.Context, w *wantedLimits) (budget.Limit, error) {
+	l := budget.Limit{What: growthOfFile}
+	base := w.recorded
+	if w.baseline != "" {
+		var err error
+		if base, err = e.baselineSize(ctx, w.baseline); err != nil {
+			return l, err
 		}
 	}
-	base := totalFile(old.Files, f.baseline).File
-	l := budget.Limit{What: growthOfFile}
-	if percent, ok := strings.CutSuffix(f.growth, "%"); ok {
-		var n float64
-		if _, err := fmt.Sscanf(percent, "%g", &n); err != nil || n < 0 {
-			return l, usageError("--max-growth 1%", "%q is no percentage", f.growth)
+	where, hint := "--max-growth", "--max-growth 4KiB or 1%"
+	if w.from != "" {
+		where, hint = w.from+": growth", `growth = "4 KiB" or "1%"`
+	}
+	if percent, ok := strings.CutSuffix(w.growth, "%"); ok {
+		n, err := strconv.ParseFloat(strings.TrimSpace(percent), 64)
+		if err != nil || n < 0 || n > 1e9 || n != n {
+			return l, usageError(hint, "%s: %q is no percentage", where, w.growth)
 		}
 		l.Max = base + uint64(float64(base)*n/100)
 		return l, nil
 	}
-	n, err := budget.ParseSize(f.growth)
+	n, err := budget.ParseSize(w.growth)
 	if err != nil {
-		return l, usageError("--max-growth 4KiB or 1%", "%v", err)
+		return l, usageError(hint, "%s: %v", where, err)
 	}
 	l.Max = base + n
 	return l, nil
+}
+
+// baselineSize is the size of an older program, or of a saved report of it.
+func (e *env) baselineSize(ctx context.Context, path string) (uint64, error) {
+	old, err := e.sizeOrSaved(ctx, &sizeFlags{}, &sizeRequest{views: []string{"sections"}, rollup: attrib.RollupOptions{}}, path)
+	if err != nil {
+		var wrong *statusError
+		if !errors.As(err, &wrong) || wrong.status != exitUsage {
+			return 0, err
+		}
+		// Saved with other views: only its files count here.
+		if old, err = readSaved(path, &sizeRequest{}); err != nil {
+			return 0, err
+		}
+	}
+	return totalFile(old.Files, path).File, nil
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
-	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
@@ -29,8 +28,12 @@ type graphFlags struct {
 	output reportFlags
 	cargo  cargoFlags
 	edges  string
-	bodies bool // identical machine code is wanted
-	builds bool // the verb builds something once it has the graph
+
+	debugFile string
+	own       bool     // cargo's own build of a project
+	notes     []string // of which program the answer is
+	bodies    bool     // identical machine code is wanted
+	builds    bool     // the verb builds something once it has the graph
 }
 
 func (f *graphFlags) register(flags *pflag.FlagSet) {
@@ -40,7 +43,9 @@ func (f *graphFlags) register(flags *pflag.FlagSet) {
 	bytes := flags.Lookup("bytes")
 	bytes.DefValue, bytes.Usage = "true", "exact bytes; --bytes=false for KiB and MiB"
 	flags.StringVar(&f.edges, "edges", "twiggy", "which references of a Wasm module count: `twiggy` (as Twiggy does) or all (indirect calls' types, addresses of data, initial values, too)")
+	registerDebugFile(flags, &f.debugFile)
 	f.cargo.register(flags)
+	registerOwn(flags, &f.own)
 }
 
 // machineReads says whether the report is for a program: nothing is left out
@@ -103,7 +108,7 @@ func (e *env) graphInput(cmd *cobra.Command, f *graphFlags, args []string) (path
 			return "", nil, err
 		}
 	}
-	project, err := cargo.Load(cmd.Context(), e.cargoOptions(&f.cargo))
+	m, err := e.projectProgram(cmd.Context(), &f.cargo, f.own || f.builds) // what is built has to be of one kind
 	var none *cargo.NoProjectError
 	if errors.As(err, &none) && len(args) > 0 && f.cargo.ManifestPath == "" {
 		return "", nil, usageError(cmd.CommandPath()+" FILE ...", "there is no file %s, and no cargo project to build here", args[0])
@@ -111,7 +116,13 @@ func (e *env) graphInput(cmd *cobra.Command, f *graphFlags, args []string) (path
 	if err != nil {
 		return "", nil, cargoError(err)
 	}
-	path, err = e.buildWithSymbols(cmd.Context(), project)
+	if m.note != "" {
+		f.notes = append(f.notes, m.note)
+	}
+	if m.path != "" {
+		return m.path, args, nil
+	}
+	path, err = e.buildWithSymbols(cmd.Context(), m.project)
 	return path, args, err
 }
 
@@ -148,13 +159,8 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	if err != nil {
 		return err
 	}
-	split := &dwarf.SplitFinder{Program: path} // of which vtables have their names
-	defer func() {
-		if ctx.Err() == nil { // else an interrupted analysis may still read it
-			_ = m.Close()
-			split.Close()
-		}
-	}()
+	files := &loadedPrograms{mappings: []*byteio.Mapping{m}} // that names come from
+	defer files.close(ctx)
 	var forget func([]byte)
 	if len(m.Data) < smallProgram {
 		// A short run ends before garbage is worth collecting often.
@@ -169,14 +175,17 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	}
 	var g *refgraph.Graph
 	err = interruptible(ctx, func() (err error) {
-		g, err = openGraph(path, m.Data, choice, attrib.Options{References: true, Bodies: f.bodies, Forget: forget, Split: split})
+		g, err = openGraph(path, m.Data, choice, files, f.debugFile, attrib.Options{References: true, Bodies: f.bodies, Forget: forget})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if missing := split.Missing(); missing != "" {
-		g.Notes = append(g.Notes, "vtables are named by their methods alone: "+missing)
+	g.Notes = slices.Concat(g.Notes, f.notes, files.notes)
+	for _, s := range files.splits { // of which vtables have their names
+		if missing := s.Missing(); missing != "" {
+			g.Notes = append(g.Notes, "vtables are named by their methods alone: "+missing)
+		}
 	}
 	return byteio.Guard(func() error {
 		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format == "csv" || f.output.format == "tsv"})
@@ -186,16 +195,17 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 // smallProgram is up to which size time matters more than memory.
 const smallProgram = 32 << 20
 
-// openGraph makes the graph of a program of any format.
-func openGraph(path string, data []byte, edges refgraph.WasmEdges, o attrib.Options) (*refgraph.Graph, error) {
-	if len(data) >= 4 && string(data[:4]) == "\x00asm" {
-		g, err := refgraph.FromWasm(data, edges)
+// openGraph makes the graph of a program of any format. files opens what its
+// names are in, debugFile is where the user says that this is.
+func openGraph(path string, whole []byte, edges refgraph.WasmEdges, files *loadedPrograms, debugFile string, o attrib.Options) (*refgraph.Graph, error) {
+	if len(whole) >= 4 && string(whole[:4]) == "\x00asm" {
+		g, err := refgraph.FromWasm(whole, edges)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		return g, nil
 	}
-	data, err := unpacked(path, data)
+	data, err := unpacked(path, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +223,9 @@ func openGraph(path string, data []byte, edges refgraph.WasmEdges, o attrib.Opti
 		return nil, withStatus(exitRefused, "the program itself", fmt.Errorf("%s: a %s holds no code", path, f.Kind))
 	case refgraph.Packed(data) != "":
 		return nil, withStatus(exitRefused, refgraph.Packed(data), fmt.Errorf("%s: packed; the code is compressed", path))
+	}
+	if err := files.findDebug(path, data, whole, debugFile, &o); err != nil {
+		return nil, err
 	}
 	p, err := attrib.New(f, o)
 	if err != nil {

@@ -77,9 +77,10 @@ func newHistoryAddCommand(e *env) *cobra.Command {
 	flags.StringVar(&f.program, "as", "", "record it under this `NAME` (default: the file's name)")
 	flags.StringVar(&f.commit, "commit", "", "the commit, where git does not know it: `HASH`")
 	flags.IntVar(&f.keep, "keep", 500, "drop the oldest records of this program when there are more than `N`; 0 keeps all")
-	flags.StringVar(&f.size.debugFile, "debug-file", "", "symbols and debug information from this separate `FILE`")
+	registerDebugFile(flags, &f.size.debugFile)
 	flags.BoolVar(&f.size.shipped, "as-shipped", false, "leave out what strip would remove; a cargo project is counted so")
 	f.size.cargo.register(flags)
+	registerOwn(flags, &f.size.own)
 	return cmd
 }
 

@@ -39,6 +39,10 @@ type recipe struct {
 	File      recipeFile      `toml:"file"`
 	Check     recipeCheck     `toml:"check"`
 	Result    recipeResult    `toml:"result"`
+
+	// Budget is the user's: check reads it, and shrink keeps it as it is
+	// written when it writes the rest anew.
+	Budget map[string]any `toml:"budget,omitempty"`
 }
 
 const recipeSchema = "minsize.recipe/1"
@@ -223,9 +227,17 @@ func (c *recipe) options(o cargo.Options) cargo.Options {
 }
 
 // noRecipeError says that shrink has not run here.
-type noRecipeError struct{ path string }
+type noRecipeError struct {
+	path   string
+	budget bool // there is a file with a budget alone
+}
 
-func (e *noRecipeError) Error() string { return e.path + ": not there" }
+func (e *noRecipeError) Error() string {
+	if e.budget {
+		return e.path + ": a budget, and no settings yet"
+	}
+	return e.path + ": not there"
+}
 
 // errOtherVersion: a file with this program's name that this version does not
 // understand.
@@ -271,15 +283,23 @@ func escapeGlob(dir string) string {
 func readRecipe(path string) (*recipe, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &noRecipeError{path}
+		return nil, &noRecipeError{path: path}
 	}
 	if err != nil {
 		return nil, err
 	}
+	return parseRecipe(path, data)
+}
+
+// parseRecipe reads the bytes of one file.
+func parseRecipe(path string, data []byte) (*recipe, error) {
 	c := &recipe{}
 	head, err := toml.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, made := head["schema"]; !made && head["budget"] != nil && len(head) == 1 {
+		return nil, &noRecipeError{path: path, budget: true} // written before the first search
 	}
 	if schema, _ := head["schema"].(string); schema != recipeSchema {
 		return nil, fmt.Errorf("%s: schema %q, expected %q: %w", path, schema, recipeSchema, errOtherVersion)
@@ -309,8 +329,41 @@ func (c *recipe) write(ctx context.Context, root string) (string, error) {
 			path = filepath.Join(root, "minsize-"+of.pkg+"-"+of.program+".toml")
 		}
 	}
+	budget, err := keptBudget(path)
+	if err != nil {
+		return "", err
+	}
+	if len(budget) > 0 {
+		text.WriteString("\n")
+		text.Write(budget)
+		text.WriteString("\n")
+	}
 	_, err = byteio.WriteFile(ctx, path, byteio.Content{{Data: text.Bytes()}}, byteio.WriteOptions{})
 	return path, err
+}
+
+// keptBudget is the table [budget] of the file at path, as it is written there
+// with its comments; nothing where there is none.
+func keptBudget(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d, err := toml.Parse(data)
+	if err != nil {
+		return nil, nil // shrink replaces what it cannot read only where it said so before
+	}
+	table, ok := d.Get("budget")
+	if !ok {
+		return nil, nil
+	}
+	if text := d.Section("budget"); len(text) > 0 {
+		return text, nil
+	}
+	return toml.Encode(map[string]any{"budget": table}) // an inline table, which cannot follow the others
 }
 
 // isFor says whether the recipe is of the project's chosen program.

@@ -530,6 +530,9 @@ func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *la
 		return err
 	}
 	r.Output = shortPath(x.project.Dir, out)
+	if err := x.recordMade(ctx, out); err != nil {
+		return err
+	}
 	symbols, why, err := x.placeSymbols(ctx, r.BestBuild, r.BestPlan, out)
 	if err != nil {
 		return err

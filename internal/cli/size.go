@@ -35,6 +35,7 @@ type sizeFlags struct {
 	shipped     bool
 	output      reportFlags
 	cargo       cargoFlags
+	own         bool // cargo's own build of a project
 }
 
 // sizeRequest is what it means.
@@ -83,6 +84,7 @@ func newSizeCommand(e *env) *cobra.Command {
 	flags.BoolVar(&f.shipped, "as-shipped", false, "put what strip would remove into one row of its own; a cargo project is shown so")
 	f.output.register(flags)
 	f.cargo.register(flags)
+	registerOwn(flags, &f.own)
 	return cmd
 }
 
@@ -95,7 +97,7 @@ func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
 	flags.StringVar(&f.crateBy, "crate-by", "generic", "which crate owns a function: generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)")
 	flags.StringVar(&f.rules, "rules", "", "custom views from a `FILE` of regex rules, see docs/size.md")
-	flags.StringVar(&f.debugFile, "debug-file", "", "symbols and debug information from this separate `FILE`: a debug file, a .dwp package or .dwo file, a .pdb")
+	registerDebugFile(flags, &f.debugFile)
 }
 
 // resolve checks what was typed without touching the machine, the rules file aside.

@@ -13,19 +13,33 @@ import (
 	"github.com/minsize/minsize/internal/strip"
 )
 
-// sizeOfProject builds the project's program as it would be shipped, but with
-// its symbols, and loads it. What strip will take away is shown apart.
+// sizeOfProject loads the project's program: the one that shrink or build left,
+// or else one that is built now as it would be shipped, but with its symbols.
+// What strip will take away from that is shown apart.
 func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o attrib.Options) (*loadedPrograms, error) {
-	if f.cargo.Profile == "" {
-		f.cargo.Profile = "release"
-	}
-	project, err := cargo.Load(ctx, e.cargoOptions(&f.cargo))
+	m, err := e.projectProgram(ctx, &f.cargo, f.own || r.need == attrib.NeedDebug)
 	var none *cargo.NoProjectError
 	if errors.As(err, &none) && f.cargo.ManifestPath == "" {
 		return nil, usageError("minsize size FILE, or cd to a cargo project", "no file given, and no cargo project here")
 	}
 	if err != nil {
 		return nil, cargoError(err)
+	}
+	project := m.project
+	if m.path != "" {
+		l := &loadedPrograms{notes: []string{m.note}}
+		if err := l.open(ctx, m.path, f.debugFile, o); err != nil {
+			l.close(ctx)
+			return nil, err
+		}
+		for i := range l.inputs {
+			l.inputs[i].Name = shortPath(project.Dir, m.path)
+			l.inputs[i].Metadata = packageVersions(project)
+		}
+		if f.shipped {
+			r.rollup.Shipped = attrib.ShippedStripped
+		}
+		return l, nil
 	}
 	request := cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}}
 	setting := "none"
@@ -43,6 +57,9 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 		return nil, cargoError(err)
 	}
 	l := &loadedPrograms{}
+	if m.note != "" {
+		l.notes = append(l.notes, m.note)
+	}
 	if err := l.open(ctx, result.Executable, f.debugFile, o); err != nil {
 		return nil, err
 	}

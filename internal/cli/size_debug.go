@@ -4,12 +4,20 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pdb"
 )
+
+// registerDebugFile adds the flag of all verbs that need names.
+func registerDebugFile(flags *pflag.FlagSet, file *string) {
+	flags.StringVar(file, "debug-file", "", "symbols and debug information from this separate `FILE`: a debug file, a symbol file of shrink or build, a .dwp package or .dwo file, a .pdb")
+	flags.StringVar(file, "symbols", "", "the same as --debug-file")
+}
 
 // findDebug finds what a program's names and debug information are in when
 // they are not in itself: the file that was asked for, or by build-id, debug

@@ -34,7 +34,7 @@ type Variant struct {
 	Remove  []string // recorded driver arguments to leave out; a trailing * matches the rest
 	Add     []string // further driver arguments, put last
 
-	Symbols bool     // keep the names of functions and data, whatever the recorded link and Options say
+	Symbols bool // keep the names of functions and data, whatever the recorded link and Options say
 
 	Cuts    []Cut    // functions replaced by stubs, in the objects or, with Codegen, in the bitcode
 	Codegen *Codegen // nil: the recorded machine code
