@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/budget"
 )
 
 // largeResult has 100,000 functions in 200 crates of 10 modules.
@@ -56,7 +57,15 @@ t = performance.now();
 treemap.find("crate7:: function42::");
 out.findMs = performance.now() - t;
 out.matched = treemap.matched;
-out.crumbs = document.querySelectorAll("#figure .crumbs button").length;
+out.status = treemap.status;
+out.found = document.querySelectorAll("#figure tbody tr").length;
+out.crumbs = document.querySelectorAll("#figure .crumbs a").length;
+treemap.find("");
+const inner = treemap.nodes.find((n) => n.name === "crate7::m3") || treemap.nodes[0];
+treemap.go(inner.id);
+out.address = decodeURIComponent(location.hash);
+out.label = document.querySelector("#figure tbody tr td:last-child").textContent;
+treemap.go(0);
 const c = document.querySelector("canvas"), px = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
 const colors = new Set();
 for (let i = 0; i < px.length; i += 4 * 97) colors.add(px[i] << 16 | px[i+1] << 8 | px[i+2]);
@@ -68,22 +77,64 @@ document.title = "probe " + JSON.stringify(out);
 type probed struct {
 	Nodes, Depth, Back, Rows, Matched, Crumbs, Colors, Drawn, Requests int
 	Total                                                              int64
+	Found                                                              int
+	Status, Address, Label                                             string
 	DrawMs, FindMs                                                     float64
+}
+
+// findChromium skips the test where there is none.
+func findChromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("chromium is not there: the HTML is not tried in a browser")
+	return ""
+}
+
+// phone shows page.html in a frame as wide as a phone, and what sticks out.
+const phone = `<!doctype html><title>x</title><iframe style="width:390px;height:844px;border:0" src="page.html"></iframe><script>
+const f = document.querySelector("iframe");
+f.onload = () => { const d = f.contentDocument.documentElement; document.title = d.scrollWidth <= d.clientWidth ? "fits" : "phone " + d.scrollWidth + " of " + d.clientWidth; };
+</script>`
+
+// TestPageOnAPhone: long names in every place do not make a page wider than the
+// screen of a phone.
+func TestPageOnAPhone(t *testing.T) {
+	browser := findChromium(t)
+	s := largeResult()
+	long := strings.Repeat("very_long_name", 20)
+	s.Files[0].Name, s.Rows[0].Name, s.Rows[0].Children[0].Name = long, long, long
+	s.Notes = []string{long}
+	budgets := &CheckResult{File: long, Limits: []budget.Verdict{{Limit: budget.Limit{What: "crates:" + long}, Missing: true}}}
+	for name, d := range map[string]*Document{"size": Size(s, SizeOptions{N: 20, Domain: "both"}), "check": Check(budgets)} {
+		dir := t.TempDir()
+		var page bytes.Buffer
+		if err := Write(&page, "html", d, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for file, text := range map[string][]byte{"page.html": page.Bytes(), "frame.html": []byte(phone)} {
+			if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--allow-file-access-from-files",
+			"--user-data-dir="+filepath.Join(dir, "profile"), "--window-size=800,900", "--virtual-time-budget=10000", "--dump-dom", "file://"+filepath.Join(dir, "frame.html")).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if title := regexp.MustCompile(`<title>(.*?)</title>`).FindSubmatch(out); title == nil || string(title[1]) != "fits" {
+			t.Errorf("%s: %s", name, title)
+		}
+	}
 }
 
 // openInChromium loads the page from file:// and returns what the probe wrote.
 func openInChromium(t *testing.T, page []byte) probed {
 	t.Helper()
-	browser := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
-	if browser == "" {
-		t.Skip("chromium is not there: the HTML is not tried in a browser")
-	}
+	browser := findChromium(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "page.html")
 	page = bytes.Replace(page, []byte("</html>"), []byte(probe+"</html>"), 1)
@@ -129,6 +180,14 @@ func TestTreemapInBrowser(t *testing.T) {
 	}
 	if p.Matched != 10 {
 		t.Errorf("search matched %d names, want 10", p.Matched)
+	}
+	// The matches stand in the table, with their sum; a zoomed state has an
+	// address; labels leave out what the parent says.
+	if p.Found != 10 || !regexp.MustCompile(`^10 names match .*: [0-9.]+ KiB together, 0\.[0-9]% of all$`).MatchString(p.Status) {
+		t.Errorf("search: %d rows, %q", p.Found, p.Status)
+	}
+	if p.Address != "#crate7/crate7::m3" || !regexp.MustCompile(`^function\d+::<T>$`).MatchString(p.Label) {
+		t.Errorf("zoomed: address %q, first label %q", p.Address, p.Label)
 	}
 	if p.Colors < 50 || p.Drawn < 200 {
 		t.Errorf("the map looks empty: %+v", p)

@@ -16,22 +16,23 @@ main{max-width:none}
 #figure{display:grid;grid-template-columns:minmax(0,1fr) minmax(260px,380px);gap:12px;align-items:start}
 #figure .bar{grid-column:1/-1;display:flex;flex-wrap:wrap;gap:8px;align-items:center}
 #figure .crumbs{flex:1 1 300px;min-width:0;display:flex;flex-wrap:wrap;gap:2px;font-size:.9rem}
-#figure .crumbs button{border:0;background:none;color:var(--accent);font:inherit;padding:2px 4px;cursor:pointer;max-width:32ch;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-#figure .crumbs button[aria-current]{color:var(--fg);font-weight:600}
-#figure input{font:inherit;padding:.3rem .5rem;border:1px solid var(--line);border-radius:6px;background:var(--bg);color:var(--fg);width:24ch}
+#figure .crumbs a{text-decoration:none;color:var(--accent);padding:2px 4px;max-width:32ch;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+#figure .crumbs a[aria-current]{color:var(--fg);font-weight:600}
+#figure input{font:inherit;padding:.3rem .5rem;border:1px solid var(--line);border-radius:6px;background:var(--bg);color:var(--fg);width:24ch;max-width:100%}
 #figure .tool{font:inherit;border:1px solid var(--line);border-radius:6px;background:var(--panel);color:var(--fg);padding:.3rem .6rem;cursor:pointer}
 #figure .map{position:relative;height:min(72vh,820px);min-height:320px}
 #figure canvas{position:absolute;inset:0;width:100%;height:100%;border-radius:6px;outline-offset:2px}
 #figure .tip{position:fixed;z-index:2;pointer-events:none;max-width:min(560px,90vw);background:var(--bg);color:var(--fg);border:1px solid var(--line);border-radius:6px;padding:6px 9px;font-size:.85rem;box-shadow:0 3px 14px #0004;display:none;overflow-wrap:anywhere}
 #figure .tip b{display:block}
 #figure .list{height:min(72vh,820px);min-height:320px;overflow:auto;border:1px solid var(--line);border-radius:6px}
-#figure .list td{font-size:.82rem;cursor:pointer}
+#figure .list td{font-size:.82rem;cursor:pointer;overflow-wrap:anywhere}
+#figure .list td.n{overflow-wrap:normal}
 #figure .list tr:hover td,#figure .list tr.on td{background:var(--panel)}
 #figure .list th{position:sticky;top:0;background:var(--bg)}
 #figure .status{grid-column:1/-1;color:var(--dim);font-size:.85rem;min-height:1.3em;overflow-wrap:anywhere}
 :root[data-theme=light]{color-scheme:light;--bg:#fff;--fg:#1b1f24;--dim:#667;--line:#d8dde3;--accent:#0b62c4;--panel:#f5f7f9}
 :root[data-theme=dark]{color-scheme:dark;--bg:#0f1216;--fg:#e6e9ee;--dim:#98a2ad;--line:#2b323a;--accent:#6cb0ff;--panel:#171c22}
-@media (max-width:800px){#figure{grid-template-columns:minmax(0,1fr)}}
+@media (max-width:800px){#figure{grid-template-columns:minmax(0,1fr)}#figure .map,#figure .list{height:52vh;min-height:240px}#figure .list td,#figure .list th{padding:.25rem .35rem}}
 </style>
 <div class="bar"><nav class="crumbs" aria-label="path"></nav>
 <input type="search" placeholder="search (/)" aria-label="search names">
@@ -73,6 +74,32 @@ const signed = (n) => (n > 0 ? "+" : "") + bytes(n);
 const amount = (n) => (compared ? signed(n.delta) : bytes(n.value));
 const share = (n, of) => (of.value > 0 ? ((100 * n.value) / of.value).toFixed(1) + "%" : "");
 const path = (n) => { const p = []; for (; n; n = n.parent) p.unshift(n); return p; };
+
+// label is a name without what its parent's says already: f in the module
+// app::net is app::net::f. Where another thing is named first, as in
+// <T as app::net::Trait>::f, nothing is left out.
+const separators = ["::", "/", "."];
+function label(n) {
+  const above = n.parent ? n.parent.name : "";
+  for (const s of above ? separators : [])
+    if (n.name.length > above.length + s.length && n.name.startsWith(above + s)) return n.name.slice(above.length + s.length);
+  return n.name;
+}
+
+// link is the address of a zoomed state: names, not numbers, so that it holds
+// for the page of the next build too.
+const link = (n) => "#" + path(n).slice(1).map((x) => encodeURIComponent(x.name)).join("/");
+function linked(hash) {
+  let n = root;
+  for (const part of hash.slice(1).split("/").filter(Boolean)) {
+    let name = part;
+    try { name = decodeURIComponent(part); } catch (_) { /* typed by hand */ }
+    const next = (n.children || []).find((c) => c.name === name);
+    if (!next) break;
+    n = next;
+  }
+  return n.children ? n : n.parent || root;
+}
 
 // place lays n's children out inside n, and theirs, while there is room.
 const LABEL = 16;
@@ -143,23 +170,25 @@ function draw() {
 // fit cuts a label to the room; letters of this font are about 6 wide, so the
 // expensive measuring is for the border cases alone.
 function fit(n, room) {
-  let text = n.name + "  " + amount(n);
-  if (text.length * 4.2 > room) text = n.name;
+  const name = label(n);
+  let text = name + "  " + amount(n);
+  if (text.length * 4.2 > room) text = name;
   const letters = Math.floor(room / 5.4);
   return text.length > letters ? text.slice(0, Math.max(letters - 1, 1)) + "…" : text;
 }
 
 function table() {
-  const rows = (here.children || [here]).filter((n) => !query || n.hit);
+  const rows = query ? matches() : here.children || [here];
   const list = compared ? rows.slice().sort((a, b) => Math.abs(b.delta) - Math.abs(a.delta)) : rows;
   const part = document.createDocumentFragment();
   for (const n of list.slice(0, 400)) {
     const tr = document.createElement("tr");
     tr.dataset.id = n.id;
     if (n === chosen) tr.className = "on";
-    for (const [text, right] of [[amount(n), true], [share(n, here), true], [n.name, false]]) {
+    for (const [text, right] of [[amount(n), true], [share(n, here), true], [query ? n.name : label(n), false]]) {
       const td = document.createElement("td");
       td.textContent = text;
+      td.title = right ? "" : path(n).slice(1).map((x) => x.name).join(" › ");
       if (right) td.className = "n";
       tr.append(td);
     }
@@ -175,16 +204,36 @@ function table() {
   body.replaceChildren(part);
 }
 
+// matches are what the search found in here, each byte once: a match inside of
+// another one counts with that.
+function matches() {
+  const list = [], stack = path(here).some((n) => n.matches) ? [here] : (here.children || []).slice();
+  if (stack[0] === here) return stack;
+  while (stack.length) {
+    const n = stack.pop();
+    if (n.matches) list.push(n);
+    else if (n.hit && n.children) stack.push(...n.children);
+  }
+  return list.sort((a, b) => b.value - a.value);
+}
+
+function found() {
+  const list = matches(), sum = { value: 0, delta: 0 };
+  for (const n of list) { sum.value += n.value; sum.delta += n.delta; }
+  return matched + (matched === 1 ? " name matches “" : " names match “") + query + "”: " + amount(sum) + " together" +
+    (here === root ? "" : " in " + here.name) + (compared ? "" : ", " + share(sum, root) + " of all");
+}
+
 function say(n) {
-  status.textContent = n ? path(n).map((x) => x.name).join(" › ") + ": " + amount(n) + (compared ? "" : ", " + share(n, root) + " of all")
-    : query ? matched + " names match “" + query + "”" : "";
+  status.textContent = n ? path(n).map(label).join(" › ") + ": " + amount(n) + (compared ? "" : ", " + share(n, root) + " of all")
+    : query ? found() : "";
 }
 
 function trail() {
   crumbs.replaceChildren(...path(here).map((n) => {
-    const b = document.createElement("button");
-    b.type = "button";
-    b.textContent = n.name + (n === here ? " (" + amount(n) + ")" : " ›");
+    const b = document.createElement("a");
+    b.href = link(n);
+    b.textContent = label(n) + (n === here ? " (" + amount(n) + ")" : " ›");
     b.title = n.name;
     b.dataset.id = n.id;
     if (n === here) b.setAttribute("aria-current", "page");
@@ -192,15 +241,14 @@ function trail() {
   }));
 }
 
-function go(n, keep) {
+function go(n, keep, visited) {
   here = n;
   if (!keep) chosen = null;
   trail();
   table();
   draw();
   say(chosen);
-  const hash = n === root ? "" : "#" + n.id;
-  if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname + location.search);
+  if (!visited && linked(location.hash) !== n) history.pushState(null, "", n === root ? location.pathname + location.search : link(n));
 }
 
 // enter goes in, past nodes that have only one thing in them; leave goes out
@@ -245,11 +293,11 @@ function find(text) {
   query = text.trim();
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   matched = 0;
-  for (const n of nodes) n.hit = false;
+  for (const n of nodes) n.hit = n.matches = false;
   if (words.length) {
     for (let i = nodes.length - 1; i >= 0; i--) {
       const n = nodes[i], name = n.name.toLowerCase();
-      if (words.every((w) => name.includes(w))) { n.hit = true; matched++; mark(n); }
+      if (words.every((w) => name.includes(w))) { n.hit = n.matches = true; matched++; mark(n); }
       if (n.hit && n.parent) n.parent.hit = true;
     }
   }
@@ -321,12 +369,15 @@ body.addEventListener("click", (event) => {
   const tr = event.target.closest("tr"), n = tr && nodes[tr.dataset.id];
   if (n) n.children ? enter(n) : choose(n);
 });
-crumbs.addEventListener("click", (event) => { const b = event.target.closest("button"); if (b) go(nodes[b.dataset.id]); });
+crumbs.addEventListener("click", (event) => {
+  const b = event.target.closest("a");
+  if (b && !event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); go(nodes[b.dataset.id]); }
+});
 pick(".theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; draw(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 new ResizeObserver(draw).observe(canvas);
 
-const start = +location.hash.slice(1);
-go(nodes[start] && nodes[start].children ? nodes[start] : root);
+addEventListener("popstate", () => go(linked(location.hash), false, true));
+go(linked(location.hash), false, true);
 // For tests, and for those who script the page.
-window.treemap = { nodes, find, go: (id) => go(nodes[id]), get here() { return here; }, get drawn() { return placed.length; }, get matched() { return matched; } };
+window.treemap = { nodes, find, go: (id) => go(nodes[id]), get here() { return here; }, get drawn() { return placed.length; }, get matched() { return matched; }, get status() { return status.textContent; }, link: () => link(here), labels: () => placed.map(label) };
