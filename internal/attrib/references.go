@@ -525,12 +525,11 @@ func (c *collector) scanWords() {
 // resolveRefs turns places into atoms, for the graph.
 func (c *collector) resolveRefs() {
 	p := c.p
-	slots := newSlotOwners(p)
 	refs := make([]Ref, 0, len(c.targets)+len(c.pointers))
 	add := func(from int32, place uint64, kind RefKind) {
 		to := p.AtomAt(place)
 		if to < 0 {
-			to = slots.at(place)
+			to = p.slotOwner(place)
 		}
 		if to >= 0 && to != from {
 			refs = append(refs, Ref{from, to, kind})
@@ -590,13 +589,21 @@ func (c *collector) resolveRefs() {
 	c.targets, c.starts = nil, nil
 }
 
-// slotOwners finds who owns a PLT stub or GOT slot.
-type slotOwners struct{ p *Program }
+// AtomOrSlot is AtomAtAddr, and for a PLT stub or GOT slot whose it is.
+func (p *Program) AtomOrSlot(addr uint64) int32 {
+	place, ok := p.Space.AddrToPlace(addr)
+	if !ok {
+		return -1
+	}
+	if atom := p.AtomAt(place); atom >= 0 {
+		return atom
+	}
+	return p.slotOwner(place)
+}
 
-func newSlotOwners(p *Program) slotOwners { return slotOwners{p} }
-
-func (s slotOwners) at(place uint64) int32 {
-	label := s.p.pieces.At(place, 0)
+// slotOwner is who owns a PLT stub or GOT slot, -1 for nobody.
+func (p *Program) slotOwner(place uint64) int32 {
+	label := p.pieces.At(place, 0)
 	if pieceKind(label) == Linkage {
 		return pieceAtom(label)
 	}

@@ -34,6 +34,7 @@ type graphFlags struct {
 	notes     []string // of which program the answer is
 	bodies    bool     // identical machine code is wanted
 	builds    bool     // the verb builds something once it has the graph
+	debug     bool     // debug information is wanted: it tells what is inlined
 }
 
 func (f *graphFlags) register(flags *pflag.FlagSet) {
@@ -122,7 +123,7 @@ func (e *env) graphInput(cmd *cobra.Command, f *graphFlags, args []string) (path
 	if m.path != "" {
 		return m.path, args, nil
 	}
-	path, err = e.buildWithSymbols(cmd.Context(), m.project)
+	path, err = e.buildWithSymbols(cmd.Context(), m.project, f.debug)
 	return path, args, err
 }
 
@@ -131,9 +132,13 @@ func looksLikePath(s string) bool {
 	return strings.ContainsRune(s, os.PathSeparator) && !strings.Contains(s, "::")
 }
 
-// buildWithSymbols builds the project's program and keeps its names.
-func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project) (string, error) {
+// buildWithSymbols builds the project's program and keeps its names; with debug
+// the paths of inlined functions, too, which changes no code.
+func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project, debug bool) (string, error) {
 	request := cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}}
+	if debug {
+		request.Profile = append(request.Profile, cargo.KeyValue{Key: "debug", Value: "limited"})
+	}
 	if !e.global.quiet {
 		request.Log = e.stderr
 	}

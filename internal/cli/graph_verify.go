@@ -49,9 +49,10 @@ func (v *verifyFlags) chosen(flags *pflag.FlagSet) (string, error) {
 // verify builds what was asked for and compares it with what was predicted for
 // the cuts, or without cuts for the patterns.
 func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFlags, c *report.GraphContext, w *refgraph.Why) (*report.WhyVerified, error) {
-	out := &report.WhyVerified{Before: c.Graph.Total, Predicted: w.Retained.Size}
+	p := &w.Prediction
+	out := &report.WhyVerified{Before: c.Graph.Loaded(), Predicted: p.Estimate, Low: p.Low, High: p.High}
 	if w.Cut != nil {
-		out.Predicted = w.Cut.Saves.Size
+		out.Predicted, out.Low, out.High = w.Cut.Saves.Size, 0, 0
 	}
 	path := v.with
 	out.How = v.with
@@ -64,7 +65,7 @@ func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFl
 		if err != nil {
 			return nil, cargoError(err)
 		}
-		if path, err = e.buildWithSymbols(ctx, p); err != nil {
+		if path, err = e.buildWithSymbols(ctx, p, true); err != nil {
 			return nil, err
 		}
 	case "verify-patch":
@@ -77,7 +78,7 @@ func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFl
 		path = built
 	}
 	err := e.withGraph(ctx, path, f, func(after *report.GraphContext) error {
-		out.After = after.Graph.Total
+		out.After = after.Graph.Loaded()
 		return nil
 	})
 	return out, err
@@ -126,7 +127,7 @@ func (e *env) buildPatched(ctx context.Context, patch string, f *graphFlags) (pr
 	if err != nil {
 		return "", nil, cargoError(err)
 	}
-	if program, err = e.buildWithSymbols(ctx, copied); err != nil {
+	if program, err = e.buildWithSymbols(ctx, copied, true); err != nil {
 		return "", nil, err
 	}
 	return program, func() { os.RemoveAll(dir) }, nil

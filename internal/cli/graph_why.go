@@ -10,7 +10,7 @@ import (
 )
 
 func newWhyCommand(e *env) *cobra.Command {
-	var f graphFlags
+	f := graphFlags{debug: true}
 	var cuts, own []string
 	var regex bool
 	var v verifyFlags

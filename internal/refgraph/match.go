@@ -168,7 +168,15 @@ func (m *matcher) matches(g *Graph, n int32) bool {
 	}
 	name := m.parser.Parse(mangled)
 	// Mach-O's symbols have an underscore more than the names that are shown.
-	if under(name.Display, m.text) || under(g.Name(n), m.text) || name.Module != "" && under(name.Module, m.text) {
+	return m.covers(&name) || under(g.Name(n), m.text)
+}
+
+// covers says whether a name falls under the pattern.
+func (m *matcher) covers(name *demangle.Name) bool {
+	if m.re != nil {
+		return m.re.MatchString(name.Display)
+	}
+	if under(name.Display, m.text) || name.Module != "" && under(name.Module, m.text) {
 		return true
 	}
 	// Inherent methods print as <Type>::method, and those of traits as

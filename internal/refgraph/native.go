@@ -173,6 +173,24 @@ func loadedEnd(f *objfile.File) (end uint64) {
 	return end
 }
 
+// Loaded sums the bytes of the loaded sections, without what alignment to pages
+// adds between them, so that programs can be compared to the byte; of a Wasm
+// module and of a file without sections it is Total.
+func (g *Graph) Loaded() (bytes uint64) {
+	if g.Program == nil || g.Program.File.Kind == objfile.Relocatable {
+		return g.Total
+	}
+	for i := range g.Program.File.Sections {
+		if s := &g.Program.File.Sections[i]; s.Alloc {
+			bytes += s.FileSize
+		}
+	}
+	if bytes == 0 {
+		return g.Total
+	}
+	return bytes
+}
+
 // strippedHeaders sums the section headers of what shippedSizes leaves out, so
 // that a program weighs the same before and after it was stripped.
 func strippedHeaders(p *attrib.Program) (bytes uint64) {

@@ -2,6 +2,7 @@ package refgraph
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/minsize/minsize/internal/attrib"
@@ -21,14 +22,19 @@ type Why struct {
 	Total     uint64 // bytes of the shipped file
 	Reachable uint64 // bytes that the root reaches
 
-	Set       Rest // the nodes under the patterns, and their own bytes
-	Lost      Rest // of them, those that no root reaches already
-	Retained  Rest // all that goes if they go, themselves included
-	Largest   []Item
-	Frontier  []Referrer // nodes outside the set that refer into it, by what cutting saves
-	Referrers int        // all of the frontier
-	Chain     []Step     // one shortest way from the root, through the user's own crates where possible
-	Own       []string   // the crates that Chain prefers
+	Set      Rest // the nodes under the patterns, and their own bytes
+	Lost     Rest // of them, those that no root reaches already
+	Retained Rest // all that goes if they go, themselves included
+	Made     Rest // of Set, copies of generic code and vtables for its types
+	Derived  Rest // outside Set, copies of the standard library's generic code that refer to it
+	Largest  []Item
+
+	Prediction Prediction // what a rebuilt program without it is smaller by
+	Notes      []string
+	Frontier   []Referrer // nodes outside the set that refer into it, by what cutting saves
+	Referrers  int        // all of the frontier
+	Chain      []Step     // one shortest way from the root, through the user's own crates where possible
+	Own        []string   // the crates that Chain prefers
 
 	Cut *CutResult // with cuts
 
@@ -66,11 +72,17 @@ type CutResult struct {
 
 // Why answers for a program. The tree must be g's.
 func (g *Graph) Why(t *Tree, o WhyOptions) (*Why, error) {
-	set, err := g.Matching(o.Patterns)
-	if err != nil {
+	belongs, err := g.members(o.Patterns)
+	var none *NoMatchError
+	onlyInlined := errors.As(err, &none) && g.Program != nil
+	if err != nil && !onlyInlined {
 		return nil, err
 	}
-	w := &Why{Total: g.Total, nodes: set, Own: o.Own}
+	if onlyInlined { // all of it may be inlined, which debug information tells
+		belongs = &membership{set: g.NewSet(), likely: g.NewSet()}
+	}
+	set := belongs.set
+	w := &Why{Made: belongs.made, Derived: belongs.derived, Notes: belongs.notes, Total: g.Total, nodes: set, Own: o.Own}
 	crates := g.crates()
 	if len(w.Own) == 0 {
 		w.Own = crates.mains()
@@ -94,6 +106,10 @@ func (g *Graph) Why(t *Tree, o WhyOptions) (*Why, error) {
 	}
 	gone := g.Gone(alive)
 	w.Retained.Size, w.Retained.Count = g.Size(gone)
+	w.Prediction = g.predict(belongs, o.Patterns, now)
+	if onlyInlined && w.Prediction.Inlined.Count == 0 {
+		return nil, err
+	}
 
 	slices.SortStableFunc(members, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(t.Retained[b], t.Retained[a]), cmp.Compare(a, b))

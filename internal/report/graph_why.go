@@ -42,12 +42,67 @@ type cutJSON struct {
 	Frontier []referrerJSON `json:"referrers,omitempty"`
 }
 
+// predictionJSON: what a rebuilt program without the patterns is smaller by.
+type predictionJSON struct {
+	Estimate uint64    `json:"estimate"`
+	Low      uint64    `json:"low"`
+	High     uint64    `json:"high"`
+	Debug    bool      `json:"inlining_known"`             // debug information told what is inlined
+	Inlined  *restJSON `json:"inlined,omitempty"`          // of it, code inside functions that stay
+	Made     *restJSON `json:"copies_for_types,omitempty"` // of the set: drop glue, vtables, generic code for its types
+	Derived  *restJSON `json:"copies_by_reference,omitempty"`
+	Callers  *restJSON `json:"callers,omitempty"` // in the high end
+}
+
+func (c *GraphContext) prediction(w *refgraph.Why) *predictionJSON {
+	p := &predictionJSON{Estimate: w.Prediction.Estimate, Low: w.Prediction.Low, High: w.Prediction.High, Debug: w.Prediction.Debug}
+	for _, x := range []struct {
+		rest refgraph.Rest
+		to   **restJSON
+	}{{w.Prediction.Inlined, &p.Inlined}, {w.Made, &p.Made}, {w.Derived, &p.Derived}, {w.Prediction.Callers, &p.Callers}} {
+		if x.rest.Count > 0 {
+			rest := c.rest(x.rest)
+			*x.to = &rest
+		}
+	}
+	return p
+}
+
+// predictionText says what a rebuild saves and what that includes.
+func (c *GraphContext) predictionText(w *refgraph.Why) []string {
+	p := &w.Prediction
+	size := func(n uint64) string { return FormatBytes(int64(n), true) }
+	lines := []string{fmt.Sprintf("A rebuild without it is smaller by about %s bytes, between %s and %s.", size(p.Estimate), size(p.Low), size(p.High))}
+	var with []string
+	if w.Made.Count > 0 {
+		with = append(with, fmt.Sprintf("drop glue, vtables and generic code for its types (%s)", size(w.Made.Size)))
+	}
+	if w.Derived.Count > 0 {
+		with = append(with, fmt.Sprintf("copies of std's generic code that refer to it (%s)", size(w.Derived.Size)))
+	}
+	if p.Inlined.Count > 0 {
+		with = append(with, fmt.Sprintf("what is inlined into %s (%s)", count(p.Inlined.Count, "function that stays", "functions that stay"), size(p.Inlined.Size)))
+	}
+	if len(with) > 0 {
+		lines = append(lines, "That includes "+strings.Join(with, ", ")+".")
+	}
+	if p.Debug && p.Callers.Count > 0 {
+		lines = append(lines, fmt.Sprintf("The high end holds if its %s for it alone (%s).", count(p.Callers.Count, "caller is there", "callers are there"), size(p.Callers.Size)))
+	}
+	if !p.Debug && p.Callers.Count > 0 {
+		lines = append(lines, fmt.Sprintf("What is inlined into its %s is not known without debug information, so the range is wide:", count(p.Callers.Count, "caller", "callers")),
+			"`cargo minsize why --cargo-build` in the project builds with it, or build with debug = 1 and strip = false.")
+	}
+	return lines
+}
+
 // WhyVerified is what a rebuild said to a prediction.
 type WhyVerified struct {
 	How       string
-	Before    uint64 // bytes as shipped
+	Before    uint64 // bytes of the sections that are loaded
 	After     uint64
 	Predicted uint64
+	Low, High uint64 // of the prediction; both 0 for imagined cuts, which have none
 }
 
 type verifiedJSON struct {
@@ -57,7 +112,10 @@ type verifiedJSON struct {
 	Predicted uint64  `json:"predicted_saving"`
 	Real      int64   `json:"real_saving"`
 	OffBy     float64 `json:"off_by_percent"`
-	OffShare  float64 `json:"off_by"` // a fraction
+	Low       uint64  `json:"predicted_low,omitempty"`
+	High      uint64  `json:"predicted_high,omitempty"`
+	Inside    *bool   `json:"inside,omitempty"` // whether the real saving lies in the range
+	OffShare  float64 `json:"off_by"`           // a fraction
 }
 
 func steps(chain []refgraph.Step) []stepJSON {
@@ -127,9 +185,12 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		Advice    []adviceJSON   `json:"advice,omitempty"`
 		Cut       *cutJSON       `json:"cut,omitempty"`
 		Verified  *verifiedJSON  `json:"verified,omitempty"`
+
+		Prediction *predictionJSON `json:"prediction"`
 	}{
 		programJSON: c.program(), Patterns: patterns, Reachable: w.Reachable, Set: c.rest(w.Set), Lost: c.rest(w.Lost), Retained: c.rest(w.Retained),
 		Frontier: referrers(w.Frontier), Referrers: w.Referrers, Chain: steps(w.Chain), Own: w.Own,
+		Prediction: c.prediction(w),
 	}
 	subject := strings.Join(patterns, ", ")
 	bytes := func(n uint64) string { return FormatBytes(int64(n), true) + " bytes" }
@@ -140,8 +201,11 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 	if w.Lost.Count > 0 {
 		summary.Text = append(summary.Text, fmt.Sprintf("%s of them (%s) are reached by nothing already: see garbage.", count(w.Lost.Count, "item", "items"), bytes(w.Lost.Size)))
 	}
+	summary.Notes = append(summary.Notes, w.Notes...)
 	summary.Text = append(summary.Text, fmt.Sprintf("Without it %s would go (%s), %.1f%% of the %s of the file.",
 		bytes(w.Retained.Size), count(w.Retained.Count, "item", "items"), c.percent(w.Retained.Size), bytes(w.Total)))
+
+	summary.Text = append(summary.Text, c.predictionText(w)...)
 
 	largest := &Table{Columns: append(append(programColumns("Name", "ShallowSize", "RetainedSize"), append(sizeColumns("Retained"), sizeColumns("Shallow")...)...), Column{Name: "Item", Flex: true, Only: People})}
 	for i := range w.Largest {
@@ -198,11 +262,18 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 			v.OffShare = float64(int64(v.Predicted)-v.Real) / float64(v.Real)
 			v.OffBy = 100 * v.OffShare
 		}
+		var low, high Cell
+		if verified.High > 0 {
+			low, high = verified.Low, verified.High
+			inside := v.Real >= int64(verified.Low) && v.Real <= int64(verified.High)
+			v.Low, v.High, v.Inside = verified.Low, verified.High, &inside
+		}
 		data.Verified = v
 		blocks = append(blocks, Block{Heading: "Predicted against real", Part: "verified", Table: &Table{
-			Columns: []Column{{Name: "Rebuilt", Key: "Name"}, {Name: "Before", Kind: Bytes}, {Name: "After", Kind: Bytes}, {Name: "Real saving", Kind: Bytes}, {Name: "Predicted", Kind: Bytes}, {Name: "Off by", Key: "OffByShare", Kind: Percent}},
-			Rows:    []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, v.OffShare}}},
-		}})
+			Columns: []Column{{Name: "Rebuilt", Key: "Name"}, {Name: "Before", Kind: Bytes}, {Name: "After", Kind: Bytes}, {Name: "Real saving", Kind: Bytes}, {Name: "Predicted", Kind: Bytes},
+				{Name: "Low", Kind: Bytes}, {Name: "High", Kind: Bytes}, {Name: "Off by", Key: "OffByShare", Kind: Percent}},
+			Rows: []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, low, high, v.OffShare}}},
+		}, Notes: []string{"bytes of loaded sections: what alignment to pages adds in the file is left out"}})
 	}
 	blocks[len(blocks)-1].Notes = append(blocks[len(blocks)-1].Notes, c.Graph.Notes...)
 	return &Document{Title: "Why " + subject + " is in " + c.File, Schema: "minsize.why/1", Data: data, Blocks: blocks}
