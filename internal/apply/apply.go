@@ -41,6 +41,9 @@ type Request struct {
 	Plan    technique.Plan // of minsize.toml
 	// Toolchain is the plan's, which can be another than the project's own.
 	Toolchain string // cargo.Toolchain.ID
+	// Saves are the bytes that each change to the link saved in the search; nil
+	// where that is not known.
+	Saves map[string]int64
 	// Links links a program as this project does, with more compiler flags,
 	// and runs it. It gives the linker's kind ("lld", "bfd").
 	Links func(ctx context.Context, rustflags []string) (linker string, err error)

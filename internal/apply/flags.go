@@ -18,6 +18,10 @@ import (
 // not even compile with panic=unwind; location-detail=none takes the line
 // numbers out of failing tests.
 
+// worthAFlag is what a linker's argument has to save to be written: it is one
+// more thing that everybody who builds the project has to have.
+const worthAFlag = 1024
+
 // everyProfile is why such a technique is left.
 const everyProfile = "as a compiler flag it would count for debug builds and tests, too"
 
@@ -109,6 +113,10 @@ func (w *writer) twin(ctx context.Context, t *technique.Technique, harmless bool
 		w.left(t.Name, everyProfile)
 		return nil, nil
 	}
+	if saves, known := w.Saves[t.Name]; known && saves < worthAFlag {
+		w.left(t.Name, "%d bytes are not worth a flag in every build", saves)
+		return nil, nil
+	}
 	if t.Link.Linker != "" {
 		if linker, err := w.Links(ctx, nil); err == nil && linker == t.Link.Linker {
 			return nil, nil // it links with that already
@@ -124,6 +132,11 @@ func (w *writer) twin(ctx context.Context, t *technique.Technique, harmless bool
 	return t.Twin.Rustflags, nil
 }
 
+// namesLinker says whether a compiler flag chooses the linker.
+func namesLinker(flag string) bool {
+	return strings.Contains(flag, "-fuse-ld=") || strings.Contains(flag, "linker=") || strings.Contains(flag, "linker-flavor")
+}
+
 // appendFlags puts flags where they are added to what counts now.
 func (w *writer) appendFlags(flags []string) error {
 	p := w.Project
@@ -134,6 +147,12 @@ func (w *writer) appendFlags(flags []string) error {
 		key = []string{"build", "rustflags"}
 	case cargo.EncodedRustflags, cargo.EnvRustflags:
 		w.edit.Overruled = append(w.edit.Overruled, Overruled{toml.Key(key), p.Rustflags.Origins[0], strings.Join(p.Rustflags.Flags, " ")})
+	}
+	if key[0] == "target" { // the linker that is named last is the one that links
+		ours := slices.ContainsFunc(flags, namesLinker)
+		if i := slices.IndexFunc(p.Rustflags.Cfg, namesLinker); ours && i >= 0 {
+			w.edit.Overruled = append(w.edit.Overruled, Overruled{toml.Key(key), p.Rustflags.Place() + ", behind it", p.Rustflags.Cfg[i]})
+		}
 	}
 	was := ""
 	old, _ := w.config.Get(key...)

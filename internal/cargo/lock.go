@@ -8,31 +8,33 @@ import (
 	"strings"
 )
 
-// LockedError says that another run works in the same folder.
+// LockedError says that another run works on the same program.
 type LockedError struct {
-	Dir string
+	Dir string // of the workspace's results
 	By  string // what the other one wrote: its process number and verb
 }
 
 func (e *LockedError) Error() string {
 	if e.By == "" {
-		return fmt.Sprintf("%s: another minsize is at work here", e.Dir)
+		return fmt.Sprintf("%s: another minsize is at work on this program", e.Dir)
 	}
-	return fmt.Sprintf("%s: another minsize is at work here (%s)", e.Dir, e.By)
+	return fmt.Sprintf("%s: another minsize is at work on this program (%s)", e.Dir, e.By)
 }
 
 // errLocked is what the hosts' own locks say when they are taken.
 var errLocked = errors.New("locked")
 
-// Lock takes the project's output folder for one run; the verb's name is left
-// for the other to read. The lock goes with the process, so that a crash
-// leaves none. The error is a *LockedError where another run holds it.
+// Lock takes the chosen program for one run; the verb's name is left for the
+// other to read. The lock goes with the process, so that a crash leaves none.
+// The error is a *LockedError where another run holds it. Other programs of
+// the workspace can be worked on at the same time: what they share is cargo's
+// target dir, which cargo itself locks.
 func (p *Project) Lock(verb string) (unlock func(), err error) {
 	dir := p.OutputDir()
 	if err := makeTargetDir(dir); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, ".lock")
+	path := filepath.Join(dir, ".lock-"+p.Artefact())
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, err

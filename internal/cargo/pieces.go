@@ -23,15 +23,16 @@ var installers = map[string]string{
 // takes LLVM's major version. Debian 12 has its own, for its rustc is older
 // than what it ships for browsers (rustc-web).
 var packages = map[string]map[string]string{
-	"cc":    {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
-	"rust":  {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
-	"std":   {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
-	"lld":   {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
-	"llvm":  {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
-	"qemu":  {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
-	"wine":  {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
-	"cross": {"debian-12": "gcc", "apt": "gcc", "dnf": "gcc"},
-	"musl":  {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
+	"cc":      {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
+	"rust":    {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
+	"std":     {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
+	"lld":     {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
+	"llvm":    {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
+	"qemu":    {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
+	"machine": {"debian-12": "qemu-system", "apt": "qemu-system", "dnf": "qemu-system-arm qemu-system-riscv", "pacman": "qemu-full", "zypper": "qemu"},
+	"wine":    {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
+	"cross":   {"debian-12": "gcc", "apt": "gcc", "dnf": "gcc"},
+	"musl":    {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
 }
 
 // install is the command that brings a package here, or none where the
@@ -214,13 +215,33 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		}
 		p := Piece{Name: "runner for " + s.Triple, Unlocks: "checking the program; without it no technique that can change behaviour is kept",
 			Found: strings.Join(s.Runner, " ")}
-		if strings.Contains(s.Triple, "windows") {
+		switch {
+		case strings.Contains(s.Triple, "windows"):
 			p.Install = s.install("wine", own)
-		} else {
+		case strings.Contains(s.Triple, "linux"):
 			p.Install = s.install("qemu", own)
+		case strings.Contains(s.Triple, "wasi"):
+			p.Install = []string{"cargo install wasmtime-cli"}
+		case strings.Contains(s.Triple, "-none"): // no system calls: a whole machine, and which one only the project knows
+			p.Install = append(s.install("machine", own), "then set target."+s.Triple+`.runner in .cargo/config.toml, such as "qemu-system-`+machineOf(s.Triple)+` -M MACHINE -nographic -semihosting -kernel"`)
 		}
 		return p
 	},
+}
+
+// machineOf is what qemu-system calls a bare machine's processor (qemu.org/docs,
+// "System Emulator Targets").
+func machineOf(triple string) string {
+	arch, _, _ := strings.Cut(triple, "-")
+	switch {
+	case strings.HasPrefix(arch, "thumb"), strings.HasPrefix(arch, "arm"):
+		return "arm"
+	case strings.HasPrefix(arch, "riscv32"), strings.HasPrefix(arch, "riscv64"):
+		return arch[:len("riscv32")]
+	case strings.HasPrefix(arch, "i") && strings.HasSuffix(arch, "86"):
+		return "i386"
+	}
+	return arch
 }
 
 // targetHere says whether any toolchain can build for the target; before that

@@ -216,6 +216,15 @@ func (p *Project) OutputDir() string {
 	return filepath.Join(p.Metadata.TargetDirectory, "minsize")
 }
 
+// Artefact names the chosen program among those of the workspace, as part of a
+// file's name.
+func (p *Project) Artefact() string {
+	if p.Target.IsExample() {
+		return p.Package.Name + ".example." + p.Target.Name
+	}
+	return p.Package.Name + "." + p.Target.Name
+}
+
 // BuildDir is the cargo target dir of minsize's builds: variants coexist in it.
 func (p *Project) BuildDir() string { return filepath.Join(p.OutputDir(), "build") }
 

@@ -27,6 +27,7 @@ type Rustflags struct {
 	Source  RustflagsSource
 	Flags   []string
 	Origins []string // where they stand: variables and files, strongest first
+	Cfg     []string // those of Flags that come from target.'cfg(...)': the last
 
 	// Ignored are sources that are set and have no effect, for a stronger one
 	// is set too. Users rarely know that.
@@ -76,8 +77,15 @@ func readRustflags(c *Config, target string, cfg []string) Rustflags {
 		r := Rustflags{Source: EnvRustflags, Flags: strings.Fields(value), Origins: []string{"RUSTFLAGS"}}
 		found = append(found, r)
 	}
-	if r := joined(TargetRustflags, c.targetValues("rustflags", target, cfg)); len(r.Flags) > 0 {
-		found = append(found, r)
+	// Cargo puts the flags of the triple's table before those of cfg(...).
+	if r := joined(TargetRustflags, c.All("target", target, "rustflags")); true {
+		for _, name := range c.cfgTables(cfg) {
+			more := joined(TargetRustflags, c.All("target", name, "rustflags"))
+			r.Flags, r.Origins, r.Cfg = append(r.Flags, more.Flags...), append(r.Origins, more.Origins...), append(r.Cfg, more.Flags...)
+		}
+		if len(r.Flags) > 0 {
+			found = append(found, r)
+		}
 	}
 	if r := joined(BuildRustflags, c.All("build", "rustflags")); len(r.Flags) > 0 {
 		found = append(found, r)
@@ -107,6 +115,14 @@ func joined(source RustflagsSource, values []Value) Rustflags {
 // target.'cfg(...)' that holds, strongest first: the triple's before cfg's.
 func (c *Config) targetValues(key, target string, cfg []string) []Value {
 	values := c.All("target", target, key)
+	for _, name := range c.cfgTables(cfg) {
+		values = append(values, c.All("target", name, key)...)
+	}
+	return values
+}
+
+// cfgTables are the names of the target.'cfg(...)' tables that hold.
+func (c *Config) cfgTables(cfg []string) (tables []string) {
 	seen := map[string]bool{}
 	for _, layer := range c.Layers {
 		table, _ := layer.Values["target"].(map[string]any)
@@ -120,11 +136,11 @@ func (c *Config) targetValues(key, target string, cfg []string) []Value {
 		for _, name := range names {
 			seen[name] = true
 			if holds, err := cfgHolds(name, cfg); err == nil && holds {
-				values = append(values, c.All("target", name, key)...)
+				tables = append(tables, name)
 			}
 		}
 	}
-	return values
+	return tables
 }
 
 // cfgHolds evaluates `cfg(...)` with all, any, not, true, false, names and

@@ -21,20 +21,8 @@ func (p *Project) TryLink(ctx context.Context, rustflags []string) (kind string,
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, "probe.rs"), []byte(probeSource), 0o666); err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, exe("probe"))
-	args := []string{filepath.Join(dir, "probe.rs"), "-o", program}
-	if p.Foreign() {
-		args = append(args, "--target", p.Triple)
-	}
-	if linker, ok := p.Linker.Value.(string); ok && p.Rustflags.Linker() == "" && linker != "" {
-		args = append(args, "-Clinker="+linker)
-	}
-	args = slices.Concat(args, p.Rustflags.Flags, rustflags)
-	// The project's folder, for flags may name files below it.
-	if _, err := output(ctx, p.Dir, p.Toolchain.Environ(p.Options.environ()), p.Toolchain.Rustc, args...); err != nil {
+	program, err := p.CompileOne(ctx, dir, "probe", probeSource, rustflags)
+	if err != nil {
 		return "", err
 	}
 	data, err := os.ReadFile(program)
@@ -61,4 +49,25 @@ func (p *Project) TryLink(ctx context.Context, rustflags []string) (kind string,
 		return kind, fmt.Errorf("the program answers %.40q, expected %q", out, probeAnswer)
 	}
 	return kind, nil
+}
+
+// CompileOne makes a program of one source in dir, with the project's compiler,
+// flags and linker, and more flags.
+func (p *Project) CompileOne(ctx context.Context, dir, name, source string, rustflags []string) (string, error) {
+	file := filepath.Join(dir, name+".rs")
+	if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, exe(name))
+	args := []string{file, "-o", program}
+	if p.Foreign() {
+		args = append(args, "--target", p.Triple)
+	}
+	if linker, ok := p.Linker.Value.(string); ok && p.Rustflags.Linker() == "" && linker != "" {
+		args = append(args, "-Clinker="+linker)
+	}
+	args = slices.Concat(args, p.Rustflags.Flags, rustflags)
+	// The project's folder, for flags may name files below it.
+	_, err := output(ctx, p.Dir, p.Toolchain.Environ(p.Options.environ()), p.Toolchain.Rustc, args...)
+	return program, err
 }

@@ -79,11 +79,12 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	edit, err := apply.Plan(ctx, apply.Request{
 		Project: project, Profile: f.cargo.Profile, Plan: c.plan(c.Toolchain.ID), Toolchain: c.Toolchain.ID,
-		Links: project.TryLink,
+		Links: project.TryLink, Saves: c.Result.Saves,
 	})
 	if err != nil {
 		return cargoError(err)
 	}
+	edit.Notes = append(edit.Notes, afterwards(edit, c))
 	for _, path := range project.IgnoredProfiles() {
 		edit.Notes = append(edit.Notes, noEffect(shortPath(project.Dir, path)))
 	}
@@ -112,6 +113,22 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	e.note("written; minsize apply --undo takes it back")
 	return nil
+}
+
+// afterwards says what cargo alone makes of the edited files, beside what
+// minsize build makes. shrink has measured it on the build that cargo can do,
+// stripped by minsize, on the link as it was recorded; so it is an estimate.
+func afterwards(edit *apply.Edit, c *recipe) string {
+	build := fmt.Sprintf("minsize build makes %s bytes", report.FormatBytes(c.Result.Size, true))
+	for _, l := range edit.Left {
+		if t := technique.Find(l.Name); c.Result.Cargo == 0 || t != nil && t.Set != nil {
+			return build + "; what cargo build makes with these settings was not measured"
+		}
+	}
+	if c.Result.Cargo == 0 {
+		return build + "; what cargo build makes with these settings was not measured"
+	}
+	return fmt.Sprintf("cargo build makes about %s bytes with these settings (an estimate, by the search's own build), %s", report.FormatBytes(c.Result.Cargo, true), build)
 }
 
 // loadRecipe reads minsize.toml of the workspace, then the project as it was

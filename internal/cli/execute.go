@@ -27,10 +27,10 @@ import (
 //
 // Where things lie, all below the project's target/minsize:
 //
-//	build/    cargo's target dir; variants coexist in it
-//	links/    recorded links
-//	cache/    full builds by inputs and settings, see ladder.Cache
-//	tmp-*/    finished files of one run; gone when it ends
+//	build/         cargo's target dir, of all programs; variants coexist in it
+//	links/NAME/    recorded links of a program of the workspace
+//	cache/NAME/    its full builds by inputs and settings, see ladder.Cache
+//	tmp-NAME~*/    finished files of one run; gone when it ends
 type executor struct {
 	project    *cargo.Project
 	toolchains map[string]*cargo.Toolchain // by ID
@@ -75,8 +75,8 @@ func newExecutor(ctx context.Context, p *cargo.Project, toolchains []*cargo.Tool
 	if err != nil {
 		return nil, err
 	}
-	x.cache = ladder.Cache{Dir: filepath.Join(dir, "cache"), Inputs: inputs}
-	x.links = filepath.Join(dir, "links")
+	x.cache = ladder.Cache{Dir: filepath.Join(dir, "cache", p.Artefact()), Inputs: inputs}
+	x.links = filepath.Join(dir, "links", p.Artefact())
 	for _, folder := range []string{x.cache.Dir, filepath.Join(x.links, "plain"), filepath.Join(x.links, "bitcode")} {
 		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return nil, err
@@ -85,11 +85,12 @@ func newExecutor(ctx context.Context, p *cargo.Project, toolchains []*cargo.Tool
 	if err := x.prune(); err != nil {
 		return nil, err
 	}
-	stale, _ := filepath.Glob(filepath.Join(dir, "tmp-*"))
+	scratch := "tmp-" + p.Artefact() + "~"
+	stale, _ := filepath.Glob(filepath.Join(escapeGlob(dir), scratch+"*"))
 	for _, folder := range stale { // of a run that was killed; we hold the lock
 		os.RemoveAll(folder)
 	}
-	if x.scratch, err = os.MkdirTemp(dir, "tmp-"); err != nil {
+	if x.scratch, err = os.MkdirTemp(dir, scratch); err != nil {
 		return nil, err
 	}
 	return x, nil

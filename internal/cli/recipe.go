@@ -105,6 +105,9 @@ type recipeResult struct {
 	Size     int64  `toml:"size" comment:"bytes"`
 	SHA256   string `toml:"sha256"`
 	Baseline int64  `toml:"baseline" comment:"stripped release build, bytes"`
+	Cargo    int64  `toml:"cargo,omitempty" comment:"with the settings that cargo takes, and stripped; an estimate"`
+
+	Saves map[string]int64 `toml:"saves,omitempty" comment:"bytes, by each change to the link"`
 }
 
 // makeRecipe records the winner of a search.
@@ -131,6 +134,7 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) 
 		Check:  recipeCheck{Commands: slices.Clone(f.checks), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown},
 		Result: recipeResult{Size: r.FinalSize, SHA256: sum, Baseline: r.BaseStrip},
 	}
+	c.Result.Cargo, c.Result.Saves = cargoAlone(x, r), linkSavings(r)
 	if c.Check.Commands == nil {
 		c.Check.Commands = []string{}
 	}
@@ -146,6 +150,33 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) 
 		c.Link.Version = x.linkerID(context.Background(), r.BestBuild, plan)
 	}
 	return c, nil
+}
+
+// cargoAlone is the size of the winner's build without what cargo cannot
+// express: stripped, on its recorded link. 0 where it cannot be made.
+func cargoAlone(x *executor, r *ladder.Result) int64 {
+	var list []*technique.Technique
+	for _, t := range r.BestPlan.Parts() {
+		if t.Set != nil || t.Rewrite != nil && t.Rewrite.StripSymbols {
+			list = append(list, t)
+		}
+	}
+	file, err := x.Finish(context.Background(), r.BestBuild, technique.NewPlan(r.BestPlan.Toolchain, list...))
+	if err != nil {
+		return 0
+	}
+	return file.Size
+}
+
+// linkSavings are the bytes that each kept change to the link saved.
+func linkSavings(r *ladder.Result) map[string]int64 {
+	saves := map[string]int64{}
+	for _, rung := range r.Rungs {
+		if rung.Kept && rung.Kind == "link" && len(rung.Added) > 0 && r.BestPlan.Has(rung.Name) {
+			saves[rung.Name] = -rung.Change
+		}
+	}
+	return saves
 }
 
 // setPlan writes a plan into the recipe; plan reads it back.

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -54,6 +56,7 @@ type shrinkFlags struct {
 	strict      bool
 
 	prune bool
+	list  bool
 	out   reportFlags
 }
 
@@ -83,7 +86,12 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return e.shrink(cmd.Context(), cmd, f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.list {
+				return e.print(cmd.Context(), techniquesDocument(), &f.out)
+			}
+			return e.shrink(cmd.Context(), cmd, f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -94,8 +102,9 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.DurationVar(&f.checkTimeout, "check-timeout", time.Minute, "how long one check may run on the release build")
 	flags.StringVar(&f.bench, "bench", "", "`command` whose speed is measured, {} is the program")
 	flags.StringVar(&f.maxSlowdown, "max-slowdown", "", "with --bench: how much slower the result may be, such as 5%")
-	flags.StringSliceVar(&f.with, "with", nil, "techniques by `name`, beyond the level (docs/techniques.md lists them)")
+	flags.StringSliceVar(&f.with, "with", nil, "techniques by `name`, beyond the level (see --list-techniques)")
 	flags.StringSliceVar(&f.without, "without", nil, "techniques by `name` that are left out")
+	flags.BoolVar(&f.list, "list-techniques", false, "list all techniques, with where each enters and what it loses")
 	flags.BoolVar(&f.debug, "allow-debuggability", true, "debuggers and backtraces may see less")
 	flags.BoolVar(&f.deploy, "allow-deployment", false, "the program may need a newer system (RELR: glibc 2.36)")
 	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
@@ -180,7 +189,7 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		return nil, usageError("--codegen-budget 5m", "--codegen-budget %v is below zero", f.codegen)
 	}
 	if err := p.policy.Check(p.table); err != nil {
-		return nil, usageError("the names are in docs/techniques.md and in the report of `minsize shrink`", "%v", err)
+		return nil, usageError("minsize shrink --list-techniques, which names all", "%v", err)
 	}
 	for _, c := range f.checks {
 		p.checks = append(p.checks, verify.Check{Command: c, Files: f.checkFiles})
@@ -238,6 +247,11 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return cargoError(err)
 	}
 	defer unlock()
+	if !f.noRecipe {
+		if err := writable(project.Root); err != nil { // found out now, not when the search is over
+			return withStatus(exitFailed, "--no-recipe, where the program alone is wanted", fmt.Errorf("%s cannot be written: %w", filepath.Join(project.Root, recipeName), err))
+		}
+	}
 	toolchains, err := cargo.FindToolchains(ctx, options, project.Toolchain)
 	if err != nil {
 		return cargoError(err)
@@ -275,6 +289,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	if f.bench != "" && noRun == "" {
 		b := &bencher{command: f.bench, dir: project.Dir, runner: runner, scratch: x.scratch}
+		if empty, err := project.CompileOne(ctx, x.scratch, "empty", "fn main() {}", []string{"-Copt-level=3"}); err == nil {
+			b.empty = empty
+		}
 		search.Bencher = b
 		if !project.Foreign() {
 			search.Profiler = &profiler{x: x, bencher: b}
@@ -303,9 +320,18 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.Note(adopted)
 	}
 	result, err := ladder.Run(ctx, search)
+	won := wonRecord(x, plan, f)
+	if err != nil && !result.Final {
+		view.close()
+		e.keepVerified(x, result, won)
+		return shrinkError(err)
+	}
+	// The search is at its end: what comes now is told beside it, and an
+	// interrupt loses nothing of it.
+	kept := e.keepWinner(context.WithoutCancel(ctx), x, f, result, won)
 	if err != nil {
 		view.close()
-		return shrinkError(err)
+		return shrinkError(errors.Join(err, kept))
 	}
 	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple
 	result.Toolchain, result.Toolchains = project.Toolchain.Title(), notes
@@ -319,11 +345,14 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	view.close()
 	result.Advice = advice(ctx, x, result)
-	kept := e.keepWinner(ctx, x, f, result)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := e.print(ctx, report.Ladder(result), &f.out); err != nil { // what was found is told even if it cannot be kept
+	document := report.Ladder(result)
+	if f.out.format == "text" {
+		document = report.LadderScreen(result, report.ScreenOptions{All: e.global.verbose > 0, Next: nextCommand(f)})
+	}
+	if err := e.print(ctx, document, &f.out); err != nil { // what was found is told even if it cannot be kept
 		return diskError(errors.Join(kept, err))
 	}
 	if kept != nil {
@@ -332,10 +361,20 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if result.FinalSize >= result.Baseline && f.needSmaller {
 		return withStatus(exitNotSmaller, "--level abort, or a look at `minsize size`", errors.New("nothing smaller was found"))
 	}
-	if !f.out.typed() {
-		e.nextCommand(f, result)
-	}
 	return nil
+}
+
+// writable says whether files can be made in dir.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".minsize-*")
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			return path.Err
+		}
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // wantsUnstable says whether the policy allows anything that needs -Z.
@@ -517,17 +556,59 @@ func shrinkError(err error) error {
 	return diskError(cargoError(err))
 }
 
-// keepWinner writes the winner to target/minsize, and the recipe.
-func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *ladder.Result) error {
+// wonRecord is where a whole search of these sources under these flags notes
+// the digest of the program that it left in target/minsize.
+func wonRecord(x *executor, plan *shrinkPlan, f *shrinkFlags) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, f.codegen > 0))
+	return filepath.Join(x.cache.Dir, x.cache.Inputs, "won-"+hex.EncodeToString(sum[:8]))
+}
+
+// keepVerified leaves in target/minsize the smallest program that had passed
+// its checks when the search was ended. The recipe stays as it is: it is that
+// of whole searches. Where a whole search of the same sources and flags has
+// left a smaller program there, that one stays.
+func (e *env) keepVerified(x *executor, r *ladder.Result, won string) {
+	if r.BestFile == "" {
+		return
+	}
 	out := filepath.Join(x.project.OutputDir(), filepath.Base(r.BestFile))
+	short := shortPath(x.project.Dir, out)
+	if sum, err := os.ReadFile(won); err == nil {
+		now, _ := hashOf(out)
+		if info, err := os.Stat(out); err == nil && now == string(sum) && info.Size() <= r.FinalSize {
+			e.note(short + " is what a whole search of the same sources found, and stays")
+			return
+		}
+	}
+	if err := placeWinner(r.BestFile, out); err != nil {
+		e.note(fmt.Sprintf("what was verified could not be kept: %v", err))
+		return
+	}
+	e.note(fmt.Sprintf("%s is the smallest that was verified: %s bytes, with %s; %s is not written by a search that was ended",
+		short, report.FormatBytes(r.FinalSize, true), r.Rungs[r.Best].Name, recipeName))
+}
+
+// placeWinner puts a program into target/minsize, whole or not at all.
+func placeWinner(from, out string) error {
 	temp := out + ".part"
-	if err := copyProgram(r.BestFile, temp); err != nil {
+	err := copyProgram(from, temp)
+	if err == nil {
+		err = os.Rename(temp, out)
+	}
+	if err != nil {
 		os.Remove(temp)
+	}
+	return err
+}
+
+// keepWinner writes the winner to target/minsize, and the recipe.
+func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *ladder.Result, won string) error {
+	out := filepath.Join(x.project.OutputDir(), filepath.Base(r.BestFile))
+	if err := placeWinner(r.BestFile, out); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, out); err != nil {
-		os.Remove(temp)
-		return err
+	if sum, err := hashOf(out); err == nil {
+		os.WriteFile(won, []byte(sum), 0o666) // without it an interrupt keeps less
 	}
 	r.Output = shortPath(x.project.Dir, out)
 	if err := x.recordMade(ctx, out); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/report"
 )
 
 // allocators are packages that bring a memory allocator, with the prefixes of
@@ -161,24 +162,18 @@ var tiers = []struct {
 	{"raw", "system calls alone", 149},
 }
 
-// floors are what is left of a program that only prints a line, by level, on
-// x86-64 Linux: std's start-up, its output and its panics.
-var floors = map[string]int64{"safe": 54_900, "abort": 41_600, "nightly": 7_300, "max": 6_700}
+// mostlyStd is from where on down what std itself brings is most of a
+// program, so that a smaller tier is worth a thought.
+const mostlyStd = 100_000
 
-// tierAdvice says when a program is at the floor of std and what the next
-// tiers would give.
+// tierAdvice says what the next tiers start at, to programs that std is most of.
 func tierAdvice(p *cargo.Project, r *ladder.Result) string {
-	floor := floors[r.Level]
-	if !strings.HasPrefix(p.Triple, "x86_64") || !strings.Contains(p.Triple, "linux") || r.FinalSize > floor+floor/4 {
+	if !strings.HasPrefix(p.Triple, "x86_64") || !strings.Contains(p.Triple, "linux") || r.FinalSize > mostlyStd {
 		return ""
 	}
 	var next []string
 	for _, t := range tiers {
-		next = append(next, fmt.Sprintf("--tier %s (%s) starts at %d bytes", t.name, t.what, t.floor))
+		next = append(next, fmt.Sprintf("--tier %s (%s) at %s bytes", t.name, t.what, report.FormatBytes(t.floor, true)))
 	}
-	higher := ""
-	if r.Level == "safe" || r.Level == "abort" {
-		higher = fmt.Sprintf("a higher --level starts at %d; ", floors["max"])
-	}
-	return fmt.Sprintf("at the floor of std: an empty program is about %d bytes at level %s; %s`minsize new`: %s", floor, r.Level, higher, strings.Join(next, ", "))
+	return "what std brings is most of a program of this size; programs of `minsize new` start lower: " + strings.Join(next, ", ")
 }

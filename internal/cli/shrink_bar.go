@@ -10,7 +10,12 @@ import (
 )
 
 // liveBar is the moving line of what runs now: a bar by finished crates for a
-// build, a spinner for a relink that takes long enough to be seen.
+// build, a spinner for all else. Both show the time, which goes on where a
+// single crate takes minutes.
+//
+// mpb ends a bar that was made with a total as soon as it is reached, and
+// ignores SetTotal from then on: a bar whose total is learned later is made
+// with 0.
 type liveBar struct {
 	progress *mpb.Progress
 	bar      *mpb.Bar
@@ -18,16 +23,25 @@ type liveBar struct {
 	crate    string
 }
 
-func startBar(w io.Writer, name string, full bool) *liveBar {
+// Columns of the parts; with the counter and the time they fit in 80.
+const (
+	barName  = 28
+	barWidth = 18
+	barCrate = 16
+)
+
+func startBar(w io.Writer, name string, full bool, options ...mpb.ContainerOption) *liveBar {
 	b := &liveBar{}
-	b.progress = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(120*time.Millisecond), mpb.WithWidth(30))
-	label := decor.Name(name, decor.WC{W: 30, C: decor.DindentRight})
+	options = append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(120 * time.Millisecond), mpb.WithWidth(barWidth)}, options...)
+	b.progress = mpb.New(options...)
+	label := decor.Name(cutTo(name, barName), decor.WC{W: barName + 1, C: decor.DindentRight})
+	elapsed := decor.Elapsed(decor.ET_STYLE_MMSS)
 	if !full {
-		b.bar = b.progress.New(0, mpb.SpinnerStyle(), mpb.PrependDecorators(label), mpb.BarRemoveOnComplete())
+		b.bar = b.progress.New(0, mpb.SpinnerStyle(), mpb.PrependDecorators(label), mpb.AppendDecorators(elapsed), mpb.BarRemoveOnComplete())
 		return b
 	}
-	b.bar = b.progress.New(1, mpb.BarStyle(), mpb.PrependDecorators(label),
-		mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "), decor.Elapsed(decor.ET_STYLE_MMSS), decor.Any(func(decor.Statistics) string {
+	b.bar = b.progress.New(0, mpb.BarStyle(), mpb.PrependDecorators(label),
+		mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "), elapsed, decor.Any(func(decor.Statistics) string {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			return " " + b.crate
@@ -35,14 +49,25 @@ func startBar(w io.Writer, name string, full bool) *liveBar {
 	return b
 }
 
+// cutTo cuts a name of ASCII words to n columns.
+func cutTo(name string, n int) string {
+	if runes := []rune(name); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return name
+}
+
 // set moves the bar: done of total crates, the last one named.
 func (b *liveBar) set(done, total int, crate string) {
 	b.mu.Lock()
-	b.crate = crate
+	b.crate = cutTo(crate, barCrate)
 	b.mu.Unlock()
 	b.bar.SetTotal(int64(total)+1, false) // one more for the link
 	b.bar.SetCurrent(int64(done))
 }
+
+// print writes a line above the bar.
+func (b *liveBar) print(text string) { io.WriteString(b.progress, text+"\n") }
 
 // stop removes the line.
 func (b *liveBar) stop() {

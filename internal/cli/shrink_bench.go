@@ -20,6 +20,7 @@ const (
 	benchTime      = 20 * time.Second
 	benchRounds    = 5
 	benchMaxRounds = 41
+	benchJudging   = 9 // rounds of the bench beside an empty program
 )
 
 // bencher measures speed for the ladder.
@@ -35,19 +36,33 @@ type bencher struct {
 	dir     string   // where it runs
 	runner  []string // words before the program, for other machines
 	scratch string
+	empty   string // an empty program of the same compiler; "" where there is none
 }
 
-// Compare implements ladder.Bencher.
+//
+// A bench is judged before anything is compared with it: an empty program of
+// the same compiler is run in the same rounds, and what the bench costs beyond
+// that has to be the larger part, and well above its own spread. A limit in
+// milliseconds says nothing: starting a process costs 0.5 ms here and 4 there.
+
+// Compare implements ladder.Bencher. Without programs it judges the bench.
 func (b *bencher) Compare(ctx context.Context, baseline string, programs []string) ([]float64, error) {
 	all := append([]string{baseline}, programs...)
+	judging := len(programs) == 0 && b.empty != ""
+	if judging {
+		all = append(all, b.empty)
+	}
 	times := make([][]time.Duration, len(all))
 	began := time.Now()
 	for round := -1; round < benchMaxRounds; round++ { // round -1 warms the caches
-		if round >= benchRounds && time.Since(began) > benchTime {
+		if round >= benchRounds && (time.Since(began) > benchTime || judging && round >= benchJudging) {
 			break
 		}
 		for i, program := range all {
 			cpu, err := b.once(ctx, program)
+			if judging && i == 1 && ctx.Err() == nil {
+				err = nil // the bench may miss the program's answer
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -57,14 +72,43 @@ func (b *bencher) Compare(ctx context.Context, baseline string, programs []strin
 		}
 	}
 	base := median(times[0])
-	if base < 2*time.Millisecond {
-		return nil, fmt.Errorf("bench %q takes %v of CPU time: too short to be compared; give it more to do", b.command, base.Round(10*time.Microsecond))
+	if judging {
+		if err := b.judge(times[0], times[1]); err != nil {
+			return nil, err
+		}
+		return nil, nil
 	}
 	var ratios []float64
 	for _, t := range times[1:] {
-		ratios = append(ratios, float64(median(t))/float64(base))
+		ratios = append(ratios, float64(median(t))/float64(max(base, 1)))
 	}
 	return ratios, nil
+}
+
+// judge refuses a bench that says more about starting a process, or about the
+// machine, than about the program. times are the CPU times of its runs, empty
+// those of an empty program's.
+func (b *bencher) judge(times, empty []time.Duration) error {
+	base, start := median(times), median(empty)
+	work, noise := base-start, spread(times)+spread(empty)
+	short := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+	switch {
+	case work < start:
+		return fmt.Errorf("bench %q takes %v of CPU time, and starting an empty program %v: too short to be compared; give it more to do", b.command, short(base), short(start))
+	case work < 4*noise:
+		return fmt.Errorf("bench %q takes %v of CPU time, give or take %v from run to run: too uneven to be compared; give it more to do", b.command, short(base), short(noise))
+	}
+	return nil
+}
+
+// spread is the median distance from the median.
+func spread(list []time.Duration) time.Duration {
+	middle := median(list)
+	var away []time.Duration
+	for _, t := range list {
+		away = append(away, (t - middle).Abs())
+	}
+	return median(away)
 }
 
 // once runs the command with program and returns its CPU time.

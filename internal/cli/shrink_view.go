@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
@@ -20,10 +19,7 @@ type shrinkView struct {
 	live  bool
 	quiet bool
 
-	name  string
-	full  bool
-	since time.Time
-	bar   *liveBar
+	bar *liveBar
 }
 
 func newShrinkView(e *env) *shrinkView {
@@ -32,12 +28,13 @@ func newShrinkView(e *env) *shrinkView {
 
 func (v *shrinkView) start(p *cargo.Project, level string) {
 	v.line(fmt.Sprintf("%s of %s, level %s, %s", p.Target.Name, p.Package.Name, level, p.Toolchain.Title()))
+	v.idle()
 }
 
 // Begin implements ladder.Observer.
 func (v *shrinkView) Begin(name string, full bool) {
-	v.name, v.full, v.since = name, full, time.Now()
-	if v.live {
+	if v.live && !v.quiet {
+		v.close()
 		v.bar = startBar(v.e.stderr, name, full)
 	} else if full {
 		v.line(fmt.Sprintf("%-30s building ...", name))
@@ -92,7 +89,19 @@ func (v *shrinkView) Done(r ladder.Rung) {
 	default:
 		b.WriteString("  left out: " + report.GroupDigits(r.Why))
 	}
+	if v.live { // the report has the ladder; the moving line says how far it is
+		v.idle()
+		return
+	}
 	v.line(b.String())
+}
+
+// idle moves until the next rung begins: between rungs there are relinks and
+// checks, too.
+func (v *shrinkView) idle() {
+	if v.live && !v.quiet && v.bar == nil {
+		v.bar = startBar(v.e.stderr, "working", false)
+	}
 }
 
 func signed(n int64) string {
@@ -109,6 +118,10 @@ func (v *shrinkView) line(text string) {
 	if v.quiet {
 		return
 	}
+	if v.bar != nil {
+		v.bar.print(text)
+		return
+	}
 	fmt.Fprintln(v.e.stderr, text)
 }
 
@@ -120,15 +133,12 @@ func (v *shrinkView) close() {
 }
 
 // nextCommand says what to do with what was found.
-func (e *env) nextCommand(f *shrinkFlags, r *ladder.Result) {
-	if e.global.quiet {
-		return
-	}
+func nextCommand(f *shrinkFlags) string {
 	next := "minsize apply (into Cargo.toml), or minsize build (the same bytes, in CI)"
 	if f.level == "safe" {
 		next = "minsize shrink --level abort, where a panic may end the program; then " + next
 	}
-	fmt.Fprintf(e.stderr, "next: %s\n", next)
+	return next
 }
 
 // diskError gives a full disk its hint.

@@ -251,6 +251,7 @@ type Result struct {
 	BestPlan   technique.Plan `json:"-"`
 	BestFile   string         `json:"-"`
 	BestVerify Verdict        `json:"final_check"`
+	Final      bool           `json:"-"` // the last combination was verified whole: the search is at its end
 }
 
 // ErrNoBuilds is why a rung was dropped when the budget of builds is spent.

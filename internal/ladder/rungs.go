@@ -297,6 +297,7 @@ func (s *search) finalCheck(best *candidate) error {
 		if v.Status != Failed || best.rung == 0 {
 			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
 			s.result.BestFile, s.result.BestVerify, s.result.FinalSize = best.file.Path, v, best.file.Size
+			s.result.Final = true
 			s.result.GivenUp = givenUp(best.plan)
 			s.result.Relies = best.plan.Reliances(slices.Concat(s.base.Evidence, best.build.Evidence))
 			return nil

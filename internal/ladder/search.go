@@ -74,43 +74,69 @@ type candidate struct {
 
 // Run searches. The result is complete also where nothing was won: then Best
 // is the baseline. An error ends the search: the baseline is broken, the
-// context ended, or the machinery failed.
+// context ended, or the machinery failed. What had passed its checks until
+// then is not lost: beside the error, the result's Best is the smallest of it,
+// and BestFile is empty where there is none.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	s := &search{Options: o, ctx: ctx, builds: map[string]*Build{}, tried: map[string]bool{}, bad: map[string]string{},
 		result: &Result{Toolchain: o.Base.Toolchain, Level: o.Policy.Level.String()}}
 
+	err := s.run()
+	if err != nil && s.result.BestFile == "" {
+		s.keepSmallest()
+	}
+	return s.result, err
+}
+
+// run is the search, stage by stage.
+func (s *search) run() error {
 	start, err := s.baseline()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// From here every share is against the stripped baseline, and every
 	// verdict against what the baseline printed.
 
 	finalists, err := s.fullBuilds(start)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	best, err := s.linkRungs(finalists)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if o.Bencher != nil {
+	if s.Bencher != nil {
 		if best, err = s.withinSpeed(best); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	// From here the build and its link are fixed.
 
 	if best, err = s.fileRungs(best); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.leftOut(best); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.finalCheck(best); err != nil {
-		return nil, err
+		return err
 	}
-	return s.result, s.suggest()
+	return s.suggest()
+}
+
+// keepSmallest makes the smallest rung that was kept the best of a search that
+// did not come to its end.
+func (s *search) keepSmallest() {
+	for i, r := range s.result.Rungs {
+		if i == 0 || !r.Kept || r.File == "" || s.result.BestFile != "" && r.Size > s.result.FinalSize {
+			continue
+		}
+		s.result.Best, s.result.BestPlan, s.result.BestBuild = i, r.Plan, s.builds[r.Plan.BuildKey()]
+		s.result.BestFile, s.result.BestVerify, s.result.FinalSize = r.File, r.Check, r.Size
+		if s.result.BestBuild == nil {
+			s.result.BestBuild = s.base
+		}
+	}
 }
 
 // baseline builds the project as it is, runs its checks, and strips it.

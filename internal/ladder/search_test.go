@@ -24,13 +24,15 @@ type world struct {
 	hot    []HotPackage
 	cancel func(plan technique.Plan) // called before each build
 
-	plans   map[string]technique.Plan // by file
-	builds  int
-	noRun   bool
-	flaky   string // a technique that passes once
-	flaked  map[string]int
-	notes   []string
-	started []string
+	plans    map[string]technique.Plan // by file
+	builds   int
+	noRun    bool
+	verified int
+	atVerify func()
+	flaky    string // a technique that passes once
+	flaked   map[string]int
+	notes    []string
+	started  []string
 }
 
 const baseSize = 100000
@@ -96,6 +98,12 @@ func (w *world) Baseline(ctx context.Context, program string) (Verdict, error) {
 
 func (w *world) Verify(ctx context.Context, program string) (Verdict, error) {
 	p := w.plans[program]
+	if w.verified++; w.atVerify != nil {
+		w.atVerify()
+	}
+	if ctx.Err() != nil {
+		return Verdict{}, ctx.Err()
+	}
 	if w.noRun {
 		return Verdict{Status: NotRun, Why: "for another machine"}, nil
 	}
@@ -534,8 +542,44 @@ func TestInterrupted(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := Run(ctx, w.options(technique.Abort)); !errors.Is(err, context.Canceled) {
+	r, err := Run(ctx, w.options(technique.Abort))
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
+	}
+	if !slices.Equal(r.BestPlan.Techniques, []string{"strip-symbols"}) || w.plans[r.BestFile].Key() != r.BestPlan.Key() {
+		t.Errorf("kept %v in %q, want what had passed before the interrupt", r.BestPlan.Techniques, r.BestFile)
+	}
+}
+
+// TestInterruptedAnywhere: wherever a search ends, the smallest program that
+// had passed its checks until then is the one that it leaves.
+func TestInterruptedAnywhere(t *testing.T) {
+	whole := newWorld(t)
+	whole.run(whole.options(technique.Max))
+	for after := 1; after <= whole.verified; after++ {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		var kept int64
+		w.atVerify = func() {
+			if w.verified == after {
+				cancel()
+			}
+		}
+		r, err := Run(ctx, w.options(technique.Max))
+		if err == nil {
+			continue // it was the last one
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("after %d checks: %v", after, err)
+		}
+		for i, x := range r.Rungs {
+			if i > 0 && x.Kept && (kept == 0 || x.Size < kept) {
+				kept = x.Size
+			}
+		}
+		if (kept == 0) != (r.BestFile == "") || r.FinalSize != kept {
+			t.Errorf("after %d checks: %q of %d bytes, the smallest that passed has %d", after, r.BestFile, r.FinalSize, kept)
+		}
 	}
 }
 

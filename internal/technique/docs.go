@@ -54,7 +54,7 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| name | what it does | what is lost | risk | enters at | needs | evidence | what cargo is told |\n|---|---|---|---|---|---|---|---|\n", part.title, part.text)
 		for _, t := range part.list {
 			needs := t.NeedsSummary()
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.Losses())), t.Risk, t.enters(), cell(needs), t.evidence(), cell(t.told()))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.Losses())), t.Risk, t.Enters(), cell(needs), t.evidence(), cell(t.told()))
 		}
 		b.WriteString("\n")
 	}
@@ -69,8 +69,8 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 	return b.String()
 }
 
-// enters says where a technique comes in by itself, or how it is asked for.
-func (t *Technique) enters() string {
+// Enters says where a technique comes in by itself, or how it is asked for.
+func (t *Technique) Enters() string {
 	switch {
 	case t.ByName:
 		return "`--with " + t.Name + "`"

@@ -26,7 +26,8 @@ func Emulator(triple string) (runner []string, why string) {
 	arch, rest, _ := strings.Cut(triple, "-")
 	switch {
 	case strings.Contains(rest, "windows"):
-		return firstOf("wine for "+triple, []string{"wine64"}, []string{"wine"})
+		// Debian's wine64 without its alternatives lies outside the PATH.
+		return firstOf("wine for "+triple, []string{"wine64"}, []string{"wine"}, []string{"/usr/lib/wine/wine64"})
 	case strings.Contains(rest, "wasi"):
 		return firstOf("wasmtime for "+triple, []string{"wasmtime", "run"})
 	case !strings.Contains(rest, "linux"):
