@@ -228,7 +228,9 @@ func (r Request) commandLine(ctx context.Context, p *Project) (args, env []strin
 //   - target tables win, or nothing is set: --config target.<triple>.rustflags
 //     is appended to what the files say;
 //   - build.rustflags wins: a target table would silence it, so its flags go
-//     into the table, before ours.
+//     into the table, before ours;
+//   - a target.'cfg(...)' table has flags: cargo puts them behind those of the
+//     triple, so all of them go into CARGO_ENCODED_RUSTFLAGS, ours last.
 //
 // A linker given as `-C linker=` in the project's flags beats
 // target.<triple>.linker, so then ours is a flag too, behind theirs.
@@ -249,7 +251,11 @@ func (r Request) rustflags(p *Project, env []string) (args, changed []string, er
 	if len(flags) == 0 {
 		return args, env, nil
 	}
-	switch p.Rustflags.Source {
+	source := p.Rustflags.Source
+	if len(p.Rustflags.Cfg) > 0 { // cargo would put these behind ours, and the last one counts
+		source = EncodedRustflags
+	}
+	switch source {
 	case EncodedRustflags, EnvRustflags:
 		all := append(slices.Clone(p.Rustflags.Flags), flags...)
 		return args, append(env, "CARGO_ENCODED_RUSTFLAGS="+strings.Join(all, encodedSeparator)), nil

@@ -89,6 +89,25 @@ func hostOf(t *testing.T) string {
 	return host
 }
 
+// TestCfgFlagsComeLast: cargo gives rustc the flags of the triple's table before
+// those of cfg(...), and what is added has to come behind both.
+func TestCfgFlagsComeLast(t *testing.T) {
+	c := &Config{Layers: []Layer{{Origin: "file", Values: map[string]any{"target": map[string]any{
+		"cfg(unix)": map[string]any{"rustflags": []any{"-Clinker=theirs"}},
+		"machine":   map[string]any{"rustflags": []any{"-Clinker=first"}},
+	}}}}}
+	r := readRustflags(c, "machine", []string{"unix"})
+	if got := strings.Join(r.Flags, " "); got != "-Clinker=first -Clinker=theirs" || r.Linker() != "theirs" {
+		t.Fatalf("flags %s, linker %s", got, r.Linker())
+	}
+	p := &Project{Rustflags: r, Triple: "machine"}
+	args, env, err := Request{Linker: "/ours"}.rustflags(p, nil)
+	want := "CARGO_ENCODED_RUSTFLAGS=" + strings.Join([]string{"-Clinker=first", "-Clinker=theirs", "-Clinker=/ours"}, encodedSeparator)
+	if err != nil || len(args) > 0 || len(env) != 1 || env[0] != want {
+		t.Errorf("arguments %q, variables %q, want %q (%v)", args, env, want, err)
+	}
+}
+
 func TestCfg(t *testing.T) {
 	cfg := []string{"unix", `target_os="linux"`, `target_arch="x86_64"`, "debug_assertions"}
 	for expression, want := range map[string]bool{
