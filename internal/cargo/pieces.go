@@ -223,7 +223,8 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		case strings.Contains(s.Triple, "wasi"):
 			p.Install = []string{"cargo install wasmtime-cli"}
 		case strings.Contains(s.Triple, "-none"): // no system calls: a whole machine, and which one only the project knows
-			p.Install = append(s.install("machine", own), "then set target."+s.Triple+`.runner in .cargo/config.toml, such as "qemu-system-`+machineOf(s.Triple)+` -M MACHINE -nographic -semihosting -kernel"`)
+			set := "set target." + s.Triple + `.runner in .cargo/config.toml, such as "qemu-system-` + machineOf(s.Triple) + ` -M MACHINE -nographic -semihosting -kernel"`
+			p.Install = []string{strings.Join(append(s.install("machine", own), set), "; ")}
 		}
 		return p
 	},
