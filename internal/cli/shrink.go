@@ -584,6 +584,14 @@ func (e *env) keepVerified(x *executor, r *ladder.Result, won string) {
 		e.note(fmt.Sprintf("what was verified could not be kept: %v", err))
 		return
 	}
+	ctx := context.Background() // the search's own has ended
+	err := x.recordMade(ctx, out)
+	if _, _, names := x.placeSymbols(ctx, r.BestBuild, r.BestPlan, out); err == nil {
+		err = names
+	}
+	if err != nil {
+		e.note(fmt.Sprintf("beside %s: %v", short, err))
+	}
 	e.note(fmt.Sprintf("%s is the smallest that was verified: %s bytes, with %s; %s is not written by a search that was ended",
 		short, report.FormatBytes(r.FinalSize, true), r.Rungs[r.Best].Name, recipeName))
 }

@@ -197,9 +197,10 @@ type LeftOut struct {
 	Kind   string `json:"kind"`
 	Risk   string `json:"risk"`
 	Loses  string `json:"loses"`
-	Why    string `json:"why"`             // what is missing, or which flag allows it
-	Allow  bool   `json:"allowed_by_flag"` // Why names flags
-	Saves  int64  `json:"saves"`           // measured bytes; only where Known
+	Why    string `json:"why"`                                 // what is missing, or which flag allows it
+	Allow  bool   `json:"allowed_by_flag"`                     // Why names flags
+	Spoken bool   `json:"program_speaks_against_it,omitempty"` // Why is something of this very program, which breaks with it or relies on it
+	Saves  int64  `json:"saves"`                               // measured bytes; only where Known
 	Known  bool   `json:"measured"`
 	Result string `json:"result,omitempty"` // why it could not be measured
 }
@@ -209,6 +210,12 @@ type GivenUp struct {
 	Name  string `json:"name"`
 	Risk  string `json:"risk"`
 	Loses string `json:"loses"`
+}
+
+// Mild says that the program does the same as before: what is lost is speed, or
+// the comfort of debugging.
+func (g GivenUp) Mild() bool {
+	return g.Risk == technique.Size.String() || g.Risk == technique.Debuggability.String()
 }
 
 // Result is the whole search.

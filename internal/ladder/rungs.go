@@ -221,7 +221,7 @@ func (s *search) leftOut(best *candidate) error {
 	}
 	for _, t := range s.Table {
 		if why, broke := s.bad[t.Name]; broke && !best.plan.Has(t.Name) {
-			s.result.Left = append(s.result.Left, LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses(), Why: "breaks the program: " + why})
+			s.result.Left = append(s.result.Left, LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses(), Why: "breaks the program: " + why, Spoken: true})
 			continue
 		}
 		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
@@ -239,7 +239,7 @@ func (s *search) leftOut(best *candidate) error {
 			}
 			l.Why = missing
 		case missing != "":
-			l.Why = missing
+			l.Why, l.Spoken = missing, allowed && t.Opposed(s.factsFor(t, best)) == missing
 		case !allowed:
 			l.Why, l.Allow = how, true
 			if s.Measure && t.Set == nil && !t.Slow() { // a relink, or a rewrite: free

@@ -24,16 +24,22 @@ func Ladder(r *ladder.Result) *Document {
 	if b, ok := leftOutBlock(r); ok {
 		d.Blocks = append(d.Blocks, b)
 	}
+	d.Blocks = append(d.Blocks, beyondBlocks(r)...)
+	return d
+}
+
+// beyondBlocks are what was tried or is advised beside the ladder.
+func beyondBlocks(r *ladder.Result) (list []Block) {
 	if len(r.Pruned) > 0 {
-		d.Blocks = append(d.Blocks, prunedBlock(r))
+		list = append(list, prunedBlock(r))
 	}
 	if len(r.Suggested) > 0 {
-		d.Blocks = append(d.Blocks, suggestedBlock(r))
+		list = append(list, suggestedBlock(r))
 	}
 	if len(r.Advice) > 0 {
-		d.Blocks = append(d.Blocks, Block{Heading: "Beyond the flags", Text: r.Advice})
+		list = append(list, Block{Heading: "Beyond the flags", Text: r.Advice})
 	}
-	return d
+	return list
 }
 
 // reliesBlock says who in the program relies on what was given up: it comes

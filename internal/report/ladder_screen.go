@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/ladder"
-	"github.com/minsize/minsize/internal/technique"
 )
 
 // What a search has to say is 95 lines, and whoever ran it wants five of them:
@@ -27,22 +26,21 @@ const mostOffers = 4
 // of Ladder.
 func LadderScreen(r *ladder.Result, o ScreenOptions) *Document {
 	d := Ladder(r)
-	full := d.Blocks
+	d.Blocks = []Block{answerBlock(r, o)}
 	if o.All {
-		whole := full[0]
+		whole := ladderBlock(r)
 		whole.Notes = append([]string{workLine(r)}, whole.Notes...)
-		d.Blocks = append([]Block{answerBlock(r, o), whole}, full[2:]...)
-		return d
-	}
-	d.Blocks = []Block{answerBlock(r, o), keptBlock(r)}
-	if b, ok := offersBlock(r); ok {
-		d.Blocks = append(d.Blocks, b)
-	}
-	for _, b := range full[2:] {
-		if b.Heading != "Left out" {
+		d.Blocks = append(d.Blocks, whole)
+		if b, ok := leftOutBlock(r); ok {
+			d.Blocks = append(d.Blocks, b)
+		}
+	} else {
+		d.Blocks = append(d.Blocks, keptBlock(r))
+		if b, ok := offersBlock(r); ok {
 			d.Blocks = append(d.Blocks, b)
 		}
 	}
+	d.Blocks = append(d.Blocks, beyondBlocks(r)...)
 	return d
 }
 
@@ -51,11 +49,24 @@ func answerBlock(r *ladder.Result, o ScreenOptions) Block {
 	b := Block{Heading: fmt.Sprintf("%s: %s -> %s bytes, %s of the stripped release build", r.Program,
 		FormatBytes(r.BaseStrip, true), FormatBytes(r.FinalSize, true), formatShare(ratio(r.FinalSize, r.BaseStrip)))}
 	var lines []string
-	if r.Output != "" {
-		lines = append(lines, "written: "+r.Output)
+	if len(r.Relies) > 0 { // before all else: the checks that passed may not show it
+		relied := reliesBlock(r)
+		for _, line := range append(relied.Text, relied.Notes...) {
+			lines = append(lines, "relied upon, and given up: "+line)
+		}
+		lines[len(lines)-1] = relied.Notes[0]
 	}
-	if r.Recipe != "" {
-		lines[len(lines)-1] += ", settings: " + r.Recipe
+	var places []string
+	for _, place := range []struct{ what, path string }{{"written", r.Output}, {"settings", r.Recipe}, {"symbols", r.Symbols}} {
+		if place.path != "" {
+			places = append(places, place.what+": "+place.path)
+		}
+	}
+	if len(places) > 0 {
+		lines = append(lines, strings.Join(places, ", "))
+	}
+	if r.SymbolsNote != "" {
+		lines = append(lines, r.SymbolsNote)
 	}
 	switch {
 	case r.BestVerify.Status == ladder.Passed:
@@ -83,7 +94,7 @@ func answerBlock(r *ladder.Result, o ScreenOptions) Block {
 func givenUpLines(r *ladder.Result) (lines []string) {
 	var mild []string
 	for _, g := range r.GivenUp {
-		if g.Risk == technique.Size.String() || g.Risk == technique.Debuggability.String() {
+		if g.Mild() {
 			mild = append(mild, g.Name)
 			continue
 		}
@@ -148,9 +159,13 @@ func workLine(r *ladder.Result) string {
 // offersBlock is what could be had beyond, the largest savings first.
 func offersBlock(r *ladder.Result) (Block, bool) {
 	t := &Table{Columns: []Column{{Name: "left out"}, {Name: "would save", Kind: Bytes}, {Name: "how, and what it loses", Flex: true, Wrap: true}}}
-	more := 0
+	more, offers := 0, 0
 	for _, l := range r.Left {
-		if !l.Allow && !strings.HasPrefix(l.Why, "breaks") || len(t.Rows) == mostOffers {
+		switch {
+		case l.Spoken:
+		case l.Allow && offers < mostOffers:
+			offers++
+		default:
 			more++
 			continue
 		}

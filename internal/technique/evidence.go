@@ -29,8 +29,8 @@ func (f Facts) shows(k relink.Kind) *relink.Evidence {
 	return nil
 }
 
-// opposed says what evidence keeps t out, "" for none.
-func (t *Technique) opposed(f Facts) string {
+// Opposed says what evidence keeps t out, "" for none.
+func (t *Technique) Opposed(f Facts) string {
 	if slices.Contains(f.Insist, t.Name) {
 		return ""
 	}

@@ -159,7 +159,7 @@ func (t *Technique) Missing(f Facts, p Plan) string {
 			return why
 		}
 	}
-	return t.opposed(f)
+	return t.Opposed(f)
 }
 
 // NeedsSummary lists t's conditions in words.
