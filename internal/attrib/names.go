@@ -312,6 +312,11 @@ func (p *Program) ShortName(atom int32) string {
 	if p.mangled(atom) == "" {
 		return p.derivedName(atom, p.ShortName)
 	}
+	if n := demangle.Parse(p.mangled(atom)); n.Scheme == demangle.Itanium {
+		if name, _ := n.Template(); name != "" {
+			return name + p.importMark(atom)
+		}
+	}
 	return withoutArguments(p.Name(atom))
 }
 
@@ -324,6 +329,12 @@ func (p *Program) GenericName(atom int32) string {
 	n := demangle.Parse(raw)
 	if n.Rust() {
 		return n.GenericForm() + p.importMark(atom)
+	}
+	if name, instance := n.Template(); instance {
+		return name + p.importMark(atom)
+	}
+	if n.Scheme == demangle.Itanium { // its `<` is an operator
+		return n.Display + p.importMark(atom)
 	}
 	return GenericOf(n.Display) + p.importMark(atom)
 }

@@ -191,9 +191,13 @@ func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string)
 
 // countLines reads the IR of crates below dir.
 func countLines(dir string, crates map[string]bool, keep func(string) bool, limit int) (*report.LLVMLines, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "deps", "*.ll"))
-	if err != nil {
-		return nil, err
+	var files []string
+	for _, folder := range []string{"deps", "examples"} { // cargo puts programs of examples apart
+		found, err := filepath.Glob(filepath.Join(dir, "*", "*", folder, "*.ll"))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
 	}
 	count := llvmlines.NewCount()
 	result := &report.LLVMLines{Crates: []string{}, Items: []llvmlines.Function{}}

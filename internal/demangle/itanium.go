@@ -61,3 +61,25 @@ func cxxScope(text string) string {
 	}
 	return text[start:max(scope, start)]
 }
+
+// Template is what a C++ name is called without parameters, return type and
+// template arguments: of "int box<int>::put<char>(char)" it is "box::put". In
+// the text of a name `<` may also be an operator or part of an expression, so
+// this asks the library. instance says that the name had template arguments; ""
+// that it is no C++ name.
+func (n *Name) Template() (name string, instance bool) {
+	if n.Scheme != Itanium {
+		return "", false
+	}
+	core := n.Mangled[max(strings.Index(n.Mangled, "_Z"), 0):]
+	core = strings.TrimSuffix(core, n.Suffix)
+	if end := strings.IndexAny(core, ".@"); end > 0 {
+		core = core[:end]
+	}
+	name, err := cxx.ToString(core, cxx.NoRust, cxx.NoParams, cxx.NoTemplateParams, cxx.MaxLength(14))
+	if err != nil {
+		return "", false
+	}
+	full, err := cxx.ToString(core, cxx.NoRust, cxx.NoParams, cxx.MaxLength(14))
+	return name, err == nil && full != name
+}

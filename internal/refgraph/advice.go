@@ -50,6 +50,7 @@ func (g *Graph) AdviceFor(w *Why) []Advice {
 	for i, a := range adviceTable {
 		for _, text := range a.Under {
 			m, _ := Pattern{Text: text}.matcher() // paths always compile
+			m.itself = true                       // who asks about regex hears nothing of its Display
 			matchers[i] = append(matchers[i], m)
 		}
 	}

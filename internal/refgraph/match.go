@@ -127,6 +127,8 @@ type matcher struct {
 	text   string
 	re     *regexp.Regexp
 	parser demangle.Parser
+
+	itself bool // not the methods that other types have of a trait under text
 }
 
 func (p Pattern) matcher() (*matcher, error) {
@@ -181,7 +183,7 @@ func (m *matcher) covers(name *demangle.Name) bool {
 	}
 	// Inherent methods print as <Type>::method, and those of traits as
 	// <Type as Trait>::method: if the trait's module goes, its methods go.
-	return name.Kind == demangle.Inherent && under(name.SelfType, m.text) || name.Trait != "" && under(name.Trait, m.text)
+	return name.Kind == demangle.Inherent && under(name.SelfType, m.text) || !m.itself && name.Trait != "" && under(name.Trait, m.text)
 }
 
 // Matching finds the nodes that fall under any of the patterns.

@@ -13,7 +13,8 @@ import (
 //
 // Rust's v0 names say which generic a function is a copy of, with which types,
 // and who instantiated it. Legacy names say the path alone, so copies differ in
-// their hash only; C++ names have their template arguments. Wasm modules are
+// their hash only; C++ names have their template arguments, and
+// are grouped by what is left without them, without parameters and return type. Wasm modules are
 // grouped as Twiggy groups them, by the text before the hash or the first "<".
 
 // Instance is one copy of a generic function.
@@ -164,8 +165,8 @@ func (g *Graph) genericOf(n *demangle.Name) (key, display string) {
 	case n.Scheme == demangle.RustLegacy:
 		return n.Display, n.Display // copies differ in their hash
 	case n.Scheme == demangle.Itanium:
-		if display = untilArguments(n.Display); display != "" {
-			return display, display
+		if name, instance := n.Template(); instance {
+			return name, name
 		}
 	}
 	return "", ""

@@ -111,29 +111,30 @@ func genericKind(name string) string {
 // Document sets the result; copies is how many instances of each are listed.
 func (g *Generics) Document(copies int) *Document {
 	t := &Table{Nested: true, Columns: []Column{
-		{Name: "generic", Flex: true}, {Name: "bytes", Kind: Bytes}, {Name: "copies", Kind: Count}, {Name: "largest", Kind: Bytes},
+		{Name: "bytes", Kind: Bytes}, {Name: "copies", Kind: Count}, {Name: "largest", Kind: Bytes},
 		{Name: "saves at most", Kind: Bytes}, {Name: "identical", Kind: Bytes, Spare: true}, {Name: "instantiated by", Spare: true},
+		{Name: "generic", Flex: true}, // last: what is piped is not padded to the longest name
 	}}
 	for _, c := range g.Items {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{c.Generic, c.Bytes, c.Copies, c.Largest, c.Bound, c.Identical, shortList(c.Crates)}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{c.Bytes, c.Copies, c.Largest, c.Bound, c.Identical, shortList(c.Crates), c.Generic}})
 		for i, x := range c.Instances {
 			if copies == 0 {
 				break
 			}
 			if i == copies {
-				t.Rows = append(t.Rows, Row{Depth: 1, Faint: true, Cells: []Cell{fmt.Sprintf("... and %d more", len(c.Instances)-i), nil, nil, nil, nil, nil, nil}})
+				t.Rows = append(t.Rows, Row{Depth: 1, Faint: true, Cells: []Cell{nil, nil, nil, nil, nil, nil, fmt.Sprintf("... and %d more", len(c.Instances)-i)}})
 				break
 			}
 			name := x.Types
 			if name == "" {
 				name = x.Name
 			}
-			t.Rows = append(t.Rows, Row{Depth: 1, Faint: true, Cells: []Cell{name, x.Bytes, nil, nil, nil, nil, x.Crate}})
+			t.Rows = append(t.Rows, Row{Depth: 1, Faint: true, Cells: []Cell{x.Bytes, nil, nil, nil, nil, x.Crate, name}})
 		}
 	}
-	t.Footer = []Cell{fmt.Sprintf("all listed and %d more", g.Omitted), g.Total, g.Copies, nil, g.Bound, g.Identical, nil}
+	t.Footer = []Cell{g.Total, g.Copies, nil, g.Bound, g.Identical, nil, fmt.Sprintf("all listed and %d more", g.Omitted)}
 	if g.Omitted == 0 {
-		t.Footer[0] = "all"
+		t.Footer[6] = "all"
 	}
 	return &Document{
 		Title: "Generics of " + g.Program, Schema: "minsize.generics/1", Data: g,
