@@ -30,7 +30,7 @@ func TestTwiggyExpectations(t *testing.T) {
 	}
 	t.Chdir(dir)
 	sources, _ := filepath.Glob("*_tests.rs")
-	equal, all := 0, 0
+	equal, full, all := 0, 0, 0
 	for _, source := range sources {
 		text, err := os.ReadFile(source)
 		if err != nil {
@@ -51,6 +51,12 @@ func TestTwiggyExpectations(t *testing.T) {
 			}
 			all++
 			if reason := twiggyDifference(t, args, want); reason != "" {
+				// Our text is cut to a screen where no limit was typed.
+				if (args[0] == "dominators" || args[0] == "paths") && twiggyDifference(t, append(args, "--max-rows", "0"), want) == "" {
+					full++
+					t.Logf("in full  %-70s %s", name, reason)
+					continue
+				}
 				t.Logf("differs  %-70s %s", name, reason)
 				continue
 			}
@@ -58,14 +64,14 @@ func TestTwiggyExpectations(t *testing.T) {
 			t.Logf("equal    %s", name)
 		}
 	}
-	t.Logf("%d of %d are equal", equal, all)
-	if equal < twiggyEqual {
-		t.Errorf("%d are equal, docs/graph.md says %d", equal, twiggyEqual)
+	t.Logf("%d of %d are equal, %d more with --max-rows 0", equal, all, full)
+	if equal < twiggyEqual || equal+full < twiggyInFull {
+		t.Errorf("%d are equal and %d in full, docs/graph.md says %d and %d", equal, equal+full, twiggyEqual, twiggyInFull)
 	}
 }
 
-// twiggyEqual is the count in docs/graph.md.
-const twiggyEqual = 81
+// The counts in docs/graph.md.
+const twiggyEqual, twiggyInFull = 78, 81
 
 var (
 	twiggyTest    = regexp.MustCompile(`(?s)test!\(\s*(\w+),(.*?)\n?\);`)
