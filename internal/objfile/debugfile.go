@@ -220,7 +220,7 @@ func openCompanion(f *File, whole []byte, m *byteio.Mapping, path, how string) (
 	case f.ELF != nil:
 		if digest := g.ELF.programDigest(); digest != nil {
 			if sum := sha256.Sum256(whole); !bytes.Equal(sum[:], digest) {
-				return nil, fmt.Errorf("symbols of a program with the SHA-256 %.6x..., this one has %.6x...", digest, sum)
+				return nil, fmt.Errorf("symbols of a program whose SHA-256 begins with %.6x, this one has %.6x", digest, sum)
 			}
 			c.How = "content"
 			break

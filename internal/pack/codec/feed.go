@@ -68,7 +68,6 @@ type feed struct {
 	matches []match
 	full    chan *batch
 	empty   chan *batch
-	last    *batch // appended, to be given back
 }
 
 func newFeed(s *scout) *feed {
