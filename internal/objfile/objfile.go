@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
 )
@@ -214,5 +215,23 @@ func Parse(name string, data []byte) (*File, error) {
 		}
 		return f, nil
 	}
-	return nil, ErrFormat
+	return nil, Unknown(data)
+}
+
+// Unknown is ErrFormat with the name of the format where its magic is known.
+func Unknown(data []byte) error {
+	for _, known := range []struct{ magic, name string }{
+		{"BC\xc0\xde", "LLVM bitcode: it becomes a program when it is linked"},
+		{"\xde\xc0\x17\x0b", "LLVM bitcode in its wrapper: it becomes a program when it is linked"},
+		{"\x01\xdf", "XCOFF, of AIX"},
+		{"\x01\xf7", "XCOFF, of AIX"},
+		{"#!", "a script"},
+		{"\x1f\x8b", "gzip"},
+		{"PK\x03\x04", "a zip archive"},
+	} {
+		if strings.HasPrefix(string(data[:min(len(data), 4)]), known.magic) {
+			return fmt.Errorf("%w (%s)", ErrFormat, known.name)
+		}
+	}
+	return ErrFormat
 }

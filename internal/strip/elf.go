@@ -178,7 +178,7 @@ func (p *elfPlan) congruence(s elfSegment) uint64 {
 			return align
 		}
 		for _, sec := range p.sections {
-			if sec.Flags&shfAlloc != 0 && sec.Addralign > page && sec.Addr-s.Vaddr < s.Memsz {
+			if sec.Flags&shfAlloc != 0 && powerOfTwo(sec.Addralign) && sec.Addralign > page && sec.Addr-s.Vaddr < s.Memsz {
 				page = sec.Addralign
 			}
 		}

@@ -339,7 +339,8 @@ func (f *elfFile) readSections(v byteio.View) error {
 				return err
 			}
 		}
-		if s.Addralign > 1 && s.Addralign&(s.Addralign-1) != 0 {
+		// No loader looks at it: only in objects, which are laid out anew, must it mean something.
+		if h.Type == etRel && !powerOfTwo(s.Addralign) {
 			return byteio.Errorf(h.Shoff+uint64(i)*size, "sh_addralign", "%d is no power of two", s.Addralign)
 		}
 	}
@@ -429,3 +430,6 @@ func (f *elfFile) section(i int) []byte {
 	}
 	return f.data[s.Offset : s.Offset+s.fileSize()]
 }
+
+// powerOfTwo says whether an alignment is one; 0 and 1 ask for none.
+func powerOfTwo(align uint64) bool { return align&(align-1) == 0 }

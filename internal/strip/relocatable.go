@@ -139,7 +139,7 @@ func (f *elfFile) planRelocatable(o Options, r *Report) (byteio.Content, error) 
 		return nil, refuse("strip the program that it belongs to", "split debug info (.dwo, .dwp): its debug info is all it has")
 	}
 	if !slices.Contains(drop, true) {
-		return byteio.Content{{Data: f.data}}, nil
+		return byteio.Content{{Data: f.data[:f.objectEnd()]}}, nil // what is appended was asked to go
 	}
 	if o.level() > Debug {
 		r.note("relocatable object: debug info alone goes")
@@ -240,15 +240,21 @@ func (f *elfFile) stringsShared() bool {
 	})
 }
 
-// objectPayload refuses what is appended to an object: on kernel modules that
-// is their signature.
-func (f *elfFile) objectPayload(o Options, r *Report) error {
+// objectEnd is where the last thing ends that a header tells of.
+func (f *elfFile) objectEnd() uint64 {
 	end := f.head.Shoff + f.head.realShnum*f.shentsize()
 	for _, s := range f.sections {
 		if n := s.fileSize(); n > 0 {
 			end = max(end, s.Offset+n)
 		}
 	}
+	return end
+}
+
+// objectPayload refuses what is appended to an object: on kernel modules that
+// is their signature.
+func (f *elfFile) objectPayload(o Options, r *Report) error {
+	end := f.objectEnd()
 	rest := f.data[end:]
 	if allZero(rest) || o.DropPayload {
 		return nil

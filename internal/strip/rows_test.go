@@ -530,6 +530,51 @@ func TestLazyPLT(t *testing.T) {
 	}
 }
 
+// TestOddAlignment: a program whose section header asks for an alignment that is
+// no power of two loads, and is stripped; an object, which is laid out by it, is not.
+func TestOddAlignment(t *testing.T) {
+	data := testbin.ELF{Bits: 64, Order: binary.LittleEndian, Machine: 62}.Bytes()
+	f, err := parseELF(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := int(f.head.Shoff) + f.named(".bss")*64 + 48
+	for _, level := range []Level{All, Sections, Max} {
+		out, r := mustRewrite(t, corrupt(data, at, 8, 3), Options{Level: level})
+		if r.Same || len(out) >= len(data) {
+			t.Errorf("level %v: %d bytes of %d", level, len(out), len(data))
+		}
+	}
+	object := corrupt(corrupt(data, at, 8, 3), 16, 2, etRel)
+	if _, _, err := Rewrite(object, Options{}); err == nil || !strings.Contains(err.Error(), "sh_addralign") {
+		t.Errorf("an object: %v", err)
+	}
+}
+
+// TestSignedModule: the flag that the refusal names takes the signature off, also
+// where there is no debug information to drop.
+func TestSignedModule(t *testing.T) {
+	plain := compile(t, helloC, "gcc", "-c")
+	signed := append(bytes.Clone(plain), "\x30 signature ~Module signature appended~\n"...)
+	mustRefuse(t, signed, Options{}, "kernel module signature", "--drop-payload")
+	out, _ := mustRewrite(t, signed, Options{DropPayload: true})
+	if bytes.Contains(out, []byte("signature appended")) || len(out) >= len(signed) {
+		t.Errorf("%d bytes of %d, the signature is still there", len(out), len(signed))
+	}
+}
+
+// TestFormatsByName: what is refused is called by its name.
+func TestFormatsByName(t *testing.T) {
+	for text, want := range map[string]string{
+		"BC\xc0\xde bitcode": "LLVM bitcode", "\xde\xc0\x17\x0b wrapper": "LLVM bitcode",
+		"\x01\xdf\x00\x05": "XCOFF", "\x01\xf7\x00\x05": "XCOFF", "#!/bin/sh\n": "a script",
+	} {
+		if _, _, err := Rewrite([]byte(text), Options{}); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestWasm(t *testing.T) {
 	custom := func(name string) testbin.WasmSection {
 		return testbin.WasmSection{Name: name, Data: []byte("content of " + name)}

@@ -26,6 +26,7 @@ import (
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Level is how far a rewrite goes; each includes those before it.
@@ -172,7 +173,7 @@ func refuse(hint, format string, args ...any) error {
 var ErrOracle = errors.New("the rewritten file would not load the same, nothing was written")
 
 // ErrFormat is what Plan answers for bytes that no format knows.
-var ErrFormat = errors.New("not an ELF, PE, Mach-O, Wasm or archive file")
+var ErrFormat = objfile.ErrFormat
 
 // format is one kind of file.
 type format struct {
@@ -202,7 +203,7 @@ func formatOf(data []byte) (format, error) {
 			return f, nil
 		}
 	}
-	return format{}, ErrFormat
+	return format{}, objfile.Unknown(data)
 }
 
 // Plan decides what the rewritten file shall hold. The content aliases data.
