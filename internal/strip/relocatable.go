@@ -139,7 +139,9 @@ func (f *elfFile) planRelocatable(o Options, r *Report) (byteio.Content, error) 
 		return nil, refuse("strip the program that it belongs to", "split debug info (.dwo, .dwp): its debug info is all it has")
 	}
 	if !slices.Contains(drop, true) {
-		return byteio.Content{{Data: f.data[:f.objectEnd()]}}, nil // what is appended was asked to go
+		end := f.objectEnd() // what is appended was asked to go
+		r.remove(ReasonPayload, int64(len(f.data))-int64(end))
+		return byteio.Content{{Data: f.data[:end]}}, nil
 	}
 	if o.level() > Debug {
 		r.note("relocatable object: debug info alone goes")
@@ -299,7 +301,9 @@ func (f *elfFile) accountObject(r *Report, drop []bool, out byteio.Content) {
 			sum += int64(s.fileSize()) + int64(f.shentsize())
 		}
 	}
-	r.remove(ReasonPadding, int64(len(f.data))-int64(out.Len())-sum)
+	payload := int64(len(f.data)) - int64(f.objectEnd())
+	r.remove(ReasonPayload, payload)
+	r.remove(ReasonPadding, int64(len(f.data))-int64(out.Len())-sum-payload)
 }
 
 // sameRelocatable is the oracle for objects: what a linker sees. Section by
