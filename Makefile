@@ -32,7 +32,7 @@ test:
 
 # The last lines name what was skipped, and why.
 check: bin/staticcheck bin/gotestsum lint cross figures-check
-	bin/gotestsum --format pkgname --hide-summary output -- -timeout 60m -skip '^TestSweep' ./...
+	bin/gotestsum --format pkgname -- -timeout 60m -skip '^TestSweep' ./...
 
 lint: bin/staticcheck
 	@unformatted=$$(gofmt -l bench cmd examples internal tools); \
