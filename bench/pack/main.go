@@ -66,20 +66,34 @@ var levels = []struct {
 func main() {
 	runs := flag.Int("runs", 15, "runs of each program for the start-up time; 0 leaves it out")
 	maxBelow := flag.Int("max-below", 5e6, "files of more bytes are not packed with --max, which takes seconds to start")
+	only := flag.String("only", "", "pack this file in memory, measure nothing: for the measurement of memory")
 	flag.Parse()
+	if *only != "" {
+		data, err := os.ReadFile(*only)
+		if err == nil {
+			_, _, err = pack.Pack(data, pack.Options{})
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "pack: %s: %v\n", *only, err)
+			os.Exit(1)
+		}
+		return
+	}
 	files := flag.Args()
 	if len(files) == 0 {
 		files = []string{"/usr/bin/xz", "/usr/bin/hyperfine", "/usr/bin/bash", "/usr/lib/cargo/bin/fd", "/usr/bin/git", "/usr/bin/rg", "/usr/bin/python3.11", "/usr/bin/gdb"}
 	}
-	b := bench{upx: os.Getenv("UPX"), runs: *runs, maxBelow: *maxBelow}
+	upx := os.Getenv("UPX")
+	os.Unsetenv("UPX") // which upx itself reads: options for it
+	b := bench{upx: upx, runs: *runs, maxBelow: *maxBelow}
 	fmt.Printf("%s, %s/%s, %s\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, time.Now().Format("2006-01-02"))
 	head, rule := "| file | original | UPX --best --lzma |", "|---|--:|--:|"
 	for _, l := range levels {
 		head += " " + l.name + " | ratio |"
 		rule += "--:|--:|"
 	}
-	head += " default: s per MB | `xz -dc` MB/s | start-up / xz -dc: UPX |"
-	rule += "--:|--:|--:|"
+	head += " default: packing s per MB | UPX's | memory while packing, MB | of 32 MB + 8 x input | `xz -dc` MB/s | start-up / xz -dc: UPX |"
+	rule += "--:|--:|--:|--:|--:|--:|"
 	for _, l := range levels {
 		head += " " + l.name + " |"
 		rule += "--:|"
@@ -128,7 +142,7 @@ func (b *bench) measure(name string) error {
 	if err := os.WriteFile(plain, data, 0o755); err != nil {
 		return err
 	}
-	upxSize, note, upxStart, upxPeak := 0, "", "", ""
+	upxSize, note, upxStart, upxPeak, upxPerMB := 0, "", "", "", ""
 	upxFile := filepath.Join(dir, "upx")
 	if p, ok := nearest(len(data)); ok && b.upx == "" {
 		upxSize, note = p.packed, "*"
@@ -137,9 +151,11 @@ func (b *bench) measure(name string) error {
 		}
 	}
 	if b.upx != "" {
-		if out, err := exec.Command(b.upx, "-q", "--best", "--lzma", "-o", upxFile, plain).CombinedOutput(); err != nil {
+		cmd := exec.Command(b.upx, "-q", "--best", "--lzma", "-o", upxFile, plain)
+		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %v: %s", b.upx, err, out)
 		}
+		upxPerMB = fmt.Sprintf("%.2f", (cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Seconds()/(float64(len(data))/1e6))
 		info, err := os.Stat(upxFile)
 		if err != nil {
 			return err
@@ -173,7 +189,15 @@ func (b *bench) measure(name string) error {
 		}
 		row += fmt.Sprintf(" %d | %s |", len(out), ratio)
 	}
-	row += fmt.Sprintf(" %.2f |", perMB)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	packing, err := peakMemory(self, "-only", plain)
+	if err != nil {
+		return err
+	}
+	row += fmt.Sprintf(" %.2f | %s | %.1f | %.2f |", perMB, upxPerMB, float64(packing)/1e6, float64(packing)/float64(32<<20+8*len(data)))
 	if b.runs == 0 {
 		fmt.Println(row)
 		return nil
@@ -186,7 +210,7 @@ func (b *bench) measure(name string) error {
 	if err != nil {
 		return err
 	}
-	plainPeak, err := peakMemory(plain)
+	plainPeak, err := peakMemory(plain, "--version")
 	if err != nil {
 		return err
 	}
@@ -195,7 +219,7 @@ func (b *bench) measure(name string) error {
 		if err != nil {
 			return err
 		}
-		peak, err := peakMemory(upxFile)
+		peak, err := peakMemory(upxFile, "--version")
 		if err != nil {
 			return err
 		}
@@ -217,7 +241,7 @@ func (b *bench) measure(name string) error {
 		if err != nil {
 			return err
 		}
-		peak, err := peakMemory(b.file(dir, i))
+		peak, err := peakMemory(b.file(dir, i), "--version")
 		if err != nil {
 			return err
 		}

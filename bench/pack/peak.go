@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peakMemory runs a program as startup does and gives the most memory that its
+// peakMemory runs a program and gives the most memory that its
 // process had resident (VmHWM), in bytes.
 //
 // getrusage will not do: a child's ru_maxrss begins with that of the process
 // which made it, and packing takes a hundred megabytes. The process is stopped
 // at its exit (PTRACE_O_TRACEEXIT), when its own counter is final.
-func peakMemory(program string) (uint64, error) {
+func peakMemory(program string, args ...string) (uint64, error) {
 	runtime.LockOSThread() // ptrace belongs to a thread
 	defer runtime.UnlockOSThread()
-	cmd := exec.Command(program, "--version")
+	cmd := exec.Command(program, args...)
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return 0, err

@@ -13,7 +13,7 @@ import (
 // ways tells, and costs as much each time; a fast coder's measure tells nearly
 // as well. Of 50 programs below 110 KB, gains that it puts at 190 bytes (of
 // relative relocations) or 320 (of unwind tables) are gains of nothing once
-// coded, give or take 80; XLZ wins where it makes more than 5.7 to 6.2 KB of
+// coded, give or take 80; XLZ wins where it makes more than 5.5 to 5.9 KB of
 // the code. Near these borders both ways are packed, where that is quick: in
 // programs above doubtBelow the measure alone decides.
 

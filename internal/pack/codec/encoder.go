@@ -18,7 +18,7 @@ func Encode(stream []byte, p Params, effort int) ([]byte, error) {
 		return encodeMix(stream, &p), nil
 	}
 	if effort == 0 {
-		effort = 64
+		effort = 48
 	}
 	if len(p.Preset) > 0 {
 		stream = append(p.Preset[:len(p.Preset):len(p.Preset)], stream...)

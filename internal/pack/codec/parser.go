@@ -22,7 +22,10 @@ const (
 	niceLength = 160 // a match this long is taken without looking inside
 	priceOne   = 64  // a bit, in price units
 	span       = windowMax + windowMore + maxMatch + 1
-	noWay      = 1<<32 - 1 // a cost
+	pricesFor  = 400           // bytes that are parsed under one table of prices
+	noWay      = 1<<32 - 1     // a cost
+	hopeless   = 10 * priceOne // by how much an arrival may be behind to be gone on from
+	unlikely   = 3 * priceOne  // likewise, for matches with a new distance
 )
 
 var bitPrice = buildBitPrice()
@@ -70,10 +73,14 @@ func (e *encoder) parse() {
 	}
 	symbols := make([]symbol, 0, span)
 	start := len(e.p.Preset)
+	fresh := start
 	for pos := start; pos < len(e.data); {
 		window := min(64+(pos-start)/16, windowMax, len(e.data)-pos)
 		e.feed.forget(pos)
-		ps.updatePrices()
+		if pos >= fresh {
+			ps.updatePrices()
+			fresh = pos + min((pos-start)/64, pricesFor)
+		}
 		symbols = ps.window(pos, window, symbols[:0])
 		end := pos + window
 		for _, s := range symbols {
@@ -230,10 +237,13 @@ func (ps *parser) relax(i int) {
 	if w.start {
 		start = 1
 	}
+	expected, matched := uint32(noWay), uint32(0) // the byte behind a match, and the literal's price then
+	best := ps.ways[i*arrivals].cost
+	most := best + hopeless
 	for k := range arrivals {
 		from := i*arrivals + k
 		a := &ps.ways[from]
-		if a.cost == noWay {
+		if a.cost > most {
 			break
 		}
 		st := &ps.stands[from]
@@ -252,7 +262,10 @@ func (ps *parser) relax(i int) {
 		if state < 7 {
 			litCost += plain
 		} else {
-			litCost += ps.matchedPrice(lit, &m.matched[w.matched], b, uint32(data[pos-1-int(r0)]))
+			if other := uint32(data[pos-1-int(r0)]); other != expected {
+				expected, matched = other, ps.matchedPrice(lit, &m.matched[w.matched], b, other)
+			}
+			litCost += matched
 		}
 		ps.insert(i+1, litCost, r0, r1, opLiteral, 1, from)
 
@@ -290,11 +303,17 @@ func (ps *parser) relax(i int) {
 				longest = max(longest, niceLength)
 				continue
 			}
-			for ; n >= minMatch; n-- {
-				ps.insert(i+n, cost+repPrice[n], dist, other, uint32(r), n, from)
+			shortest := minMatch // of the best arrival; for others the shorter lengths rarely win
+			if k >= 1 {
+				shortest = max(n-1, minMatch)
+			}
+			for ; n >= shortest; n-- {
+				if c := cost + repPrice[n]; c < ps.ways[(i+n)*arrivals+arrivals-1].cost {
+					ps.insert(i+n, c, dist, other, uint32(r), n, from)
+				}
 			}
 		}
-		if k >= 2 {
+		if k >= 2 || a.cost > best+unlikely {
 			continue
 		}
 		matchCost += ps.price(isRep, 0)
@@ -317,7 +336,9 @@ func (ps *parser) relax(i int) {
 			}
 			op := w.matches + uint32(j) + 4
 			for ; n <= last; n++ {
-				ps.insert(i+n, cost+lengthPrice[n]+slots[lenState(n)][slot], f.dist, r0, op, n, from)
+				if c := cost + lengthPrice[n] + slots[lenState(n)][slot]; c < ps.ways[(i+n)*arrivals+arrivals-1].cost {
+					ps.insert(i+n, c, f.dist, r0, op, n, from)
+				}
 			}
 		}
 	}
