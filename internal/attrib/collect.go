@@ -200,6 +200,9 @@ func (c *collector) readSymbols() {
 				continue
 			}
 			b.strength, b.end = unsized, limit
+			if p.plainName(s.Name) == "__dso_handle" {
+				b.end = min(limit, place+uint64(f.Bits/8)) // crtbegin.o's one pointer (Itanium C++ ABI, 3.3.5.3); what lies behind has no symbol
+			}
 		} else {
 			b.end = place + min(s.Size, limit-place)
 		}
@@ -305,7 +308,7 @@ func isPrivate(name string) bool {
 // what has no size ends there.
 var markers = map[string]bool{
 	"_end": true, "end": true, "_edata": true, "edata": true, "_etext": true, "etext": true, "__bss_start": true, "__bss_start__": true,
-	"__bss_end__": true, "_bss_end__": true, "__end__": true, "__data_start": true, "data_start": true, "__dso_handle": false,
+	"__bss_end__": true, "_bss_end__": true, "__end__": true, "__data_start": true, "data_start": true,
 	"_GLOBAL_OFFSET_TABLE_": true, "_DYNAMIC": true, "__GNU_EH_FRAME_HDR": true, "__FRAME_END__": true, "__FRAME_BEGIN__": true, "__EH_FRAME_BEGIN__": true,
 	"__init_array_start": true, "__init_array_end": true, "__fini_array_start": true, "__fini_array_end": true,
 	"__preinit_array_start": true, "__preinit_array_end": true, "__rela_iplt_start": true, "__rela_iplt_end": true,

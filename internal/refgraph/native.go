@@ -2,7 +2,9 @@ package refgraph
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
@@ -65,8 +67,8 @@ func FromProgram(p *attrib.Program) *Graph {
 	if module != nil {
 		module.connect(b)
 	}
-	p.Refs = nil
 	addRoots(b, p)
+	p.Refs = nil
 
 	g := b.Freeze(atomNames{p, module})
 	g.Total, g.Unowned, g.Program = total, unowned, p
@@ -218,9 +220,10 @@ func strippedHeaders(p *attrib.Program) (bytes uint64) {
 // addRoots adds an edge from the root to everything that is used from outside.
 func addRoots(b *Builder, p *attrib.Program) {
 	f := p.File
+	var roots, hidden []int32
 	root := func(addr uint64) {
 		if atom := p.AtomAtAddr(addr); atom >= 0 {
-			b.Edge(Root, atom+1)
+			roots = append(roots, atom)
 		}
 	}
 	if f.Entry != 0 {
@@ -236,29 +239,76 @@ func addRoots(b *Builder, p *attrib.Program) {
 	blind := undecoded(f)
 	program := entryAtom(p)
 	if program >= 0 {
-		b.Edge(Root, program+1)
+		roots = append(roots, program)
 	}
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
 		if blind && a.Flags&attrib.Import == 0 {
-			b.Edge(Root, int32(i)+1) // code may refer to any of it
+			roots = append(roots, int32(i)) // code may refer to any of it
 			continue
 		}
 		exported := a.Flags&attrib.Exported != 0 && a.Flags&attrib.Import == 0
-		if exported && program >= 0 && !p.Symbols[a.Symbol].Hidden {
-			exported = false
+		if exported && program >= 0 {
+			if exported = false; p.Symbols[a.Symbol].Hidden {
+				hidden = append(hidden, int32(i))
+			}
 		}
 		if exported || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) || a.Kind == attrib.Code && heldTogether(p, int32(i)) {
-			b.Edge(Root, int32(i)+1)
+			roots = append(roots, int32(i))
 		}
 	}
+	if len(hidden) > 0 {
+		roots = append(roots, unreached(p, roots, hidden)...)
+	}
+	for _, atom := range roots {
+		b.Edge(Root, atom+1)
+	}
+}
+
+// unreached are those of the candidates that neither the roots nor an earlier
+// candidate reaches.
+func unreached(p *attrib.Program, roots, candidates []int32) (more []int32) {
+	seen := make([]bool, len(p.Atoms))
+	var stack []int32
+	visit := func(atom int32) {
+		if atom >= 0 && !seen[atom] {
+			seen[atom] = true
+			stack = append(stack, atom)
+		}
+	}
+	targets := func(from int32) { // Refs are sorted by From; -1 is the outside
+		at, _ := slices.BinarySearchFunc(p.Refs, from, func(r attrib.Ref, from int32) int { return cmp.Compare(r.From, from) })
+		for ; at < len(p.Refs) && p.Refs[at].From == from; at++ {
+			visit(p.Refs[at].To)
+		}
+	}
+	walk := func() {
+		for len(stack) > 0 {
+			atom := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			targets(atom)
+		}
+	}
+	for _, atom := range roots {
+		visit(atom)
+	}
+	targets(-1)
+	walk()
+	for _, atom := range candidates {
+		if !seen[atom] {
+			more = append(more, atom)
+			visit(atom)
+			walk()
+		}
+	}
+	return more
 }
 
 // entryAtom is the main function that an object defines, -1 without. Such an
 // object is a program but for its libraries: it starts there, as the linked one
 // does, and what it exports besides is exported because C exports by default.
 // Hidden symbols are meant for other objects of the same program (rustc's
-// codegen units) and count as used.
+// codegen units) and count as used where nothing here uses them.
 func entryAtom(p *attrib.Program) int32 {
 	if p.File.Kind != objfile.Relocatable {
 		return -1
