@@ -150,18 +150,7 @@ func ladderOutcome(r *ladder.Result) Block {
 	if best.Speed > 0 {
 		b.Text = append(b.Text, fmt.Sprintf("speed: %s of the release build's time", formatShare(best.Speed)))
 	}
-	work := fmt.Sprintf("work: %s", plural(r.Builds, "full build"))
-	if r.Cached > 0 {
-		work += fmt.Sprintf(" (%d from the cache)", r.Cached)
-	}
-	work += fmt.Sprintf(", %.1f CPU seconds", r.CPU)
-	if r.Relinks > 0 {
-		work += fmt.Sprintf("; %s at %.2f s each", plural(r.Relinks, "relink"), r.Relink)
-	}
-	if r.Codegens > 0 {
-		work += fmt.Sprintf("; %s at %.1f s each", plural(r.Codegens, "codegen variant"), r.Codegen)
-	}
-	b.Text = append(b.Text, work)
+	b.Text = append(b.Text, "work: "+workLine(r))
 	b.Text = append(b.Text, r.Toolchains...)
 	if r.Output != "" {
 		b.Text = append(b.Text, "written: "+r.Output)
