@@ -1,6 +1,5 @@
-// Package relr is the packed table of relative relocations (DT_RELR; gABI,
-// "Relative Relocation Table"), and code by which a program or library applies
-// such a table to itself.
+// Package relr is code by which a program or library applies its packed relative
+// relocations (DT_RELR; gABI, "Relative Relocation Table") to itself.
 //
 // A position-independent Rust program has thousands of pointers in its data,
 // each with a relocation of 24 bytes that says no more than "add where I was
@@ -8,7 +7,8 @@
 // table only since glibc 2.36, musl 1.2.4 and Android 9, and refuse or, worse,
 // ignore it before. So the table is hidden from them, and applied by an IFUNC
 // resolver: code of the program's own that loaders have called, while they
-// relocate, since glibc 2.11 (2009; on aarch64 2.19, 2014). A relocation of type IRELATIVE is all it takes.
+// relocate, since glibc 2.11 (2009; on aarch64 2.19, 2014). A relocation of type
+// IRELATIVE is all it takes.
 //
 // Why a resolver and not another entry point or DT_INIT: it runs before any
 // constructor of any library could call back into the program, before the
@@ -23,59 +23,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 )
-
-// wordSize is that of the 64-bit machines, the only ones with stubs.
-const wordSize = 8
-
-// Encode packs addresses, which are ascending and even: a word with an address,
-// then words whose bits 1 to 63 say which of the next 63 words follow.
-func Encode(addresses []uint64) []uint64 {
-	var table []uint64
-	for i := 0; i < len(addresses); {
-		table = append(table, addresses[i])
-		next := addresses[i] + wordSize
-		i++
-		for {
-			bitmap := uint64(0)
-			for ; i < len(addresses); i++ {
-				distance := addresses[i] - next
-				if distance >= 63*wordSize || distance%wordSize != 0 {
-					break
-				}
-				bitmap |= 1 << (distance / wordSize)
-			}
-			if bitmap == 0 {
-				break
-			}
-			table = append(table, bitmap<<1|1)
-			next += 63 * wordSize
-		}
-	}
-	return table
-}
-
-// Decode gives the addresses of a table in the order in which they are applied.
-func Decode(table []uint64) ([]uint64, error) {
-	var addresses []uint64
-	next, begun := uint64(0), false
-	for i, word := range table {
-		if word&1 == 0 {
-			addresses = append(addresses, word)
-			next, begun = word+wordSize, true
-			continue
-		}
-		if !begun {
-			return nil, fmt.Errorf("word %d of the packed relocations is a bitmap that follows no address", i)
-		}
-		for b := word >> 1; b != 0; b &= b - 1 {
-			addresses = append(addresses, next+uint64(bits.TrailingZeros64(b))*wordSize)
-		}
-		next += 63 * wordSize
-	}
-	return addresses, nil
-}
 
 // Stub is the code that applies a table, for one machine.
 type Stub struct {

@@ -5,33 +5,8 @@ import (
 	"debug/elf"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
-
-	"pgregory.net/rapid"
 )
-
-func TestEncodeDecode(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		gaps := rapid.SliceOf(rapid.OneOf(rapid.Just(uint64(8)), rapid.Uint64Range(1, 2000))).Draw(t, "gaps")
-		at, want := rapid.Uint64Range(0, 1<<40).Draw(t, "first")&^1, []uint64(nil)
-		for _, g := range gaps {
-			want = append(want, at)
-			at += g * 2
-		}
-		table := Encode(want)
-		got, err := Decode(table)
-		if err != nil || !slices.Equal(got, want) {
-			t.Fatalf("got %x, %v, want %x (table %x)", got, err, want, table)
-		}
-		if len(table) > len(want) {
-			t.Fatalf("%d words for %d addresses", len(table), len(want))
-		}
-	})
-	if _, err := Decode([]uint64{3}); err == nil {
-		t.Error("a bitmap without an address is taken")
-	}
-}
 
 func TestBindFind(t *testing.T) {
 	for i := range stubs {
@@ -84,7 +59,7 @@ func TestSources(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(code, s.code) {
-				t.Errorf("stub.go has\n%x\n%s makes\n%x", s.code, source, code)
+				t.Errorf("relr.go has\n%x\n%s makes\n%x", s.code, source, code)
 			}
 		})
 	}

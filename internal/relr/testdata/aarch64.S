@@ -1,4 +1,4 @@
-// Source of the aarch64 stub in stub.go: an IFUNC resolver that needs none of
+// Source of the aarch64 stub in relr.go: an IFUNC resolver that needs none of
 // its arguments and returns nothing of use. Registers: x2 base, x3 next word,
 // x4 end, x6 place. The three distances behind the code are set by Stub.Bind.
         .text

@@ -1,4 +1,4 @@
-# Source of the x86-64 stub in stub.go: an IFUNC resolver without arguments
+# Source of the x86-64 stub in relr.go: an IFUNC resolver without arguments
 # that returns nothing of use. Registers: rdx base, rsi next word, r8 end,
 # rdi place. The three displacements are set by Stub.Bind.
         .text
