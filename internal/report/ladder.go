@@ -137,7 +137,6 @@ func nonZero(n int64) Cell {
 
 func ladderOutcome(r *ladder.Result) Block {
 	b := Block{Heading: "The best", Part: "given up"}
-	best := r.Rungs[r.Best]
 	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes, %s of the stripped release build (%s), %s of what cargo leaves (%s)",
 		r.Program, FormatBytes(r.FinalSize, true), formatShare(ratio(r.FinalSize, r.BaseStrip)), FormatBytes(r.BaseStrip, true),
 		formatShare(ratio(r.FinalSize, r.Baseline)), FormatBytes(r.Baseline, true)))
@@ -147,8 +146,8 @@ func ladderOutcome(r *ladder.Result) Block {
 	case r.BestVerify.Status == ladder.NotRun:
 		b.Text = append(b.Text, "not run: "+r.BestVerify.Why)
 	}
-	if best.Speed > 0 {
-		b.Text = append(b.Text, fmt.Sprintf("speed: %s of the release build's time", formatShare(best.Speed)))
+	if line := speedLine(r); line != "" {
+		b.Text = append(b.Text, line)
 	}
 	b.Text = append(b.Text, "work: "+workLine(r))
 	b.Text = append(b.Text, r.Toolchains...)

@@ -74,11 +74,8 @@ func answerBlock(r *ladder.Result, o ScreenOptions) Block {
 	case r.BestVerify.Status == ladder.NotRun:
 		lines = append(lines, "not run: "+r.BestVerify.Why)
 	}
-	for _, rung := range slices.Backward(r.Rungs[:r.Best+1]) { // what rewrites the file changes no speed
-		if rung.Kept && rung.Speed > 0 {
-			lines = append(lines, fmt.Sprintf("speed: %s of the release build's time", formatShare(rung.Speed)))
-			break
-		}
+	if line := speedLine(r); line != "" {
+		lines = append(lines, line)
 	}
 	lines = append(lines, givenUpLines(r)...)
 	if o.Next != "" {
@@ -87,6 +84,23 @@ func answerBlock(r *ladder.Result, o ScreenOptions) Block {
 	lines = append(lines, r.Toolchains...)
 	b.Text = lines
 	return b
+}
+
+// speedLine is how fast the best is. What rewrites the file changes no speed,
+// so that of the last rung kept before it counts. Where nothing that was
+// measured is fast enough, the best has the release build's own code.
+func speedLine(r *ladder.Result) string {
+	slow := false
+	for _, rung := range slices.Backward(r.Rungs[:r.Best+1]) {
+		if rung.Kept && rung.Speed > 0 {
+			return fmt.Sprintf("speed: %s of the release build's time", formatShare(rung.Speed))
+		}
+		slow = slow || rung.Speed > 0
+	}
+	if !slow {
+		return ""
+	}
+	return "speed: as the release build; all that is smaller was slower than the limit allows"
 }
 
 // givenUpLines name what only debuggers miss together, and tell the rest one by

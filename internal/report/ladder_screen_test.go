@@ -43,3 +43,32 @@ func TestLadderScreen(t *testing.T) {
 		}
 	}
 }
+
+// TestLadderSpeed: a search that weighed speed says how fast its best is, also
+// where nothing that was measured is fast enough.
+func TestLadderSpeed(t *testing.T) {
+	speed := func(r *ladder.Result) string {
+		var b bytes.Buffer
+		if err := Write(&b, "text", LadderScreen(r, ScreenOptions{}), Options{Width: 80}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if strings.HasPrefix(line, "speed: ") {
+				return strings.TrimSpace(line)
+			}
+		}
+		return ""
+	}
+	r := sampleLadder()
+	if got := speed(r); got != "speed: 120.0% of the release build's time" {
+		t.Errorf("the build's speed is that of the link after it: %q", got)
+	}
+	r.Rungs[1].Kept, r.Rungs[1].Why = false, "120.0 % of the release build's time, the limit is 100.0 %"
+	if got := speed(r); !strings.HasPrefix(got, "speed: as the release build;") {
+		t.Errorf("nothing is fast enough: %q", got)
+	}
+	r.Rungs[1].Speed = 0
+	if got := speed(r); got != "" {
+		t.Errorf("nothing was measured: %q", got)
+	}
+}
