@@ -101,8 +101,7 @@ func (e *env) stream(ctx context.Context, name string) (w io.Writer, done func()
 		}
 		return &answer{to: f}, f.Close, nil
 	}
-	info, err := os.Stat(name)
-	if err != nil || info.Mode()&(fs.ModeCharDevice|fs.ModeNamedPipe) == 0 {
+	if !isStream(name) {
 		return nil, nil, nil // WriteFile says what is wrong, if anything is
 	}
 	var f *os.File
@@ -114,6 +113,15 @@ func (e *env) stream(ctx context.Context, name string) (w io.Writer, done func()
 		return nil, nil, err
 	}
 	return &answer{to: f}, f.Close, nil
+}
+
+// isStream says whether name can only be written on.
+func isStream(name string) bool {
+	if descriptor(name) >= 0 {
+		return true
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode()&(fs.ModeCharDevice|fs.ModeNamedPipe) != 0
 }
 
 // descriptor is the descriptor of this process that name stands for, -1 where

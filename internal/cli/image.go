@@ -78,7 +78,7 @@ for the same input: no times, no owners, no order of folders.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.tag, "tag", "t", "", "the image's `name[:tag]`")
-	flags.StringVarP(&f.output, "output", "o", "", "the `file` or folder to write (default NAME.tar)")
+	flags.StringVarP(&f.output, "output", "o", "", "the `file` or folder to write, - for stdout (default NAME.tar)")
 	flags.StringVar(&f.kind, "output-type", "", "oci-tar, oci-dir or docker-tar (default oci-tar; oci-dir for -o DIR/)")
 	flags.BoolVar(&f.force, "force", false, "replace the output file")
 	flags.BoolVar(&f.push, "push", false, "push to the name's registry, with the usual keychain's credentials")
@@ -123,6 +123,9 @@ func (e *env) image(ctx context.Context, f *imageFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.programTo(f.output, &f.out); err != nil {
+		return err
+	}
 	sources, err := e.imageSources(ctx, f, args)
 	if err != nil {
 		return err
@@ -159,7 +162,7 @@ func (e *env) image(ctx context.Context, f *imageFlags, args []string) error {
 	if result.Overhead, err = bundle.Overhead(); err != nil {
 		return err
 	}
-	if err := f.write(ctx, bundle, result); err != nil {
+	if err := e.writeImage(ctx, f, bundle, result); err != nil {
 		return err
 	}
 	return e.print(ctx, result.Document(), &f.out)
@@ -216,10 +219,11 @@ func (f *imageFlags) resolve() (name.Reference, error) {
 			}
 		}
 	}
-	if f.output != "" && !f.force {
-		if _, err := os.Lstat(filepath.Clean(f.output)); err == nil {
-			return nil, withStatus(exitRefused, "--force, or another -o", fmt.Errorf("%s: %w", f.output, oci.ErrExists))
-		}
+	if f.kind == "oci-dir" && descriptor(f.output) >= 0 {
+		return nil, usageError("--output-type oci-tar", "-o %s: a stream cannot hold a folder", f.output)
+	}
+	if err := f.free(); err != nil {
+		return nil, withStatus(exitRefused, "--force, or another -o", err)
 	}
 	return reference, nil
 }
@@ -383,24 +387,13 @@ func imageError(err error) error {
 }
 
 // write puts the bundle where it was asked for.
-func (f *imageFlags) write(ctx context.Context, bundle *oci.Bundle, result *report.Image) error {
+func (e *env) writeImage(ctx context.Context, f *imageFlags, bundle *oci.Bundle, result *report.Image) error {
 	if f.output != "" {
 		var err error
-		switch f.kind {
-		case "oci-dir":
-			err = bundle.WriteLayout(filepath.Clean(f.output))
-		case "docker-tar":
-			err = bundle.WriteDockerTar(ctx, f.output, f.force)
-		default:
-			err = bundle.WriteLayoutTar(ctx, f.output, f.force)
-		}
-		if errors.Is(err, oci.ErrExists) {
-			return withStatus(exitRefused, "--force, or another -o", err)
-		}
-		if err != nil {
-			return err
-		}
-		if result.Written, err = sizeOnDisk(filepath.Clean(f.output)); err != nil {
+		if result.Written, err = e.writeImageOutput(ctx, f, bundle); err != nil {
+			if errors.Is(err, oci.ErrExists) {
+				return withStatus(exitRefused, "--force, or another -o", err)
+			}
 			return err
 		}
 		result.Output = append(result.Output, f.output)
@@ -413,6 +406,53 @@ func (f *imageFlags) write(ctx context.Context, bundle *oci.Bundle, result *repo
 			return fmt.Errorf("push %s: %w", bundle.Reference.Name(), err)
 		}
 		result.Output = append(result.Output, bundle.Reference.Name())
+	}
+	return nil
+}
+
+// writeImageOutput writes a folder, a file or a stream, and says how much.
+func (e *env) writeImageOutput(ctx context.Context, f *imageFlags, bundle *oci.Bundle) (int64, error) {
+	if f.kind == "oci-dir" {
+		dir := filepath.Clean(f.output)
+		if err := bundle.WriteLayout(dir); err != nil {
+			return 0, err
+		}
+		return sizeOnDisk(dir)
+	}
+	var data []byte
+	var err error
+	if f.kind == "docker-tar" {
+		data, err = bundle.DockerTar()
+	} else {
+		data, err = bundle.LayoutTar(f.workFolder())
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := f.free(); err != nil {
+		return 0, err
+	}
+	written, err := e.deliver(ctx, f.output, byteio.Content{{Data: data}}, byteio.WriteOptions{})
+	return int64(written.Size), err
+}
+
+// workFolder is where the layers are collected: beside the output, or where a
+// stream needs none, in the system's folder for such.
+func (f *imageFlags) workFolder() string {
+	if isStream(f.output) {
+		return os.TempDir()
+	}
+	return filepath.Dir(filepath.Clean(f.output))
+}
+
+// free says whether -o may be written: a stream always, a file that is there
+// with --force.
+func (f *imageFlags) free() error {
+	if f.output == "" || f.force || f.kind != "oci-dir" && isStream(f.output) {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Clean(f.output)); err == nil {
+		return fmt.Errorf("%s: %w", f.output, oci.ErrExists)
 	}
 	return nil
 }

@@ -143,45 +143,33 @@ func (b *Bundle) WriteLayout(dir string) error {
 	return os.Rename(temp, dir)
 }
 
-// WriteLayoutTar writes the layout as one tar file, entries sorted, times zero.
-func (b *Bundle) WriteLayoutTar(ctx context.Context, file string, replace bool) error {
-	temp, remove, err := byteio.TempFolder(filepath.Dir(filepath.Clean(file)), tempPrefix)
+// LayoutTar is the layout as one tar file, entries sorted, times zero. It is
+// collected in a folder of its own below dir.
+func (b *Bundle) LayoutTar(dir string) ([]byte, error) {
+	temp, remove, err := byteio.TempFolder(dir, tempPrefix)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer remove()
 	if err := b.layoutIn(temp); err != nil {
-		return err
+		return nil, err
 	}
 	var out bytes.Buffer
-	if err := tarFolder(&out, temp); err != nil {
-		return err
-	}
-	return writeNew(ctx, file, out.Bytes(), replace)
+	err = tarFolder(&out, temp)
+	return out.Bytes(), err
 }
 
-// WriteDockerTar writes what `docker load` of every age reads: one platform.
-func (b *Bundle) WriteDockerTar(ctx context.Context, file string, replace bool) error {
+// DockerTar is what `docker load` of every age reads: one platform.
+func (b *Bundle) DockerTar() ([]byte, error) {
 	if b.Index != nil {
-		return errors.New("a docker-archive holds one platform; several fit an OCI layout or a registry")
+		return nil, errors.New("a docker-archive holds one platform; several fit an OCI layout or a registry")
 	}
-	reference := b.Reference
-	if reference == nil {
-		return errors.New("a docker-archive needs a name")
+	if b.Reference == nil {
+		return nil, errors.New("a docker-archive needs a name")
 	}
 	var out bytes.Buffer
-	if err := tarball.Write(reference, b.Image, &out); err != nil {
-		return err
-	}
-	return writeNew(ctx, file, out.Bytes(), replace)
-}
-
-func writeNew(ctx context.Context, file string, data []byte, replace bool) error {
-	if _, err := os.Lstat(file); err == nil && !replace {
-		return fmt.Errorf("%s: %w", file, ErrExists)
-	}
-	_, err := byteio.WriteFile(ctx, file, byteio.Content{{Data: data}}, byteio.WriteOptions{})
-	return err
+	err := tarball.Write(b.Reference, b.Image, &out)
+	return out.Bytes(), err
 }
 
 // tarFolder writes dir's files in the order of their paths. Folders have no

@@ -95,6 +95,22 @@ func (f *elfFile) refusals() error {
 	case f.head.Type != etRel && f.head.Type != etExec && f.head.Type != etDyn:
 		return refuse("", "e_type %d is no executable, shared object or relocatable object", f.head.Type)
 	}
+	return f.headersWhole()
+}
+
+// headersWhole wants each segment to hold the headers that are written anew
+// whole, or nothing of them: a program that loads half of one would see it change.
+func (f *elfFile) headersWhole() error {
+	for i, s := range f.segments {
+		for _, h := range []struct {
+			name        string
+			start, size uint64
+		}{{"the ELF header", 0, f.ehsize()}, {"the program headers", f.head.Phoff, f.head.realPhnum * f.phentsize()}} {
+			if end := h.start + h.size; s.hasBytes() && s.Offset < end && h.start < s.end() && (h.start < s.Offset || s.end() < end) {
+				return refuse("", "segment %d begins or ends inside %s", i, h.name)
+			}
+		}
+	}
 	return nil
 }
 
@@ -487,10 +503,13 @@ func (p *elfPlan) newSegments() []elfSegment {
 		case s.Filesz > 0:
 		case s.Type == ptLoad:
 			// Nothing but zeros: the offset must be congruent, and its page must
-			// exist, for the kernel maps that page before it clears the rest.
-			s.Offset = p.blocks.offset(old)
-			if step := p.congruence(*s); s.Offset > end {
-				s.Offset -= min((s.Offset-end+step-1)&^(step-1), s.Offset&^(step-1))
+			// exist, for the kernel maps that page before it clears the rest. The
+			// old offset may lie in a block that moves freely, or past the end.
+			target := min(p.blocks.offset(old), end)
+			step := max(p.congruence(*s), 1)
+			s.Offset = target - min((target-old)&(step-1), target)
+			if s.Offset == 0 {
+				s.Offset = old & (step - 1)
 			}
 		case old <= uint64(len(p.data)):
 			s.Offset = min(p.blocks.offset(old), end)

@@ -149,9 +149,16 @@ func (p *machoPlan) newSymbols() (table, names []byte, index map[uint32]uint32, 
 	if p.dwarf >= 0 {
 		sectionsLeft -= uint8(p.segments[p.dwarf].nsects)
 	}
+	where, _ := p.table("symbol table")
 	for g := range 3 {
 		for i, n := range old {
-			if group(n) != g || !p.keeps(n, indirect[uint32(i)]) || n.kind&nStab == 0 && n.kind&nTypeMask == nSect && n.sect > sectionsLeft {
+			if group(n) != g || !p.keeps(n, indirect[uint32(i)]) {
+				continue
+			}
+			if n.kind&nStab == 0 && n.kind&nTypeMask == nSect && n.sect > sectionsLeft {
+				if p.lookedUp(n) {
+					return nil, nil, nil, counts, byteio.Errorf(where.offset+uint64(i)*p.nlistSize(), "n_sect", "symbol %s lies in section %d, which no segment but __DWARF has", n.name, n.sect)
+				}
 				continue
 			}
 			index[uint32(i)] = uint32(len(kept))

@@ -165,6 +165,11 @@ func sameFixups(a *machoFile, was, is []byte) error {
 	return nil
 }
 
+// lookedUp says whether dyld finds the symbol by its name.
+func (f *machoFile) lookedUp(n nlist) bool {
+	return n.undefined() || n.kind&nStab == 0 && n.desc&referencedDynamically != 0 || n.kind&(nStab|nExt) == nExt && f.filetype != mhExecute
+}
+
 // sameSymbols checks what dyld and stubs ask the symbol table for: every
 // undefined and every dynamically referenced symbol, and each indirect entry.
 func sameSymbols(a, b *machoFile) error {
@@ -183,7 +188,7 @@ func sameSymbols(a, b *machoFile) error {
 	}
 	for _, n := range was {
 		n.strx = 0
-		if n.undefined() || n.kind&nStab == 0 && n.desc&referencedDynamically != 0 || n.kind&(nStab|nExt) == nExt && a.filetype != mhExecute {
+		if a.lookedUp(n) {
 			if have[n] == 0 {
 				return fmt.Errorf("symbol %s is gone", n.name)
 			}

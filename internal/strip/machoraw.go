@@ -275,6 +275,10 @@ func (f *machoFile) readSegment(i int, v byteio.View) error {
 	} else if _, err := v.Slice(s.fileoff, s.filesize, "segment "+s.name); err != nil {
 		return err
 	}
+	const largestPage = 64 << 10
+	if end, ok := byteio.Add(s.vmaddr, s.vmsize); !ok || end+largestPage < end {
+		return byteio.Errorf(c.at, "vmsize", "segment %s wraps around the address space", s.name)
+	}
 	if s.filesize > s.vmsize && s.name != "__DWARF" {
 		return byteio.Errorf(c.at, "vmsize", "segment %s has %d bytes in the file but %d in memory", s.name, s.filesize, s.vmsize)
 	}

@@ -58,6 +58,9 @@ func (p *pePlan) refusals() error {
 	if p.SectionAlignment < 4096 {
 		return refuse("", "SectionAlignment %d is below a page: file offsets must equal addresses", p.SectionAlignment)
 	}
+	if p.FileAlignment < 512 && !p.efi() {
+		return refuse("", "FileAlignment %d is below 512: Windows does not load it", p.FileAlignment)
+	}
 	if p.companion() {
 		return refuse("strip the program that it belongs to", "debug companion: its debug info is all it has")
 	}
@@ -71,6 +74,9 @@ func (p *pePlan) refusals() error {
 	for _, r := range ranges {
 		if r.start == r.end {
 			continue
+		}
+		if r.start%512 != 0 && !p.efi() {
+			return refuse("", "PointerToRawData %#x is no multiple of 512: Windows loads from the multiple below", r.start)
 		}
 		if r.start < cursor {
 			return refuse("", "the section at offset %#x shares bytes of the file with another or with the headers", r.start)
@@ -86,6 +92,12 @@ func (p *pePlan) refusals() error {
 		}
 	}
 	return nil
+}
+
+// efi says whether firmware loads the image, which takes every offset as it is.
+func (f *peFile) efi() bool {
+	const application, rom = 10, 13
+	return f.Subsystem >= application && f.Subsystem <= rom
 }
 
 // companion says whether the file is what --only-keep-debug leaves: code that
@@ -265,8 +277,8 @@ func (p *pePlan) trimRaw(s peSection) uint32 {
 	}
 	start, end := s.rawRange()
 	raw := p.data[start:end]
-	if uint64(len(raw)) > uint64(s.VirtualSize) {
-		raw = raw[:s.VirtualSize]
+	if mapped := alignUp(uint64(s.VirtualSize), 4096); uint64(len(raw)) > mapped { // whole pages
+		raw = raw[:mapped]
 	}
 	return uint32(min(alignUp(uint64(len(raw))-trailingZeros(raw), p.alignment), end-start))
 }

@@ -115,7 +115,9 @@ func samePESection(a, b *peFile, i, j int) error {
 	if t.span() < s.span() {
 		return fmt.Errorf("shrank in memory")
 	}
-	if start, _ := t.rawRange(); start%uint64(b.FileAlignment) != 0 || uint64(t.SizeOfRawData)%uint64(b.FileAlignment) != 0 {
+	// A size that was no multiple before is one that the loader takes.
+	odd := t.SizeOfRawData%b.FileAlignment != 0 && (t.SizeOfRawData != s.SizeOfRawData || s.SizeOfRawData%a.FileAlignment == 0)
+	if start, _ := t.rawRange(); start%uint64(b.FileAlignment) != 0 || odd {
 		return fmt.Errorf("raw data is not aligned")
 	}
 	if s.Name == ".symtab" {

@@ -6,6 +6,7 @@ package strip
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -235,11 +236,17 @@ func (f *peFile) directory(i int) peDirectory {
 	return f.directories[i]
 }
 
-// sectionAt is the index of the section that holds rva, -1 for none.
+// sectionAt is the index of the section that holds rva, -1 for none: the last
+// that starts there or before, for bytes of the file that one has beyond its
+// own addresses are hidden by the next.
 func (f *peFile) sectionAt(rva uint64) int {
-	for i, s := range f.sections {
-		if rva >= uint64(s.VirtualAddress) && rva < uint64(s.VirtualAddress)+max(s.span(), uint64(s.SizeOfRawData)) {
-			return i
+	for i, s := range slices.Backward(f.sections) {
+		if rva >= uint64(s.VirtualAddress) {
+			start, end := s.rawRange()
+			if rva < uint64(s.VirtualAddress)+max(s.span(), end-start) {
+				return i
+			}
+			return -1
 		}
 	}
 	return -1

@@ -551,6 +551,81 @@ func TestOddAlignment(t *testing.T) {
 	}
 }
 
+// TestEmptySegments: segments of zeros alone have no bytes in the file, so that
+// nothing is wrong with an offset past its end, nor with a file in which no
+// segment has any.
+func TestEmptySegments(t *testing.T) {
+	for _, e := range []testbin.ELF{{}, {Bits: 32}, {Order: binary.BigEndian, Machine: 22}, {Type: etDyn, PageAlign: 1 << 16, Machine: 183}} {
+		data := e.Bytes()
+		f, err := parseELF(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := func(data []byte, i int, field, value uint64) []byte { // field: 1 p_offset, 4 p_filesz
+			at := f.segments[i].headerPosition + 4*field
+			if f.is64 {
+				at += 4 * field
+			}
+			out := bytes.Clone(data)
+			if f.is64 {
+				f.order.PutUint64(out[at:], value)
+			} else {
+				f.order.PutUint32(out[at:], uint32(value))
+			}
+			return out
+		}
+		past := header(header(data, 1, 4, 0), 1, 1, 16<<20)
+		none := header(header(data, 1, 4, 0), 0, 4, 0)
+		for _, level := range allLevels {
+			for what, input := range map[string][]byte{"past the end": past, "no bytes at all": none} {
+				out, r := mustRewrite(t, input, Options{Level: level})
+				if r.Same || len(out) >= len(input) {
+					t.Errorf("%+v, %s, level %v: %d bytes of %d", e, what, level, len(out), len(input))
+				}
+			}
+			if out, _ := mustRewrite(t, past, Options{Level: level}); f.is64 && f.head.Machine == 62 {
+				path := filepath.Join(t.TempDir(), "prog")
+				if err := os.WriteFile(path, out, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if cmd := exec.Command(path); cmd.Run() == nil || cmd.ProcessState.ExitCode() != 42 {
+					t.Errorf("level %v: it ends with %v", level, cmd.ProcessState)
+				}
+			}
+		}
+	}
+}
+
+// TestHostilePE: whatever one wrong number of the headers says, no level writes
+// what the oracle then finds broken, and no level can do what another cannot.
+func TestHostilePE(t *testing.T) {
+	values := []uint64{0, 1, 0x10, 0x80, 0x100, 0x180, 0x200, 0x400, 0x600, 0x800, 0x1000, 0x3000, 0x10000, 0x7fffffff, 0xffffffff}
+	for _, bits := range []int{32, 64} {
+		data := testbin.PE{Bits: bits}.Bytes()
+		for at := testbin.PEHeader + 4; at < 0x200; at++ {
+			for _, n := range []int{2, 4} {
+				for _, v := range values {
+					if n == 2 && v>>16 != 0 || at%2 != 0 && v < 0x80 {
+						continue
+					}
+					hostile := corrupt(data, at, n, v)
+					var first error
+					for i, level := range allLevels {
+						_, _, err := Rewrite(hostile, Options{Level: level, DropPayload: true, DropSignature: true})
+						if i == 0 {
+							first = err
+						}
+						if errors.Is(err, ErrOracle) || (err == nil) != (first == nil) {
+							t.Errorf("%d bits, %d bytes at %#x are %#x: level %v: %v, level %v: %v", bits, n, at, v, allLevels[0], first, level, err)
+						}
+					}
+				}
+			}
+		}
+	}
+	mustRefuse(t, corrupt(testbin.PE{}.Bytes(), testbin.PEOptional+240+20, 4, testbin.PEText+16), Options{}, "multiple below", "")
+}
+
 // TestSignedModule: the flag that the refusal names takes the signature off, also
 // where there is no debug information to drop.
 func TestSignedModule(t *testing.T) {

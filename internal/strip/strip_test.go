@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -71,7 +72,11 @@ func compile(t *testing.T, source string, command ...string) []byte {
 	if _, err := exec.LookPath(command[0]); err != nil {
 		t.Skipf("%s is not installed", command[0])
 	}
-	cmd := exec.Command(command[0], append(command[1:], "-o", out, in)...)
+	args := append(command[1:len(command):len(command)], "-o", out, in)
+	if slices.Contains(args, "-fuse-ld=lld") {
+		args = append(args, "-B"+lldFolder(t))
+	}
+	cmd := exec.Command(command[0], args...)
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("%v: %v\n%s", command, err, msg)
 	}
@@ -83,6 +88,23 @@ func compile(t *testing.T, source string, command ...string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// lldFolder has a link to lld under the name that every compiler asks for:
+// Debian's has its version in its name.
+func lldFolder(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"ld.lld", "ld.lld-19", "ld.lld-22"} {
+		if path, err := exec.LookPath(name); err == nil {
+			folder := t.TempDir()
+			if err := os.Symlink(path, filepath.Join(folder, "ld.lld")); err != nil {
+				t.Fatal(err)
+			}
+			return folder
+		}
+	}
+	t.Skip("needs ld.lld")
+	return ""
 }
 
 const helloC = `#include <stdio.h>
