@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,55 +19,14 @@ import (
 
 const module = "github.com/minsize/minsize/internal/"
 
-// mayImport is the table of docs/architecture.md: a package of internal/ and
-// the packages of internal/ that it may import. Leaves have none.
-var mayImport = map[string][]string{
-	"cli":    nil, // everything but the leaves that notForCLI names
-	"report": {"attrib", "budget", "history", "refgraph", "ladder", "demangle", "oci", "llvmlines", "outline"},
+// uses are the packages of internal/ that a package imports, each with a file
+// that does, in its own files and in those of its tests.
+type uses struct{ own, tests map[string]string }
 
-	"budget":    {"attrib", "toml"},
-	"history":   {"attrib", "byteio"},
-	"apply":     {"technique", "cargo", "toml", "byteio"},
-	"ladder":    {"technique", "cargo"},
-	"technique": {"cargo", "relink", "strip", "pack"},
-	"cargo":     {"toml", "byteio", "process"},
-	"relink":    {"objedit", "demangle", "relocate", "relr"},
-	"objedit":   {"byteio"},
-	"verify":    {"process"},
-	"outline":   {"cargo", "rustsyntax", "attrib"},
-
-	"refgraph": {"objfile", "dwarf", "byteio", "demangle", "attrib", "machinecode"},
-	"attrib":   {"objfile", "dwarf", "pdb", "byteio", "demangle", "rangemap", "machinecode"},
-
-	"strip":      {"objfile", "byteio"},
-	"pack":       {"objfile", "byteio", "pack/codec", "pack/stub"},
-	"pack/codec": {"byteio"},
-	"pack/stub":  {},
-	"oci":        {"objfile", "byteio"},
-
-	"dwarf":       {"objfile", "byteio"},
-	"pdb":         {"byteio"},
-	"objfile":     {"byteio", "relr"},
-	"relr":        {},
-	"relocate":    {"objfile", "relr"},
-	"machinecode": {},
-	"byteio":      {},
-	"process":     {},
-	"rangemap":    {},
-	"demangle":    {},
-	"toml":        {},
-	"rustsyntax":  {},
-	"llvmlines":   {"demangle"},
-	"testbin":     {"byteio"},
-	"archtest":    {},
-}
-
-// notForCLI are leaves that only stages may use.
-var notForCLI = []string{"rangemap", "machinecode", "pack/codec", "pack/stub", "testbin", "archtest"}
-
-func TestImports(t *testing.T) {
+// readImports looks at every file of internal/, whatever host it is built for.
+func readImports(t *testing.T) map[string]*uses {
 	root := filepath.Join("..", "..", "internal")
-	seen := map[string]bool{}
+	packages := map[string]*uses{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() && d.Name() == "testdata" {
 			if err == nil {
@@ -74,16 +34,19 @@ func TestImports(t *testing.T) {
 			}
 			return err
 		}
-		if d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+		if d.IsDir() || !strings.HasSuffix(file, ".go") {
 			return nil
 		}
 		rel, _ := filepath.Rel(root, file)
 		pkg := path.Dir(filepath.ToSlash(rel))
-		seen[pkg] = true
-		allowed, known := mayImport[pkg]
-		if !known {
-			t.Errorf("package internal/%s is not in the table: add its row here and in docs/architecture.md", pkg)
-			return nil
+		u := packages[pkg]
+		if u == nil {
+			u = &uses{own: map[string]string{}, tests: map[string]string{}}
+			packages[pkg] = u
+		}
+		into := u.own
+		if strings.HasSuffix(file, "_test.go") {
+			into = u.tests
 		}
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
@@ -91,18 +54,8 @@ func TestImports(t *testing.T) {
 		}
 		for _, spec := range parsed.Imports {
 			name, _ := strconv.Unquote(spec.Path.Value)
-			dep, ours := strings.CutPrefix(name, module)
-			if !ours {
-				continue
-			}
-			if pkg == "cli" {
-				if slices.Contains(notForCLI, dep) {
-					t.Errorf("%s imports %s: a leaf that only stages may use", file, dep)
-				}
-				continue
-			}
-			if !slices.Contains(allowed, dep) {
-				t.Errorf("%s imports %s: internal/%s may import only %v", file, dep, pkg, allowed)
+			if dep, ours := strings.CutPrefix(name, module); ours && dep != pkg {
+				into[dep] = file
 			}
 		}
 		return nil
@@ -110,39 +63,96 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !seen["cli"] {
+	if packages["cli"] == nil {
 		t.Fatal("no package cli seen: the test looks in the wrong folder")
+	}
+	return packages
+}
+
+// TestImports: a package imports what its row says, no more and no less.
+func TestImports(t *testing.T) {
+	for _, fault := range compare(readImports(t), house) {
+		t.Error(fault)
 	}
 }
 
-// TestTableInArchitecture holds docs/architecture.md to the table above.
-func TestTableInArchitecture(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "architecture.md"))
-	if err != nil {
-		t.Fatal(err)
+// TestFaultsAreFound: the comparison sees what it is there for.
+func TestFaultsAreFound(t *testing.T) {
+	packages := func(change func(map[string]*uses)) map[string]*uses {
+		p := map[string]*uses{
+			"leaf":  {own: map[string]string{}, tests: map[string]string{}},
+			"other": {own: map[string]string{}, tests: map[string]string{}},
+			"stage": {own: map[string]string{"leaf": "stage.go"}, tests: map[string]string{"other": "stage_test.go"}},
+		}
+		change(p)
+		return p
 	}
-	rows := map[string][]string{}
-	for _, line := range strings.Split(string(text), "\n") {
-		cells := strings.Split(line, "|")
-		if len(cells) == 5 && strings.HasPrefix(line, "| ") {
-			rows[strings.TrimSpace(cells[1])] = strings.Fields(cells[2])
+	table := []lane{{"lane", []row{{"leaf", "", "", ""}, {"other", "", "", ""}, {"stage", "leaf", "other", ""}}}}
+	for _, c := range []struct {
+		change func(map[string]*uses)
+		expect string
+	}{
+		{func(map[string]*uses) {}, ""},
+		{func(p map[string]*uses) { delete(p["stage"].own, "leaf") }, "internal/stage may import leaf, which it does not"},
+		{func(p map[string]*uses) { delete(p["stage"].tests, "other") }, "tests of internal/stage may import other, which they do not"},
+		{func(p map[string]*uses) { p["stage"].own["other"] = "stage.go" }, "stage.go imports other: internal/stage may import only leaf"},
+		{func(p map[string]*uses) { p["leaf"].tests["stage"] = "leaf_test.go" }, "leaf_test.go imports stage: tests of internal/leaf may import only "},
+		{func(p map[string]*uses) { p["new"] = p["leaf"] }, "package internal/new has no row in internal/archtest's table"},
+		{func(p map[string]*uses) { delete(p, "leaf") }, "the table has a row for internal/leaf, which is not there"},
+	} {
+		found := strings.Join(compare(packages(c.change), table), "\n")
+		if c.expect == "" && found != "" || !strings.Contains(found, c.expect) {
+			t.Errorf("expected %q, but got %q", c.expect, found)
 		}
 	}
-	for pkg, want := range mayImport {
-		if pkg == "cli" {
+}
+
+// compare says where the table and the files differ.
+func compare(packages map[string]*uses, table []lane) []string {
+	var faults []string
+	say := func(words ...string) { faults = append(faults, strings.Join(words, "")) }
+	rows := map[string]row{}
+	for _, l := range table {
+		for _, r := range l.rows {
+			if _, twice := rows[r.pkg]; twice {
+				say("the table has two rows for internal/", r.pkg)
+			}
+			rows[r.pkg] = r
+			if packages[r.pkg] == nil {
+				say("the table has a row for internal/", r.pkg, ", which is not there")
+			}
+		}
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(packages)) {
+		u := packages[pkg]
+		r, known := rows[pkg]
+		if !known {
+			say("package internal/", pkg, " has no row in internal/archtest's table")
 			continue
 		}
-		got, ok := rows[pkg]
-		if !ok {
-			t.Errorf("docs/architecture.md has no row for %s", pkg)
-			continue
+		own, tests := strings.Fields(r.imports), strings.Fields(r.tests)
+		for _, dep := range own {
+			if u.own[dep] == "" {
+				say("internal/", pkg, " may import ", dep, ", which it does not: take the permission back")
+			}
 		}
-		slices.Sort(got)
-		want = slices.Sorted(slices.Values(want))
-		if !slices.Equal(got, want) {
-			t.Errorf("docs/architecture.md: %s may import %v, the test says %v", pkg, got, want)
+		for _, dep := range tests {
+			if u.tests[dep] == "" || slices.Contains(own, dep) {
+				say("tests of internal/", pkg, " may import ", dep, ", which they do not, or may anyway: take the permission back")
+			}
+		}
+		for dep, file := range u.own {
+			if !slices.Contains(own, dep) {
+				say(file, " imports ", dep, ": internal/", pkg, " may import only ", r.imports)
+			}
+		}
+		for dep, file := range u.tests {
+			if !slices.Contains(own, dep) && !slices.Contains(tests, dep) {
+				say(file, " imports ", dep, ": tests of internal/", pkg, " may import only ", strings.TrimSpace(r.imports+" "+r.tests))
+			}
 		}
 	}
+	return faults
 }
 
 // hostSuffixes are names that the Go command reads as build constraints when

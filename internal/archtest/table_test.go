@@ -1,0 +1,61 @@
+package archtest
+
+// lane is one of the ways that data takes through the house.
+type lane struct {
+	name string
+	rows []row
+}
+
+// row is a package of internal/: what it imports, what its tests import
+// besides, and what it holds. docs/architecture.md is drawn from these rows by
+// `go test ./internal/archtest -update`; a permission that nobody uses fails.
+type row struct {
+	pkg, imports, tests, holds string
+}
+
+var house = []lane{
+	{"a file's bytes", []row{
+		{"objfile", "byteio relr", "", "one `File` model for ELF, PE, Mach-O, Wasm, archives; the raw headers under the standards' names; separate debug files"},
+		{"dwarf", "byteio objfile", "", "units, functions, inlined calls, lines, statics of DWARF 2 to 5; split units and where to find them"},
+		{"pdb", "byteio", "", "modules, contributions and symbols of Microsoft's program databases"},
+		{"attrib", "byteio demangle dwarf machinecode objfile pdb rangemap", "strip testbin", "an owner for every byte, sources strong to weak, `[Unmapped]` last, sums checked at every run; the views"},
+		{"refgraph", "attrib byteio demangle dwarf machinecode objfile", "", "nodes by index, frozen; edges, roots, dominators, retained sizes, paths, why; Wasm as Twiggy sees it"},
+		{"budget", "attrib toml", "", "limits on any row of any view, and the verdict on a program"},
+		{"history", "attrib byteio", "", "a line of JSON for each build, and what changed between two"},
+		{"strip", "byteio objfile", "testbin", "levels and policy, a file per format; `SameImage`, the oracle of every rewrite; debug companions and symbol files"},
+		{"pack", "byteio objfile pack/codec pack/stub", "", "transforms of an ELF image, the choice of codec, the packed file's layout; unpack"},
+		{"pack/codec", "", "", "LZMA, XLZ and their parser and decoders, a file per stage"},
+		{"pack/stub", "", "", "machine code of the stubs, with their sources beside the blobs"},
+		{"oci", "byteio objfile", "", "the dynamic linker's closure, layers, images, SBOM, outputs, inspection"},
+		{"relocate", "objfile relr", "objedit", "linked files whose packed relative relocations apply themselves"},
+		{"relr", "", "", "code that applies packed relative relocations without the loader"},
+		{"machinecode", "", "", "references out of x86-64 and AArch64 code"},
+		{"rangemap", "", "", "every byte has exactly one label"},
+	}},
+	{"a cargo project", []row{
+		{"cargo", "process toml", "", "metadata, profiles, flags with their precedence, toolchains, linkers that really work, builds"},
+		{"objedit", "byteio", "", "ELF relocatable objects and archives: stub a function, take a section out, leave the rest byte for byte"},
+		{"relink", "demangle objedit relocate relr", "", "the recorder (cargo's linker while a build runs), link replay, the catalogue of cuts, codegen replay, what cutting would save"},
+		{"technique", "relink", "", "the catalogue: what each technique sets, loses, risks, needs; risk classes and levels"},
+		{"ladder", "technique", "", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which cli passes in and tests fake"},
+		{"verify", "process", "", "run before and after, compare exit status, output, files; the verdict with its reason"},
+		{"apply", "byteio cargo technique toml", "", "chosen settings as the smallest edit of manifest and config, preview, undo to the byte"},
+		{"rustsyntax", "", "", "a lossless lexer and a parser of items"},
+		{"outline", "cargo rustsyntax", "", "which generic functions can be outlined, the rewrite, the proof in a scratch copy"},
+		{"llvmlines", "demangle", "", "lines of LLVM IR per generic"},
+	}},
+	{"both", []row{
+		{"cli", "apply attrib budget byteio cargo demangle dwarf history ladder llvmlines objedit objfile oci outline pack pdb process refgraph relink report strip technique toml verify", "testbin",
+			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
+		{"report", "attrib budget history ladder llvmlines oci outline refgraph", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
+		{"byteio", "", "", "bounded reads, checked arithmetic, mapped input, transactional output"},
+		{"process", "", "", "children in groups of their own, with the cost of the whole tree"},
+		{"demangle", "", "", "Rust names taken apart; C++ by a library"},
+		{"toml", "", "", "one setting changed, every other byte kept"},
+	}},
+	{"tests only", []row{
+		{"testbin", "", "", "the smallest valid file of each format"},
+		{"golden", "", "", "what a test makes, held to what is committed; `-update`, and no orphans"},
+		{"archtest", "", "golden", "this table, and traps that a grep can find"},
+	}},
+}
