@@ -140,7 +140,7 @@ func namesLinker(flag string) bool {
 // appendFlags puts flags where they are added to what counts now.
 func (w *writer) appendFlags(flags []string) error {
 	p := w.Project
-	key := []string{"target", p.Triple, "rustflags"}
+	key := []string{"target", p.Triple.Base(), "rustflags"}
 	switch p.Rustflags.Source {
 	case cargo.BuildRustflags:
 		// A [target] table would silence [build]; lists of several files are joined.

@@ -162,7 +162,7 @@ func (r Request) triple(p *Project) string {
 	if r.Target != "" {
 		return r.Target
 	}
-	return p.Triple
+	return p.Triple.Name
 }
 
 // commandLine puts cargo's arguments and environment together.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 // TestProfileOrigins: each key has the strongest value, and says where from.
@@ -262,7 +264,7 @@ func TestSourcesHash(t *testing.T) {
 // essential ones say how to get them on each system.
 func TestPieces(t *testing.T) {
 	for installer := range installers {
-		s := &Survey{System: System{"some", installer}, Triple: "x86_64-unknown-linux-gnu"}
+		s := &Survey{System: System{"some", installer}, Triple: target.Parse("x86_64-unknown-linux-gnu")}
 		for _, piece := range pieces {
 			p := piece(s, nil)
 			if p.Name == "" {

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 // systems are os-release's IDs and how each installs.
@@ -80,13 +82,13 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		if s.DriverText != "" && s.Driver != "cc" {
 			p.Found = s.Driver + ": " + s.DriverText
 		}
-		if strings.Contains(s.Triple, "msvc") || strings.Contains(s.Triple, "wasm") {
+		if !s.Triple.CallsCC() {
 			return Piece{}
 		}
-		if own != nil && s.foreign(own) && own.HasTarget(s.Triple) && s.elf() && !s.links() {
-			p = Piece{Name: "C compiler that links for " + s.Triple, Unlocks: "linking at all: cargo calls " + s.Driver + " unless told otherwise", Essential: true}
-			if gcc := CrossCompiler(s.Triple); gcc != "" {
-				set := "export " + LinkerVariable(s.Triple) + "=" + gcc
+		if own != nil && s.foreign(own) && own.HasTarget(s.Triple.Name) && s.elf() && !s.links() {
+			p = Piece{Name: "C compiler that links for " + s.Triple.Name, Unlocks: "linking at all: cargo calls " + s.Driver + " unless told otherwise", Essential: true}
+			if gcc := s.Triple.CrossCompiler(); gcc != "" {
+				set := "export " + s.Triple.LinkerVariable() + "=" + gcc
 				if install := s.install("cross", own); len(install) > 0 && !s.crossHere {
 					// Debian's and Fedora's names: gcc-aarch64-linux-gnu.
 					set = install[0] + "-" + strings.TrimSuffix(gcc, "-gcc") + "; " + set
@@ -170,37 +172,37 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		musl := strings.Replace(s.Triple, "-gnu", "-musl", 1)
-		if own == nil || !s.targetHere() || musl == s.Triple || !strings.Contains(musl, "linux") {
+		musl, can := s.Triple.Musl()
+		if own == nil || !s.targetHere() || !can {
 			return Piece{}
 		}
-		p := Piece{Name: "target " + musl, Unlocks: "static programs that run on every Linux, and in empty containers"}
+		p := Piece{Name: "target " + musl.Name, Unlocks: "static programs that run on every Linux, and in empty containers"}
 		for _, t := range s.Toolchains {
-			if t.HasTarget(musl) {
+			if t.HasTarget(musl.Name) {
 				p.Found = t.Title()
 				break
 			}
 		}
 		if own.Rustup {
-			p.Install = []string{"rustup target add " + musl + " --toolchain " + own.Name}
+			p.Install = []string{"rustup target add " + musl.Name + " --toolchain " + own.Name}
 		}
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if own == nil || s.Triple == own.Host {
+		if own == nil || s.Triple.Name == own.Host {
 			return Piece{}
 		}
-		p := Piece{Name: "standard library for " + s.Triple, Unlocks: "building for it with " + own.Title(), Essential: true}
-		if own.HasTarget(s.Triple) {
+		p := Piece{Name: "standard library for " + s.Triple.Name, Unlocks: "building for it with " + own.Title(), Essential: true}
+		if own.HasTarget(s.Triple.Name) {
 			p.Found = own.Title()
 			return p
 		}
 		if own.Rustup {
-			p.Install = []string{"rustup target add " + s.Triple + " --toolchain " + own.Name}
+			p.Install = []string{"rustup target add " + s.Triple.Name + " --toolchain " + own.Name}
 		}
 		for _, t := range s.Toolchains { // another one can
 			switch {
-			case !t.HasTarget(s.Triple):
+			case !t.HasTarget(s.Triple.Name):
 			case t.Rustup:
 				p.Install = append(p.Install, "minsize +"+t.Name+" shrink")
 			default:
@@ -210,62 +212,38 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if own == nil || s.Triple == own.Host {
+		if own == nil || s.Triple.Name == own.Host {
 			return Piece{}
 		}
-		p := Piece{Name: "runner for " + s.Triple, Unlocks: "checking the program; without it no technique that can change behaviour is kept",
+		p := Piece{Name: "runner for " + s.Triple.Name, Unlocks: "checking the program; without it no technique that can change behaviour is kept",
 			Found: strings.Join(s.Runner, " ")}
-		switch {
-		case strings.Contains(s.Triple, "windows"):
-			p.Install = s.install("wine", own)
-		case strings.Contains(s.Triple, "linux"):
-			p.Install = s.install("qemu", own)
-		case strings.Contains(s.Triple, "wasi"):
+		engine := s.Triple.RunBy()
+		p.Install = s.install(string(engine), own)
+		switch engine {
+		case target.Wasmtime:
 			p.Install = []string{"cargo install wasmtime-cli"}
-		case strings.Contains(s.Triple, "-none"): // no system calls: a whole machine, and which one only the project knows
-			set := "set target." + s.Triple + `.runner in .cargo/config.toml, such as "qemu-system-` + machineOf(s.Triple) + ` -M MACHINE -nographic -semihosting -kernel"`
-			p.Install = []string{strings.Join(append(s.install("machine", own), set), "; ")}
+		case target.QemuSystem:
+			set := "set target." + s.Triple.Name + `.runner in .cargo/config.toml, such as "qemu-system-` + s.Triple.Qemu() + ` -M MACHINE -nographic -semihosting -kernel"`
+			p.Install = []string{strings.Join(append(p.Install, set), "; ")}
 		}
 		return p
 	},
 }
 
-// machineOf is what qemu-system calls a bare machine's processor (qemu.org/docs,
-// "System Emulator Targets").
-func machineOf(triple string) string {
-	arch, _, _ := strings.Cut(triple, "-")
-	switch {
-	case strings.HasPrefix(arch, "thumb"), strings.HasPrefix(arch, "arm"):
-		return "arm"
-	case strings.HasPrefix(arch, "riscv32"), strings.HasPrefix(arch, "riscv64"):
-		return arch[:len("riscv32")]
-	case strings.HasPrefix(arch, "i") && strings.HasSuffix(arch, "86"):
-		return "i386"
-	}
-	return arch
-}
-
 // targetHere says whether any toolchain can build for the target; before that
 // nothing can be linked, and linkers cannot be tried.
 func (s *Survey) targetHere() bool {
-	return slices.ContainsFunc(s.Toolchains, func(t *Toolchain) bool { return t.HasTarget(s.Triple) })
+	return slices.ContainsFunc(s.Toolchains, func(t *Toolchain) bool { return t.HasTarget(s.Triple.Name) })
 }
 
-func (s *Survey) foreign(own *Toolchain) bool { return s.Triple != own.Host }
+func (s *Survey) foreign(own *Toolchain) bool { return s.Triple.Name != own.Host }
 
 // links says whether any linker makes programs for the target.
 func (s *Survey) links() bool {
 	return slices.ContainsFunc(s.Linkers, func(l *Linker) bool { return l.Works })
 }
 
-func (s *Survey) elf() bool {
-	for _, other := range []string{"apple", "windows", "wasm", "uefi"} {
-		if strings.Contains(s.Triple, other) {
-			return false
-		}
-	}
-	return true
-}
+func (s *Survey) elf() bool { return s.Triple.Format == target.ELF }
 
 func (s *Survey) vendored(t *Toolchain) string {
 	if t.Std.Vendor != "" {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 // Project is a cargo project as it is, with one program chosen.
@@ -23,8 +25,8 @@ type Project struct {
 	Manifest string // the workspace root's Cargo.toml, where profiles count
 	Choice          // Package and Target of the program
 
-	Triple         string // what the program is built for; the host unless --target or build.target says so
-	ExplicitTarget bool   // cargo is told the target, so that host crates get no rustflags and output moves to target/<triple>
+	Triple         target.Triple // what the program is built for; the host unless --target or build.target says so
+	ExplicitTarget bool          // cargo is told the target, so that host crates get no rustflags and output moves to target/<triple>
 
 	Config    *Config
 	Profile   *Profile
@@ -84,7 +86,7 @@ func LoadWorkspace(ctx context.Context, o Options) (*Project, error) {
 	if err := p.readTarget(ctx); err != nil {
 		return nil, err
 	}
-	args := append([]string{"metadata", "--format-version", "1", "--filter-platform", p.Triple}, o.sourceFlags()...)
+	args := append([]string{"metadata", "--format-version", "1", "--filter-platform", p.Triple.Name}, o.sourceFlags()...)
 	args = append(args, o.featureFlags()...)
 	data, err := output(ctx, dir, p.Toolchain.Environ(o.environ()), p.Toolchain.Cargo, args...)
 	if err != nil {
@@ -170,21 +172,21 @@ func findManifest(dir, asked string) (string, error) {
 
 // readTarget settles the machine that is built for, and what depends on it.
 func (p *Project) readTarget(ctx context.Context) error {
-	p.Triple = p.Toolchain.Host
+	triple := p.Toolchain.Host
 	if p.Options.Target != "" {
-		p.Triple, p.ExplicitTarget = p.Options.Target, true
+		triple, p.ExplicitTarget = p.Options.Target, true
 	} else if v, ok := p.Config.Get("build", "target"); ok {
 		targets := Strings(v.Value)
 		if len(targets) > 1 {
 			return &SeveralTargetsError{targets, v.Origin}
 		}
 		if len(targets) == 1 {
-			p.Triple, p.ExplicitTarget = targets[0], true
+			triple, p.ExplicitTarget = targets[0], true
 		}
 	}
-	// A target described by a JSON file goes by the file's name in the settings.
-	name := strings.TrimSuffix(filepath.Base(p.Triple), ".json")
-	cfg, err := p.Toolchain.TargetCfg(ctx, p.Triple)
+	p.Triple = target.Parse(triple)
+	name := p.Triple.Base()
+	cfg, err := p.Toolchain.TargetCfg(ctx, triple)
 	if err != nil {
 		return err
 	}
@@ -201,7 +203,7 @@ func (p *Project) readTarget(ctx context.Context) error {
 }
 
 // Foreign says whether the program is for another machine than this one.
-func (p *Project) Foreign() bool { return p.Triple != p.Toolchain.Host }
+func (p *Project) Foreign() bool { return p.Triple.Name != p.Toolchain.Host }
 
 // OutputDir is minsize's own folder, target/minsize: nothing else of the
 // project is written to.

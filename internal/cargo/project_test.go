@@ -61,8 +61,8 @@ func TestLoadAndBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Root != dir || p.Package.Name != "hello" || p.Choice.Target.Name != "hello" || p.Triple != p.Toolchain.Host {
-		t.Errorf("root %s, package %s, target %s, triple %s", p.Root, p.Package.Name, p.Choice.Target.Name, p.Triple)
+	if p.Root != dir || p.Package.Name != "hello" || p.Choice.Target.Name != "hello" || p.Triple.Name != p.Toolchain.Host {
+		t.Errorf("root %s, package %s, target %s, triple %s", p.Root, p.Package.Name, p.Choice.Target.Name, p.Triple.Name)
 	}
 	var crates []string
 	r, err := Build(ctx, p, Request{

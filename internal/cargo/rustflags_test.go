@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 // TestFlagsAreKept builds with each source of rustflags set, adds one flag,
@@ -100,7 +102,7 @@ func TestCfgFlagsComeLast(t *testing.T) {
 	if got := strings.Join(r.Flags, " "); got != "-Clinker=first -Clinker=theirs" || r.Linker() != "theirs" {
 		t.Fatalf("flags %s, linker %s", got, r.Linker())
 	}
-	p := &Project{Rustflags: r, Triple: "machine"}
+	p := &Project{Rustflags: r, Triple: target.Parse("machine")}
 	args, env, err := Request{Linker: "/ours"}.rustflags(p, nil)
 	want := "CARGO_ENCODED_RUSTFLAGS=" + strings.Join([]string{"-Clinker=first", "-Clinker=theirs", "-Clinker=/ours"}, encodedSeparator)
 	if err != nil || len(args) > 0 || len(env) != 1 || env[0] != want {

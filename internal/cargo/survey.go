@@ -8,16 +8,18 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 // Survey is what `minsize doctor` finds: the project, the machine's
 // toolchains and linkers, and a verdict on each piece that a technique needs.
 type Survey struct {
 	System     System
-	Project    *Project // nil without one
-	Why        error    // why there is no project, or no choice of a program in it
-	Triple     string   // what would be built for
-	asked      string   // the toolchain that was asked for and is not here
+	Project    *Project      // nil without one
+	Why        error         // why there is no project, or no choice of a program in it
+	Triple     target.Triple // what would be built for
+	asked      string        // the toolchain that was asked for and is not here
 	Toolchains []*Toolchain
 	Driver     string // the C compiler that links
 	DriverText string // its first line of --version
@@ -50,8 +52,8 @@ func (s *Survey) Ready() bool {
 }
 
 // Examine looks at everything. Only an interruption is an error: what is
-// missing is the answer. emulator finds what runs a foreign target's programs.
-func Examine(ctx context.Context, o Options, emulator func(triple string) ([]string, string)) (*Survey, error) {
+// missing is the answer.
+func Examine(ctx context.Context, o Options) (*Survey, error) {
 	s := &Survey{System: readSystem("/etc/os-release")}
 	own := s.readProject(ctx, o)
 	var err error
@@ -62,11 +64,11 @@ func Examine(ctx context.Context, o Options, emulator func(triple string) ([]str
 		own = s.Toolchains[0]
 	}
 	if own != nil {
-		if s.Triple == "" {
-			s.Triple = own.Host
+		if s.Triple == (target.Triple{}) {
+			s.Triple = target.Parse(own.Host)
 		}
-		if s.Triple != own.Host && s.Runner == nil {
-			s.Runner, s.RunnerWhy = emulator(s.Triple)
+		if s.Triple.Name != own.Host && s.Runner == nil {
+			s.Runner, s.RunnerWhy = s.Triple.Runner()
 		}
 		s.readLinkers(ctx, o, own)
 	}
@@ -135,7 +137,7 @@ func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
 
 func (s *Survey) readLinkers(ctx context.Context, o Options, own *Toolchain) {
 	s.Driver = "cc"
-	if gcc := CrossCompiler(s.Triple); gcc != "" {
+	if gcc := s.Triple.CrossCompiler(); gcc != "" {
 		_, err := lookPath(gcc, o.environ())
 		s.crossHere = err == nil
 	}
@@ -151,7 +153,7 @@ func (s *Survey) readLinkers(ctx context.Context, o Options, own *Toolchain) {
 	if out, err := output(ctx, "", nil, path, "--version"); err == nil {
 		s.DriverText, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
 	}
-	linkers, err := FindLinkers(ctx, LinkerProbe{Toolchain: own, Triple: s.Triple, Driver: path, Runner: s.Runner, Env: o.Env})
+	linkers, err := FindLinkers(ctx, LinkerProbe{Toolchain: own, Triple: s.Triple.Name, Driver: path, Runner: s.Runner, Env: o.Env})
 	if err != nil {
 		s.DriverText += fmt.Sprintf(" (links no program: %s)", oneLine(err))
 		return

@@ -61,7 +61,7 @@ func (p *Project) CompileOne(ctx context.Context, dir, name, source string, rust
 	program := filepath.Join(dir, exe(name))
 	args := []string{file, "-o", program}
 	if p.Foreign() {
-		args = append(args, "--target", p.Triple)
+		args = append(args, "--target", p.Triple.Name)
 	}
 	if linker, ok := p.Linker.Value.(string); ok && p.Rustflags.Linker() == "" && linker != "" {
 		args = append(args, "-Clinker="+linker)

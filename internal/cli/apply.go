@@ -155,7 +155,7 @@ func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, 
 	if err != nil {
 		return nil, c, cargoError(err)
 	}
-	if o.Target == "" && c.Cargo.Target != "" && project.Triple != c.Cargo.Target {
+	if o.Target == "" && c.Cargo.Target != "" && project.Triple.Name != c.Cargo.Target {
 		// It was found with --target. (Given always, the flag would make a
 		// program for this machine another build: host crates get no rustflags.)
 		o.Target = c.Cargo.Target

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // cargoFlags are cargo's own flags, with cargo's names and meaning, for every
@@ -111,10 +112,11 @@ var missingToolchain = regexp.MustCompile(`toolchain '([^']+)' is not installed`
 
 // buildHint is what to try, with the names of this build.
 func buildHint(b *cargo.BuildError) string {
-	gcc := cargo.CrossCompiler(b.Triple)
+	triple := target.Parse(b.Triple)
+	gcc := triple.CrossCompiler()
 	switch {
 	case b.Failure == cargo.FailedLink && b.Foreign && gcc != "":
-		return fmt.Sprintf("export %s=%s (cargo links with cc, which is this machine's own); minsize doctor --target %s", cargo.LinkerVariable(b.Triple), gcc, b.Triple)
+		return fmt.Sprintf("export %s=%s (cargo links with cc, which is this machine's own); minsize doctor --target %s", triple.LinkerVariable(), gcc, b.Triple)
 	case b.Triple != "":
 		return strings.ReplaceAll(buildHints[b.Failure], "TRIPLE", b.Triple)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/report"
-	"github.com/minsize/minsize/internal/verify"
 )
 
 func newDoctorCommand(e *env) *cobra.Command {
@@ -32,7 +31,7 @@ is changed. The exit status is 1 where "minsize shrink" cannot work at all.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			survey, err := cargo.Examine(cmd.Context(), e.cargoOptions(&c), verify.Emulator)
+			survey, err := cargo.Examine(cmd.Context(), e.cargoOptions(&c))
 			if err != nil {
 				return cargoError(err)
 			}
@@ -121,7 +120,7 @@ type doctorLinker struct {
 // doctorDocument sets a survey as a report: the project, what builds, what
 // links, and what is missing.
 func doctorDocument(s *cargo.Survey) *report.Document {
-	data := doctorJSON{System: s.System.Name, Target: s.Triple, Ready: s.Ready(), Pieces: s.Pieces,
+	data := doctorJSON{System: s.System.Name, Target: s.Triple.Name, Ready: s.Ready(), Pieces: s.Pieces,
 		Toolchains: []doctorToolchain{}, Linkers: []doctorLinker{}}
 	d := &report.Document{Title: "minsize doctor", Schema: "minsize.doctor/1"}
 	d.Blocks = append(d.Blocks, projectBlock(s, &data))
@@ -172,7 +171,7 @@ func doctorDocument(s *cargo.Survey) *report.Document {
 		linkers.Rows = append(linkers.Rows, report.Row{Faint: !l.Works, Cells: []report.Cell{l.Name, works, l.RELR, l.ICF, l.Path}})
 	}
 	if len(linkers.Rows) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "Linkers for " + s.Triple + ", each tried on a program that was run", Part: "linker", Table: linkers})
+		d.Blocks = append(d.Blocks, report.Block{Heading: "Linkers for " + s.Triple.Name + ", each tried on a program that was run", Part: "linker", Table: linkers})
 	}
 	d.Blocks = append(d.Blocks, piecesBlocks(s)...)
 	d.Data = data
@@ -204,7 +203,7 @@ func projectBlock(s *cargo.Survey, data *doctorJSON) report.Block {
 		j.Choice = s.Why.Error()
 		b.Notes = append(b.Notes, s.Why.Error())
 	}
-	row("target", p.Triple, "")
+	row("target", p.Triple.Name, "")
 	for _, key := range cargo.ProfileKeys() {
 		setting := p.Profile.Settings[key]
 		j.Settings[key] = doctorOrigin{setting.Value, setting.Origin}

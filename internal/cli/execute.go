@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -143,7 +145,7 @@ func inputsDigest(ctx context.Context, p *cargo.Project) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s %s %v\n%q %v %v %q %q %q\n", sources, lock, p.Package.ID, p.Target.Name, p.Target.IsExample(),
 		o.Features, o.AllFeatures, o.NoDefaultFeatures, p.Profile.Name, o.Config, o.Unstable)
-	fmt.Fprintf(h, "%s %v %q\n", p.Triple, p.Rustflags.Flags, p.Linker.Value)
+	fmt.Fprintf(h, "%s %v %q\n", p.Triple.Name, p.Rustflags.Flags, p.Linker.Value)
 	for _, key := range slices.Sorted(mapKeys(p.Profile.Settings)) {
 		fmt.Fprintf(h, "%s=%s\n", key, p.Profile.Settings[key])
 	}
@@ -181,7 +183,7 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 
 // replayable says whether the program's link can be recorded and replayed.
 func (x *executor) replayable() bool {
-	return !strings.Contains(x.project.Triple, "windows") && !strings.Contains(x.project.Triple, "apple") && !strings.Contains(x.project.Triple, "wasm")
+	return x.project.Triple.Format == target.ELF
 }
 
 // request is plan p for cargo.
@@ -229,14 +231,14 @@ func (x *executor) request(p technique.Plan) (cargo.Request, error) {
 
 // targetOf is the triple that a plan builds for: "musl" stands for the musl
 // twin of the project's own.
-func targetOf(triple, asked string) string {
+func targetOf(t target.Triple, asked string) string {
 	if asked == "musl" {
-		return strings.Replace(triple, "-gnu", "-musl", 1)
+		if twin, can := t.Musl(); can {
+			return twin.Name
+		}
+		return t.Name
 	}
-	if asked != "" {
-		return asked
-	}
-	return triple
+	return cmp.Or(asked, t.Name)
 }
 
 func hasFatLTO(p technique.Plan) bool {
@@ -315,7 +317,7 @@ func (x *executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, 
 			return nil, err
 		}
 	} else {
-		b.NoReplay = "links for " + x.project.Triple + " are not replayed"
+		b.NoReplay = "links for " + x.project.Triple.Name + " are not replayed"
 	}
 	b.Program = filepath.Join(dir, filepath.Base(result.Executable))
 	if err := copyProgram(result.Executable, b.Program); err != nil {

@@ -126,7 +126,7 @@ func (e *env) buildForGenerics(ctx context.Context, p *cargo.Project, dir string
 	request := cargo.Request{
 		Profile:   []cargo.KeyValue{{Key: "strip", Value: "none"}},
 		Rustflags: []string{"-Csymbol-mangling-version=v0"},
-		Target:    p.Triple, TargetDir: dir,
+		Target:    p.Triple.Name, TargetDir: dir,
 	}
 	if !e.global.quiet {
 		request.Log = e.stderr
@@ -174,7 +174,7 @@ func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string)
 	request := cargo.Request{
 		Profile:   []cargo.KeyValue{{Key: "lto", Value: "off"}, {Key: "codegen-units", Value: 1}},
 		Rustflags: []string{"--emit=llvm-ir", "-Cno-prepopulate-passes", "-Csymbol-mangling-version=v0"},
-		Target:    project.Triple, TargetDir: dir,
+		Target:    project.Triple.Name, TargetDir: dir,
 	}
 	if !e.global.quiet {
 		request.Log = e.stderr

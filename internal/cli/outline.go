@@ -254,7 +254,7 @@ func (s *outlineSteps) close() { s.suite.Close() }
 // The first program is the baseline of the checks.
 func (s *outlineSteps) Size(ctx context.Context) (int64, string, error) {
 	result, err := cargo.Build(ctx, s.project, cargo.Request{
-		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple, TargetDir: s.dir,
+		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: s.dir,
 	})
 	if err != nil {
 		return 0, "", err

@@ -123,7 +123,7 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) 
 		return nil, err
 	}
 	c := &recipe{Schema: recipeSchema, Package: p.Package.Name, Level: f.level,
-		Cargo: recipeCargo{Target: p.Triple, Profile: p.Options.Profile, Features: p.Options.Features,
+		Cargo: recipeCargo{Target: p.Triple.Name, Profile: p.Options.Profile, Features: p.Options.Features,
 			AllFeatures: p.Options.AllFeatures, NoDefaultFeatures: p.Options.NoDefaultFeatures, Lockfile: lock},
 		Toolchain: recipeToolchain{Name: t.Name, ID: t.ID(), LLVM: t.LLVM, Bootstrap: f.bootstrap && !t.Unstable()},
 		Build: recipeBuild{Techniques: plan.Techniques, Rustflags: plan.Setting.Rustflags, BuildStd: plan.Setting.BuildStd,
@@ -438,7 +438,7 @@ func (c *recipe) drift(p *cargo.Project, t *cargo.Toolchain) ([]string, error) {
 	}
 	differs("Cargo.lock (SHA-256)", c.Cargo.Lockfile, lock)
 	differs("compiler", c.Toolchain.ID, t.ID())
-	differs("target", c.Cargo.Target, p.Triple)
+	differs("target", c.Cargo.Target, p.Triple.Name)
 	return lines, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -333,7 +332,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.close()
 		return shrinkError(errors.Join(err, kept))
 	}
-	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple
+	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple.Name
 	result.Toolchain, result.Toolchains = project.Toolchain.Title(), notes
 	result.Checks = suite.Commands()
 	result.CheckNote = strings.Join(suite.Notes(), "; ")
@@ -390,15 +389,16 @@ func (p *shrinkPlan) wantsUnstable() bool {
 // facts are what the table asks about a toolchain and this project. Which
 // linkers work is found out on the program itself, after its first build.
 func facts(ctx context.Context, p *cargo.Project, t *cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) technique.Facts {
-	os, arch, env := splitTriple(p.Triple)
 	facts := technique.Facts{
 		Unstable: t.Unstable() || f.bootstrap, StdSource: t.BuildsStd(f.bootstrap),
-		Glibc: plan.policy.Glibc, OS: os, Arch: arch, Env: env, Panic: "unwind", Runs: true,
+		Glibc: plan.policy.Glibc, Target: p.Triple, Panic: "unwind", Runs: true,
 		Immediate: string(t.ImmediateAbort),
 		CPU: slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
 			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
 		}),
-		Musl: targetOf(p.Triple, "musl") != p.Triple && t.HasTarget(targetOf(p.Triple, "musl")),
+	}
+	if twin, can := p.Triple.Musl(); can {
+		facts.Musl = t.HasTarget(twin.Name)
 	}
 	if _, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools()); err != nil {
 		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()
@@ -409,27 +409,6 @@ func facts(ctx context.Context, p *cargo.Project, t *cargo.Toolchain, plan *shri
 		facts.Panic = s.String()
 	}
 	return facts
-}
-
-// splitTriple gives operating system, machine and C library of a target.
-func splitTriple(triple string) (os, arch, env string) {
-	parts := strings.Split(triple, "-")
-	arch = parts[0]
-	for _, p := range parts[1:] {
-		switch {
-		case p == "darwin":
-			os = "macos"
-		case p == "linux" || p == "windows" || p == "ios" || strings.HasSuffix(p, "bsd") || p == "android":
-			os = p
-		case strings.HasPrefix(p, "gnu"):
-			env = "gnu"
-		case strings.HasPrefix(p, "musl"):
-			env = "musl"
-		case p == "msvc":
-			env = p
-		}
-	}
-	return os, arch, env
 }
 
 // nightSide picks the compiler for what needs -Z: the project's own where it
@@ -445,7 +424,7 @@ func nightSide(ctx context.Context, p *cargo.Project, all []*cargo.Toolchain, pl
 		func(t *cargo.Toolchain) bool { return t.Unstable() || own(t) && f.bootstrap },
 	} {
 		for _, t := range all {
-			if !fits(t) || !t.HasTarget(p.Triple) && !t.BuildsStd(f.bootstrap) {
+			if !fits(t) || !t.HasTarget(p.Triple.Name) && !t.BuildsStd(f.bootstrap) {
 				continue
 			}
 			side := &ladder.Side{Toolchain: t.ID(), Facts: facts(ctx, p, t, plan, f)}
@@ -476,25 +455,14 @@ func runnerOf(p *cargo.Project) (runner []string, why string) {
 	if len(p.Runner) > 0 || !p.Foreign() {
 		return p.Runner, ""
 	}
-	if _, arch, _ := splitTriple(p.Triple); runtime.GOOS == "linux" && arch == hostArch() && strings.Contains(p.Triple, "linux") {
+	if p.Triple.Native() {
 		return nil, "" // another C library of this machine
 	}
-	runner, why = verify.Emulator(p.Triple)
+	runner, why = p.Triple.Runner()
 	if runner == nil {
-		why = fmt.Sprintf("not run: %s, and no target.%s.runner is configured; no rung that can change behaviour is kept", why, p.Triple)
+		why = fmt.Sprintf("not run: %s, and no target.%s.runner is configured; no rung that can change behaviour is kept", why, p.Triple.Name)
 	}
 	return runner, why
-}
-
-// hostArch is the machine's name as triples spell it.
-func hostArch() string {
-	switch runtime.GOARCH {
-	case "amd64":
-		return "x86_64"
-	case "arm64":
-		return "aarch64"
-	}
-	return runtime.GOARCH
 }
 
 // suiteVerifier is verify's suite as the ladder wants it.

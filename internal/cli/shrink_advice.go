@@ -168,7 +168,7 @@ const mostlyStd = 100_000
 
 // tierAdvice says what the next tiers start at, to programs that std is most of.
 func tierAdvice(p *cargo.Project, r *ladder.Result) string {
-	if !strings.HasPrefix(p.Triple, "x86_64") || !strings.Contains(p.Triple, "linux") || r.FinalSize > mostlyStd {
+	if p.Triple.Arch != "x86_64" || p.Triple.OS != "linux" || r.FinalSize > mostlyStd {
 		return ""
 	}
 	var next []string

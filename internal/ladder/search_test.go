@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -143,7 +144,7 @@ func (w *world) Done(r Rung)                  {}
 func (w *world) Note(text string)             { w.notes = append(w.notes, text) }
 
 func (w *world) options(level technique.Level) Options {
-	facts := technique.Facts{Linkers: []string{"lld"}, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Immediate: "panic-strategy"}
+	facts := technique.Facts{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"}
 	o := Options{Base: Side{"stable", facts}, Table: technique.Table(), Limits: DefaultLimits, Measure: true,
 		Policy: technique.Policy{Level: level}, Builder: w, Verifier: w, Observer: w}
 	if level >= technique.Nightly {
@@ -314,11 +315,11 @@ func TestGivenUpTellsAll(t *testing.T) {
 
 // machines are targets on which every technique can be had on at least one.
 var machines = []technique.Facts{
-	{Linkers: []string{"lld"}, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Musl: true, Immediate: "panic-strategy"},
-	{Linkers: []string{"lld"}, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Immediate: "std-feature"},
-	{OS: "macos", Arch: "aarch64", Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
-	{OS: "windows", Arch: "x86_64", Env: "msvc", Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
-	{OS: "windows", Arch: "x86_64", Env: "gnu", Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Musl: true, Immediate: "panic-strategy"},
+	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Immediate: "std-feature"},
+	{Target: target.Parse("aarch64-apple-darwin"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{Target: target.Parse("x86_64-pc-windows-msvc"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{Target: target.Parse("x86_64-pc-windows-gnu"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
 }
 
 // whole is the whole catalogue on one of machines, at a level, with one
@@ -366,7 +367,7 @@ func TestBreakingRungs(t *testing.T) {
 				}
 				tested[x.Name] = true
 				for _, how := range []string{"fails", "does not build"} {
-					t.Run(fmt.Sprintf("%s/%s-%s-%s/%s %s", level, on.OS, on.Env, on.Immediate, x.Name, how), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s/%s-%s-%s/%s %s", level, on.Target.OS, on.Target.Env, on.Immediate, x.Name, how), func(t *testing.T) {
 						perfect := newWorld(t)
 						o := perfect.whole(level, on, x.Name)
 						o.Policy.With, o.Policy.Without = nil, []string{x.Name}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // Facts are what is known about the machine, the toolchain and the project
@@ -15,9 +16,7 @@ type Facts struct {
 	StdSource bool              // std can be built from source, with all crates it needs
 	Linkers   []string          // that were probed with this toolchain and work: lld, mold, bfd
 	Glibc     [2]int            // oldest glibc that the program must run on; zero: not said
-	OS        string            // of the target: linux, macos, windows
-	Arch      string            // of the target: x86_64, aarch64
-	Env       string            // gnu, musl, msvc; ""
+	Target    target.Triple     // what is built for
 	Panic     string            // the project's own release profile: unwind or abort
 	Musl      bool              // the toolchain has the target's musl twin
 	Runs      bool              // the finished program can be run here, so that checks mean something
@@ -73,22 +72,22 @@ var needs = map[Need]struct {
 		return unless(slices.Contains(f.Linkers, "lld"), "needs the linker lld, and none was found that works")
 	}, false},
 	NeedLinker: {"lld, mold or a recent bfd", func(f Facts, _ Plan) string {
-		return unless(f.elf() && len(f.Linkers) > 0, "needs an ELF linker that works")
+		return unless(f.Target.Format == target.ELF && len(f.Linkers) > 0, "needs an ELF linker that works")
 	}, false},
 	NeedUnixELF: {"a Linux target", func(f Facts, _ Plan) string {
-		return unless(f.OS == "linux", "only for Linux targets")
+		return unless(f.Target.OS == "linux", "only for Linux targets")
 	}, true},
 	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
-		return unless(f.OS == "linux" && f.Arch == "x86_64", "only for x86-64 Linux")
+		return unless(f.Target.OS == "linux" && f.Target.Arch == "x86_64", "only for x86-64 Linux")
 	}, true},
 	NeedMachO: {"a macOS target", func(f Facts, _ Plan) string {
-		return unless(f.OS == "macos" || f.OS == "ios", "only for macOS")
+		return unless(f.Target.OS == "macos" || f.Target.OS == "ios", "only for macOS")
 	}, true},
 	NeedMSVC: {"a Windows target of the MSVC kind", func(f Facts, _ Plan) string {
-		return unless(f.OS == "windows" && f.Env == "msvc", "only for Windows with the MSVC linker")
+		return unless(f.Target.OS == "windows" && f.Target.Env == "msvc", "only for Windows with the MSVC linker")
 	}, true},
 	NeedMinGW: {"a Windows target of the GNU kind", func(f Facts, _ Plan) string {
-		return unless(f.OS == "windows" && f.Env == "gnu", "only for Windows with the GNU linker")
+		return unless(f.Target.OS == "windows" && f.Target.Env == "gnu", "only for Windows with the GNU linker")
 	}, true},
 	NeedPanicAbort: {"a program that aborts on panic", func(f Facts, p Plan) string {
 		return unless(f.aborts(p), "needs panic=abort (--level abort)")
@@ -100,14 +99,14 @@ var needs = map[Need]struct {
 		return unless(len(p.Setting.BuildStd) > 0, "needs std built from source (--level nightly)")
 	}, false},
 	NeedGlibcRELR: {"glibc 2.36 where the program runs", func(f Facts, _ Plan) string {
-		if f.Env != "gnu" || f.Glibc == [2]int{} {
+		if f.Target.Env != "gnu" || f.Glibc == [2]int{} {
 			return "" // musl ignores it or knows it; not said: a matter of the risk class
 		}
 		return unless(f.Glibc[0] > 2 || f.Glibc[0] == 2 && f.Glibc[1] >= 36,
 			fmt.Sprintf("needs glibc 2.36, and --glibc asked for %d.%d", f.Glibc[0], f.Glibc[1]))
 	}, false},
 	NeedDynamicGNU: {"a dynamic glibc program", func(f Facts, p Plan) string {
-		return unless(f.OS == "linux" && f.Env == "gnu" && p.Setting.Target == "", "only for programs that load glibc")
+		return unless(f.Target.OS == "linux" && f.Target.Env == "gnu" && p.Setting.Target == "", "only for programs that load glibc")
 	}, true},
 	NeedMusl: {"the toolchain's musl target", func(f Facts, _ Plan) string {
 		return unless(f.Musl, "needs the musl target of the toolchain (rustup target add)")
@@ -138,8 +137,6 @@ func unless(ok bool, why string) string {
 	}
 	return why
 }
-
-func (f Facts) elf() bool { return f.OS != "macos" && f.OS != "ios" && f.OS != "windows" }
 
 // aborts says whether a program built by p ends when it panics.
 func (f Facts) aborts(p Plan) bool {

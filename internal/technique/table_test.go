@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/target"
 )
 
 var update = flag.Bool("update", false, "write docs/techniques.md anew")
@@ -122,8 +123,7 @@ func TestEveryNeedIsUsed(t *testing.T) {
 // TestNeedsOfAFullMachine: on a machine that has everything, something that
 // says "missing" is a mistake, except for what contradicts.
 func TestNeedsOfAFullMachine(t *testing.T) {
-	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, Glibc: [2]int{2, 40}, OS: "linux", Arch: "x86_64",
-		Env: "gnu", Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
+	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, Glibc: [2]int{2, 40}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
 	plan := NewPlan("x", Find("lto-fat"), Find("build-std"), Find("strip-symbols"), Find("immediate-abort"))
 	for _, x := range everything() {
 		why := x.Missing(f, plan)
@@ -156,7 +156,7 @@ func TestDocsAreCurrent(t *testing.T) {
 // TestOldSpellingOfImmediateAbort: before late September 2025 it was a feature
 // of std; such a compiler gets that technique and not its twin.
 func TestOldSpellingOfImmediateAbort(t *testing.T) {
-	f := Facts{Unstable: true, StdSource: true, OS: "linux", Arch: "x86_64", Env: "gnu", Panic: "abort", Runs: true, Immediate: "std-feature"}
+	f := Facts{Unstable: true, StdSource: true, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Runs: true, Immediate: "std-feature"}
 	plan := NewPlan("x", Find("panic-abort"), Find("build-std"))
 	old, now := Find("immediate-abort-feature"), Find("immediate-abort")
 	if why := old.Missing(f, plan); why != "" {

@@ -260,16 +260,3 @@ func FuzzSplitWords(f *testing.F) {
 		}
 	})
 }
-
-func TestEmulator(t *testing.T) {
-	if runner, why := Emulator("no-such-machine"); runner != nil || why == "" {
-		t.Errorf("got %q, %q", runner, why)
-	}
-	runner, why := Emulator("aarch64-unknown-linux-gnu")
-	if (runner == nil) != (why != "") {
-		t.Errorf("got %q and %q", runner, why)
-	}
-	if _, err := exec.LookPath("qemu-aarch64-static"); err == nil && runner == nil {
-		t.Errorf("qemu-aarch64-static is here: %s", why)
-	}
-}

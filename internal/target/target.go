@@ -1,0 +1,169 @@
+// Package target is a target triple, taken apart once: the machine, the
+// system, the C library and the object format that a name such as
+// aarch64-unknown-linux-gnu stands for, what other tools call it, and what can
+// run its programs here.
+//
+// Triples have no grammar: the second of three parts may be a vendor
+// (x86_64-pc-windows-gnu), the system (aarch64-linux-android) or both left out
+// (wasm32-wasip1), and the last a library, a calling convention or nothing. So
+// no part is asked for by its number: each is looked up by what it says. The
+// test holds every answer to what rustc says of each target that it knows.
+package target
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Format is the format of a target's objects and programs.
+type Format string
+
+const (
+	ELF   Format = "ELF"
+	COFF  Format = "COFF" // programs are PE
+	MachO Format = "Mach-O"
+	Wasm  Format = "Wasm"
+	Other Format = "other"
+)
+
+// Triple is a target. The zero value is no target at all.
+type Triple struct {
+	Name   string // as it was given: what rustc is to be told
+	Arch   string // as objfile.Arch names machines: byte order included, subsets not
+	OS     string // rustc's target_os where minsize tells the system apart, else ""
+	Env    string // gnu, musl or msvc; "" for every other C library and for none
+	Format Format
+
+	first, last string // parts: rustc's name of the machine, and the library with its calling convention
+}
+
+// systems are the parts that name a system, and what it is called and writes.
+// A part that begins with an entry's name is it: wasip2, darwin20, watchos-sim.
+var systems = []struct {
+	part, os string
+	format   Format
+}{
+	{"android", "android", ELF}, // before linux: aarch64-linux-android is both
+	{"linux", "linux", ELF},
+	{"windows", "windows", COFF},
+	{"darwin", "macos", MachO},
+	{"ios", "ios", MachO}, {"tvos", "tvos", MachO}, {"watchos", "watchos", MachO}, {"visionos", "visionos", MachO},
+	{"freebsd", "freebsd", ELF}, {"netbsd", "netbsd", ELF}, {"openbsd", "openbsd", ELF}, {"dragonfly", "dragonfly", ELF},
+	{"wasi", "wasi", Wasm},
+	{"uefi", "uefi", COFF},
+	{"cygwin", "cygwin", COFF},
+	{"aix", "aix", Other}, // XCOFF
+	{"cuda", "cuda", Other},
+	{"none", "none", ELF},
+}
+
+// Parse takes a triple apart; a target that a JSON file describes goes by the
+// file's name. What is not known is left empty, and taken for an ELF system.
+func Parse(name string) Triple {
+	parts := strings.Split(strings.TrimSuffix(filepath.Base(name), ".json"), "-")
+	t := Triple{Name: name, Format: ELF, Arch: archOf(parts[0]), first: parts[0], last: parts[len(parts)-1]}
+search:
+	for _, s := range systems {
+		for _, part := range parts[1:] {
+			if strings.HasPrefix(part, s.part) {
+				t.OS, t.Format = s.os, s.format
+				break search
+			}
+		}
+	}
+	if t.Arch == "wasm32" || t.Arch == "wasm64" {
+		t.Format = Wasm // wasm32-wali-linux-musl too
+	}
+	for _, env := range []string{"gnu", "musl", "msvc"} {
+		if strings.HasPrefix(t.last, env) {
+			t.Env = env
+		}
+	}
+	return t
+}
+
+// archOf is the machine that the first part of a triple names.
+func archOf(first string) string {
+	switch {
+	case strings.HasPrefix(first, "armeb"), strings.HasPrefix(first, "thumbeb"):
+		return "armeb"
+	case strings.HasPrefix(first, "aarch64_be"):
+		return "aarch64_be"
+	case strings.HasPrefix(first, "aarch64"), strings.HasPrefix(first, "arm64"):
+		return "aarch64"
+	case strings.HasPrefix(first, "arm"), strings.HasPrefix(first, "thumb"):
+		return "arm"
+	case strings.HasPrefix(first, "riscv32"), strings.HasPrefix(first, "riscv64"):
+		return first[:len("riscv32")]
+	case strings.HasPrefix(first, "x86_64"):
+		return "x86_64"
+	case len(first) == 4 && first[0] == 'i' && first[2:] == "86":
+		return "i386"
+	case first == "sparcv9":
+		return "sparc64"
+	case strings.HasPrefix(first, "wasm32"):
+		return "wasm32"
+	}
+	return first
+}
+
+// Base is the name by which settings call the target: without the folder and
+// the ending of a JSON file.
+func (t Triple) Base() string { return strings.TrimSuffix(filepath.Base(t.Name), ".json") }
+
+// LinuxKernel says whether programs talk to Linux: Android's do.
+func (t Triple) LinuxKernel() bool { return t.OS == "linux" || t.OS == "android" }
+
+// Musl is the twin with musl as its C library, and whether there can be one.
+func (t Triple) Musl() (Triple, bool) {
+	if t.OS != "linux" || t.Env != "gnu" || t.Format != ELF {
+		return Triple{}, false
+	}
+	return Parse(strings.TrimSuffix(t.Name, t.last) + "musl" + strings.TrimPrefix(t.last, "gnu")), true
+}
+
+// CallsCC says whether rustc links with a C compiler unless told otherwise.
+func (t Triple) CallsCC() bool { return t.Env != "msvc" && t.Format != Wasm }
+
+// gnuArch is what GNU's tools call the machine.
+func (t Triple) gnuArch() string {
+	switch t.Arch {
+	case "arm", "riscv32", "riscv64":
+		return t.Arch
+	}
+	return t.first
+}
+
+// CrossCompiler is the name of GNU's compiler for a target of Linux or
+// Windows, "" where it has none: aarch64-linux-gnu-gcc. Debian's packages and
+// Fedora's call them the same.
+func (t Triple) CrossCompiler() string {
+	switch {
+	case t.OS == "windows" && t.last == "gnu":
+		return t.gnuArch() + "-w64-mingw32-gcc"
+	case t.OS == "linux" && t.Env == "gnu":
+		return t.gnuArch() + "-linux-" + t.last + "-gcc"
+	}
+	return ""
+}
+
+// LinkerVariable is the environment variable that names the target's linker to
+// cargo.
+func (t Triple) LinkerVariable() string {
+	return "CARGO_TARGET_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(t.Base())) + "_LINKER"
+}
+
+// hostArchs are Go's names of machines where they are not Arch's.
+var hostArchs = map[string]string{"amd64": "x86_64", "386": "i386", "arm64": "aarch64", "ppc64": "powerpc64", "ppc64le": "powerpc64le",
+	"loong64": "loongarch64", "mipsle": "mipsel", "mips64le": "mips64el"}
+
+// Native says whether this machine runs the target's programs by itself,
+// whichever C library they bring.
+func (t Triple) Native() bool {
+	host := hostArchs[runtime.GOARCH]
+	if host == "" {
+		host = runtime.GOARCH
+	}
+	return runtime.GOOS == "linux" && t.OS == "linux" && t.Format == ELF && t.Arch == host
+}
