@@ -37,7 +37,10 @@ func newBuildCommand(e *env) *cobra.Command {
 the recorded settings, one replayed link, the recorded rewrites of the file.
 The same sources give the same bytes. It fails where the compiler, the linker,
 the target or Cargo.lock is not what minsize.toml says, for then the size and
-the checks that were found say nothing about this program.
+the checks that were found say nothing about this program. Where the sources
+changed so that a recorded setting would break the program (C++ that throws, in
+a program without unwind tables), that setting is left out, and the report says
+so; "minsize shrink --with NAME" keeps it whatever the program does.
 
 The program lies in target/minsize, or where -o says.`,
 		Example: `  minsize build
@@ -78,8 +81,10 @@ type built struct {
 	Settings  technique.Plan `json:"settings"`
 	Loses     []string       `json:"loses"`
 	Checked   int            `json:"checks_passed"`
-	Drift     []string       `json:"drift"`
-	Notes     []string       `json:"notes"`
+
+	Refused []technique.Refused `json:"refused"` // what the recipe has and this program does not bear
+	Drift   []string            `json:"drift"`
+	Notes   []string            `json:"notes"`
 }
 
 // build reads the recipe, refuses drift, builds, and reports.
@@ -131,8 +136,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	plan := c.plan(toolchain.ID())
 	x.saveTemps = plan.Link.Pipeline != ""
 	x.codegenBudget = math.MaxInt64 // what was found is made again, however long that takes
-	view.Begin("build", true)
-	b, err := x.Build(ctx, plan)
+	b, plan, refused, err := x.buildHeeding(ctx, c, plan, view)
 	view.close()
 	if err != nil {
 		return diskError(cargoError(err))
@@ -155,7 +159,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	}
 	result := &built{Size: finished.Size, SHA256: sum, Recorded: c.Result.Size, Same: sum == c.Result.SHA256, Baseline: c.Result.Baseline,
 		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: losses(plan.Techniques),
-		Drift: drift}
+		Drift: drift, Refused: refused}
 	for _, n := range finished.Notes {
 		result.Notes = append(result.Notes, n.Text)
 	}
@@ -187,6 +191,42 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 		result.Notes = append(result.Notes, why)
 	}
 	return e.print(ctx, builtDocument(result), &f.output)
+}
+
+// buildHeeding builds a recipe's plan, less what the program that comes out of
+// it does not bear: C++ may have come into it since the search. With strict in
+// the recipe the project's plain build is asked as well, for what a program
+// relies on may show there alone.
+func (x *executor) buildHeeding(ctx context.Context, c *recipe, plan technique.Plan, view *shrinkView) (*ladder.Build, technique.Plan, []technique.Refused, error) {
+	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict}
+	if s, ok := x.project.Profile.Settings["panic"]; ok {
+		facts.Panic = s.String()
+	}
+	var refused []technique.Refused
+	heed := func(b *ladder.Build) {
+		facts.Evidence = append(facts.Evidence, b.Evidence...)
+		less, more := plan.Heed(facts)
+		plan, refused = less, append(refused, more...)
+	}
+	if c.Strict {
+		view.Begin("release", true)
+		b, err := x.Build(ctx, technique.NewPlan(x.project.Toolchain.ID()))
+		if err != nil {
+			return nil, plan, nil, err
+		}
+		heed(b)
+	}
+	for {
+		view.Begin("build", true)
+		b, err := x.Build(ctx, plan)
+		if err != nil {
+			return nil, plan, nil, err
+		}
+		made := plan.BuildKey()
+		if heed(b); plan.BuildKey() == made {
+			return b, plan, refused, nil
+		}
+	}
 }
 
 // findToolchain is the recipe's own compiler, else the one that goes by its
@@ -284,6 +324,9 @@ func builtDocument(b *built) *report.Document {
 	if b.Drift == nil {
 		b.Drift = []string{}
 	}
+	if b.Refused == nil {
+		b.Refused = []technique.Refused{}
+	}
 	if b.Notes == nil {
 		b.Notes = []string{}
 	}
@@ -304,6 +347,9 @@ func builtDocument(b *built) *report.Document {
 	}
 	for _, line := range b.Drift {
 		block.Notes = append(block.Notes, "drift: "+line)
+	}
+	for _, r := range b.Refused {
+		block.Notes = append(block.Notes, fmt.Sprintf("left out: %s: %s", r.Technique, r.Why))
 	}
 	block.Notes = append(block.Notes, b.Notes...)
 	d.Blocks = append(d.Blocks, block)

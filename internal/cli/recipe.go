@@ -31,6 +31,7 @@ type recipe struct {
 	Bin     string `toml:"bin,omitempty"`
 	Example string `toml:"example,omitempty"`
 	Level   string `toml:"level"`
+	Strict  bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
 
 	Cargo     recipeCargo     `toml:"cargo"`
 	Toolchain recipeToolchain `toml:"toolchain"`
@@ -67,6 +68,7 @@ type recipeToolchain struct {
 
 type recipeBuild struct {
 	Techniques    []string                  `toml:"techniques"`
+	With          []string                  `toml:"with,omitempty" comment:"asked for by name: nothing in the program speaks against them"`
 	Profile       map[string]any            `toml:"profile,omitempty"`
 	Packages      map[string]map[string]any `toml:"packages,omitempty"`
 	Rustflags     []string                  `toml:"rustflags,omitempty"`
@@ -122,19 +124,19 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &recipe{Schema: recipeSchema, Package: p.Package.Name, Level: f.level,
+	c := &recipe{Schema: recipeSchema, Package: p.Package.Name, Level: f.level, Strict: f.strict,
 		Cargo: recipeCargo{Target: p.Triple.Name, Profile: p.Options.Profile, Features: p.Options.Features,
 			AllFeatures: p.Options.AllFeatures, NoDefaultFeatures: p.Options.NoDefaultFeatures, Lockfile: lock},
 		Toolchain: recipeToolchain{Name: t.Name, ID: t.ID(), LLVM: t.LLVM, Bootstrap: f.bootstrap && !t.Unstable()},
-		Build: recipeBuild{Techniques: plan.Techniques, Rustflags: plan.Setting.Rustflags, BuildStd: plan.Setting.BuildStd,
-			StdFeatures: plan.Setting.StdFeatures, NoStdDefaults: plan.Setting.NoStdDefaults, Unstable: plan.Setting.Unstable,
-			Target: plan.Setting.Target},
-		Link:   recipeLink{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline},
-		File:   recipeFile{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Pack},
-		Check:  recipeCheck{Commands: slices.Clone(f.checks), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown},
-		Result: recipeResult{Size: r.FinalSize, SHA256: sum, Baseline: r.BaseStrip},
+		Check:     recipeCheck{Commands: slices.Clone(f.checks), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown},
+		Result:    recipeResult{Size: r.FinalSize, SHA256: sum, Baseline: r.BaseStrip},
 	}
 	c.Result.Cargo, c.Result.Saves = cargoAlone(x, r), linkSavings(r)
+	for _, name := range f.insists() {
+		if plan.Has(name) {
+			c.Build.With = append(c.Build.With, name)
+		}
+	}
 	if c.Check.Commands == nil {
 		c.Check.Commands = []string{}
 	}
@@ -183,7 +185,7 @@ func linkSavings(r *ladder.Result) map[string]int64 {
 func (c *recipe) setPlan(plan technique.Plan) (err error) {
 	c.Build = recipeBuild{Techniques: plan.Techniques, Rustflags: plan.Setting.Rustflags, BuildStd: plan.Setting.BuildStd,
 		StdFeatures: plan.Setting.StdFeatures, NoStdDefaults: plan.Setting.NoStdDefaults, Unstable: plan.Setting.Unstable,
-		Target: plan.Setting.Target}
+		Target: plan.Setting.Target, With: c.Build.With}
 	c.Link = recipeLink{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline}
 	c.File = recipeFile{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Pack}
 	if c.Build.Profile, err = profileMap(plan.Setting.Profile); err != nil {

@@ -155,7 +155,7 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 			p.policy.Allow[class.risk] = class.value
 		}
 	}
-	p.policy.Strict = f.strict
+	p.policy.Strict, p.policy.Insist = f.strict, f.insists()
 	if f.glibc != "" {
 		if _, err := fmt.Sscanf(f.glibc, "%d.%d", &p.policy.Glibc[0], &p.policy.Glibc[1]); err != nil {
 			return nil, usageError("--glibc 2.31", "--glibc %q is no version", f.glibc)
@@ -216,6 +216,14 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	return p, nil
 }
 
+// insists are the techniques that were typed, and not merely allowed.
+func (f *shrinkFlags) insists() []string {
+	if f.pack {
+		return append(slices.Clone(f.with), "pack")
+	}
+	return f.with
+}
+
 // shrink is the main job: read the project, find the toolchains, search, keep
 // the winner, report.
 func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) error {
@@ -233,6 +241,10 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	switch {
 	case err == nil && old.isFor(project):
 		adopted = old.adopt(f)
+		if old.Strict && !cmd.Flags().Changed("strict") {
+			f.strict = true
+			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipeName+" (--strict=false ends it)", "; ")
+		}
 	case err == nil, errors.As(err, &missing), errors.Is(err, errOtherVersion):
 	default: // its checks may be edited: a slip there is not to be lost
 		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", shortPath(project.Dir, path), errors.Unwrap(err)))

@@ -183,7 +183,7 @@ func (s *search) baseline() (*candidate, error) {
 func (s *search) learn(b *Build) {
 	for _, side := range []*Side{&s.Base, s.Night} {
 		if side != nil {
-			side.Facts.Evidence, side.Facts.Insist, side.Facts.Strict = b.Evidence, s.Policy.With, s.Policy.Strict
+			side.Facts.Evidence, side.Facts.Insist, side.Facts.Strict = b.Evidence, s.Policy.Insist, s.Policy.Strict
 		}
 	}
 }

@@ -31,24 +31,37 @@ func (f Facts) shows(k relink.Kind) *relink.Evidence {
 
 // Opposed says what evidence keeps t out, "" for none.
 func (t *Technique) Opposed(f Facts) string {
-	if slices.Contains(f.Insist, t.Name) {
+	switch e, strict := t.opposition(f); {
+	case e == nil:
 		return ""
+	case strict:
+		return says(*e) + "; left out by --strict"
+	default:
+		return fmt.Sprintf("%s; --with %s lets it in, with a --check that %s", says(*e), t.Name, e.Kind.Check())
+	}
+}
+
+// opposition is the evidence that keeps t out, nil for none, and whether it
+// does so because nothing that is relied on may be lost.
+func (t *Technique) opposition(f Facts) (e *relink.Evidence, strict bool) {
+	if slices.Contains(f.Insist, t.Name) {
+		return nil, false
 	}
 	for _, k := range t.Against {
 		if e := f.shows(k); e != nil {
-			return fmt.Sprintf("%s; --with %s lets it in, with a --check that %s", says(*e), t.Name, k.Check())
+			return e, false
 		}
 	}
 	if f.Strict {
 		for _, l := range t.Loses {
 			for _, k := range l.Shown {
 				if e := f.shows(k); e != nil {
-					return fmt.Sprintf("%s; left out by --strict", says(*e))
+					return e, true
 				}
 			}
 		}
 	}
-	return ""
+	return nil, false
 }
 
 // says is evidence as a sentence.

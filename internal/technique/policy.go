@@ -11,6 +11,7 @@ type Policy struct {
 	Allow   map[Risk]bool // classes allowed or (false) forbidden beyond the level
 	With    []string      // techniques asked for by name
 	Without []string      // techniques refused by name
+	Insist  []string      // of With, those that the user typed: what is seen in the program does not stop them
 	Strict  bool          // what the program was seen to rely on is not given up
 	Glibc   [2]int        // oldest glibc asked for; RELR enters by itself from 2.36 on
 }
