@@ -15,7 +15,7 @@ import (
 
 const (
 	magic        = "MSZP"
-	version      = 3
+	version      = 4
 	headerOffset = 64 + 2*56 // behind the ELF header and two program headers
 	headerSize   = 64
 

@@ -144,8 +144,8 @@ func (m *model) decodeDistance(d *rangeDecoder, w place, length int) uint32 {
 		start = 1
 	}
 	if slot < 14 {
-		return dist + d.reverse(m.special[start][dist-slot:], bits)
+		return dist + d.lowBits(m.special[start][dist-slot:], bits)
 	}
 	dist += d.direct(bits-4) << 4
-	return dist + d.reverse(m.align[start][:], 4)
+	return dist + d.lowBits(m.align[start][:], 4)
 }

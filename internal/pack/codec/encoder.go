@@ -211,9 +211,9 @@ func (m *model) encodeDistance(rc *rangeEncoder, w *place, length, dist uint32) 
 		start = 1
 	}
 	if slot < 14 {
-		rc.reverse(m.special[start][base-slot:], n, dist-base)
+		rc.lowBits(m.special[start][base-slot:], n, dist-base)
 		return
 	}
 	rc.direct((dist-base)>>4, n-4)
-	rc.reverse(m.align[start][:], 4, dist&15)
+	rc.lowBits(m.align[start][:], 4, dist&15)
 }

@@ -112,7 +112,11 @@ func (ps *parser) treePrice(t []uint16, n uint, v uint32) uint32 {
 	return sum
 }
 
-func (ps *parser) reversePrice(t []uint16, n uint, v uint32) uint32 {
+// lowPrice is that of a distance's low bits, see rangeEncoder.lowBits.
+func (ps *parser) lowPrice(t []uint16, n uint, v uint32) uint32 {
+	if ps.e.p.Method == XLZ {
+		return ps.treePrice(t, n, v)
+	}
 	m, sum := uint32(1), uint32(0)
 	for range n {
 		b := v & 1
@@ -169,10 +173,10 @@ func (ps *parser) updatePrices() {
 			slot := distanceSlot(dist)
 			n := uint(slot>>1 - 1)
 			base := (2 | slot&1) << n
-			ps.near[start][dist] = ps.reversePrice(m.special[start][base-slot:], n, dist-base)
+			ps.near[start][dist] = ps.lowPrice(m.special[start][base-slot:], n, dist-base)
 		}
 		for v := range uint32(16) {
-			ps.align[start][v] = ps.reversePrice(m.align[start][:], 4, v)
+			ps.align[start][v] = ps.lowPrice(m.align[start][:], 4, v)
 		}
 	}
 }

@@ -7,7 +7,8 @@ import "encoding/binary"
 // The first is LZMA's, so that plain streams can be read by any LZMA decoder:
 // 11-bit probabilities, 32-bit range, a byte at a time. The second is XLZ's:
 // 12-bit probabilities with a hit counter in the low four bits of the same
-// word (young contexts adapt fast), 64-bit range refilled 32 bits at a time,
+// word (young contexts adapt fast; as a probability the word is taken whole,
+// which costs nothing and saves the decoder a step), 64-bit range refilled 32 bits at a time,
 // which halves the branches of the packed program's decoder.
 //
 // Source: G. N. N. Martin, Range encoding (1979); I. Pavlov, LZMA SDK
@@ -57,7 +58,7 @@ func newRangeEncoder(xlz bool, size int) *rangeEncoder {
 
 func (e *rangeEncoder) bit(p *uint16, bit uint32) {
 	if e.xlz {
-		bound := e.rng >> 12 * uint64(*p>>4)
+		bound := e.rng >> 16 * uint64(*p)
 		if bit == 0 {
 			e.rng = bound
 			*p = adapt0(*p)
@@ -213,7 +214,7 @@ func (d *rangeDecoder) overrun() bool { return d.pos > len(d.in)+16 }
 
 func (d *rangeDecoder) bit(p *uint16) uint32 {
 	if d.xlz {
-		bound := d.rng >> 12 * uint64(*p>>4)
+		bound := d.rng >> 16 * uint64(*p)
 		if d.code < bound {
 			d.rng = bound
 			*p = adapt0(*p)
@@ -292,8 +293,11 @@ func (d *rangeDecoder) tree(p []uint16, n uint) uint32 {
 	return m - 1<<n
 }
 
-// reverse decodes n bits, lowest first; p[1] is the root.
-func (d *rangeDecoder) reverse(p []uint16, n uint) uint32 {
+// lowBits decodes n low bits of a distance; p[1] is the root.
+func (d *rangeDecoder) lowBits(p []uint16, n uint) uint32 {
+	if d.xlz {
+		return d.tree(p, n)
+	}
 	m, v := uint32(1), uint32(0)
 	for i := range n {
 		b := d.bit(&p[m])
@@ -313,7 +317,13 @@ func (e *rangeEncoder) tree(p []uint16, n uint, v uint32) {
 	}
 }
 
-func (e *rangeEncoder) reverse(p []uint16, n uint, v uint32) {
+// lowBits encodes the n low bits of a distance: LZMA's lowest first, XLZ's highest
+// first, which its unpacker decodes at once.
+func (e *rangeEncoder) lowBits(p []uint16, n uint, v uint32) {
+	if e.xlz {
+		e.tree(p, n, v)
+		return
+	}
 	m := uint32(1)
 	for range n {
 		b := v & 1

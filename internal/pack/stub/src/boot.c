@@ -1,13 +1,13 @@
 // Part 0 of the stub, plain code in the file: check the file, copy itself to
-// memory and decode part 1 behind it, byte by byte under the byte before; give
-// the copy back at the end, and start the program. Part 1 calls its functions.
+// memory and decode part 1 behind it, byte by byte under the top bits of the byte
+// before; give the copy back at the end, and start the program. Part 1 calls its functions.
 #define TREE_HERE
 #include "boot.h"
 
 // The copy has COPY bytes, the model of part 1 lies behind it: a tree of 256
-// probabilities for each byte before.
+// probabilities for each five bits before. Few pages: each costs its decoding anew.
 #define COPY 0x10000
-#define BOOT_MODEL 0x21000 // with a page behind the last tree, of which two nodes ahead are read
+#define BOOT_MODEL 0x5000 // with a page behind the last tree, of which two nodes ahead are read
 extern const u8 part1[], part1_end[]; // as linked, behind part 0
 
 // The kernel enters at start. rbx (x19) keeps the stack that it gave. On x86-64
@@ -41,9 +41,9 @@ __asm__(".section .text.entry,\"ax\"\n"
 	"	or	$-1, %r12\n"
 	"	mov	%rdi, %rbp\n"
 	"	xor	%eax, %eax\n"
-	"1:	movzbl	%al, %eax\n"
+	"1:	and	$0xf8, %eax\n"
 	"	push	$1\n"
-	"	shl	$9, %eax\n"
+	"	shl	$6, %eax\n"
 	"	pop	%rsi\n"
 	"	lea	" STRING(COPY) "(%r15,%rax), %rdi\n"
 	"	mov	$0x100, %edx\n"
@@ -169,7 +169,7 @@ __attribute__((used)) u64 boot(u64 *stack, const u8 *start)
 	input = in + 8;
 	u8 *run = out, *end = run + (part1_end - part1);
 	do
-		*out++ = b = (u8)tree(model + b * 256, 1, 256);
+		*out++ = b = (u8)tree(model + (b >> 3) * 256, 1, 256);
 	while (out < end);
 	protect(copy, (u8 *)model, PROT_READ | PROT_EXEC);
 	u64 entry = ((u64(*)(u64 *, const u8 *))run)(stack, start);

@@ -9,6 +9,7 @@ out=$1
 flags="-ffreestanding -fno-builtin -fPIE -fno-plt -fno-stack-protector -fno-asynchronous-unwind-tables
 	-fno-tree-loop-distribute-patterns -fno-ident -Wall -Wextra -Wno-unused-function -Wno-unused-parameter -Wno-maybe-uninitialized -Werror -std=gnu11"
 small="-Oz -fno-tree-vrp -fno-thread-jumps -fno-tree-dominator-opts"
+lean="-fno-tree-vectorize -fno-tree-pre -fno-jump-tables -fno-align-functions -fno-align-loops -fno-align-jumps"
 x86="gcc -m64 -fcf-protection=none -mno-red-zone"
 arm="aarch64-linux-gnu-gcc -mbranch-protection=none -mno-outline-atomics -mcmodel=tiny"
 build() { # machine part compiler flags...
@@ -37,9 +38,9 @@ build() { # machine part compiler flags...
 	[ -n "$KEEP_ELF" ] || rm -f "$out/$machine-$part.elf"
 }
 for machine in x86_64 aarch64; do
-	build $machine first-lzma first.c -O2
-	build $machine first-xlz first.c -Os -DXLZ
-	build $machine first-xlz-small first.c $small -DXLZ -DSMALL
+	build $machine first-lzma first.c -O2 -DTREE_FAST
+	build $machine first-xlz first.c -O2 $lean -DXLZ -DTREE_FAST
+	build $machine first-xlz-small first.c $small -DXLZ -DSMALL -DTREE_FAST
 	build $machine first-lzma-small first.c $small -DSMALL
 	build $machine first-mix first.c -O2 -ftree-vectorize -fvect-cost-model=dynamic -DMIX
 	build $machine first-mix-small first.c -Oz -DMIX

@@ -32,14 +32,8 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *out, u8
 			u32 prev = position ? out[-1] : 0;
 			u16 *lit = prob + LITERAL + 0x300 * (((position & ((1 << lp) - 1)) << lc) + (prev >> (8 - lc)));
 			u32 sym = 1;
-			if (state >= 7) {
-				u32 matched = out[-(i64)rep0] << 1, want;
-				do {
-					want = matched & 0x100;
-					sym = lzma_tree(lit + 0x100 + want, sym, sym + 1);
-					matched <<= 1;
-				} while (sym < 0x100 && (sym & 1) == want >> 8);
-			}
+			if (state >= 7)
+				sym = lzma_differing(lit + 0x100, out[-(i64)rep0] << 1);
 			if (sym < 0x100)
 				sym = lzma_tree(lit, sym, 0x100);
 			*out++ = sym;

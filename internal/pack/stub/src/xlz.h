@@ -18,8 +18,18 @@ enum {
 	SPECIAL = SLOT + 2048,           // [2][128]
 	ALIGN = SPECIAL + 256,           // [2][16]
 	MATCHED = ALIGN + 32,            // [32 kinds][2][0x100]
-	LITERALS = MATCHED + 32 * 0x200, // [1280][0x100]
-	PROBS = LITERALS + 1280 * 0x100,
+	LITERALS = MATCHED + 32 * 0x200, // [1280][LITERAL]
+#if defined(SMALL)
+	LITERAL = 0x100,
+#else
+	LITERAL = 0x110, // the tree of the high nibble, then one for each value of it: a walk meets two lines of the cache
+#endif
+	PROBS = LITERALS + 1280 * LITERAL,
+#if defined(SMALL)
+	TOUCHED = LITERALS + 256 * LITERAL, // what any program uses
+#else
+	TOUCHED = PROBS,
+#endif
 };
 
 // Instructions are counted, and the counts at which regions begin are
@@ -56,9 +66,12 @@ struct decoded {
 };
 
 #if !defined(SMALL)
-// copy copies n bytes, as if one by one.
+// copy copies n bytes, as if one by one. Zeros are there already, in pages that
+// nothing may ever touch.
 static __attribute__((noinline)) u8 *copy(u8 *to, const u8 *from, u32 n)
 {
+	if (to - from == 1 && !*from)
+		return to + n;
 	if (to - from >= 8)
 		for (; n >= 8; n -= 8, to += 8, from += 8)
 			put64(to, le64(from));
@@ -84,6 +97,10 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 	u8 *out = first;
 	while ((int)le32(bytes) != -1)
 		bytes += 4;
+	// Read first, a page would be faulted in twice: as one of zeros, and when
+	// it is written.
+	for (u32 i = 0; i < TOUCHED; i += 2048)
+		((volatile u16 *)prob)[i] = 0;
 	range = -1;
 	code = (u64)be32(bytes + 4) << 32 | be32(bytes + 8);
 	input = bytes + 12;
@@ -157,26 +174,38 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 					rep[i] = position - PLACE(count - num[i]);
 		}
 #endif
-		if (!decide(q)) {
-			u32 prev = position ? out[-1] : 0, context = kind * 8, sym = 1;
-			if (HASHED >> kind & 1)
-				context = 256 * kind - 256 + ((u8)m.hash >> shift);
+		u32 prev = position ? out[-1] : 0, context = kind * 8, sym = 1;
+		if (HASHED >> kind & 1)
+			context = 256 * kind - 256 + ((u8)m.hash >> shift);
 #if defined(__x86_64__)
-			else if ((kind & ~4u) == KIND_REL32 + 2)
-				context = 768 + (kind & 4) * 64 + prev;
+		else if ((kind & ~4u) == KIND_REL32 + 2)
+			context = 768 + (kind & 4) * 64 + prev;
 #endif
-			else if (!(ALONE >> kind & 1))
-				context += prev >> 5;
-			if (state >= 7) {
-				u32 matched = out[-(i64)rep[0]] << 1, want;
-				do {
-					want = matched & 0x100;
-					sym = tree(prob + MATCHED + kind * 0x200 + want, sym, sym + 1);
-					matched <<= 1;
-				} while (sym < 0x100 && (sym & 1) == want >> 8);
-			}
+		else if (!(ALONE >> kind & 1))
+			context += prev >> 5;
+		u16 *literal = prob + LITERALS + context * LITERAL;
+#if !defined(SMALL)
+		__builtin_prefetch(literal);
+#endif
+		if (!decide(q)) {
+			if (state >= 7)
+				sym = differing(prob + MATCHED + kind * 0x200, out[-(i64)rep[0]] << 1);
+#if defined(SMALL)
 			if (sym < 0x100)
-				sym = tree(prob + LITERALS + context * 0x100, sym, 0x100);
+				sym = tree(literal, sym, 0x100);
+#else
+			u32 high = sym, low = 1;
+			if (sym < 16)
+				high = tree(literal, sym, 16);
+			else {
+				u32 known = 27 - __builtin_clz(sym); // bits of the low nibble
+				high = sym >> known;
+				low = (sym & ((1 << known) - 1)) | 1 << known;
+			}
+			if (low < 16)
+				low = tree(literal + high * 16 - 240, low, 16);
+			sym = high << 4 | (low & 15);
+#endif
 			b = (u8)sym;
 			state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
 			goto put;
@@ -226,7 +255,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			counts = kind == FIRST;
 			dist = tree(prob + SLOT + class * 256 + (length > 5 ? 3 : length - 2) * 64, 1, 64) - 64;
 			if (dist >= 4) {
-				u32 bits = (dist >> 1) - 1, base = (2 | (dist & 1)) << bits, place = 1, node = 1;
+				u32 bits = (dist >> 1) - 1, base = (2 | (dist & 1)) << bits;
 				p = prob + SPECIAL + counts * 128 + base - dist;
 				if (dist >= 14) {
 					p = prob + ALIGN + counts * 16;
@@ -237,13 +266,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 					base += v << 4;
 					bits = 4;
 				}
-				dist = base;
-				do {
-					node = tree(p, node, node + 1);
-					if (node & 1)
-						dist += place;
-					place <<= 1;
-				} while (--bits);
+				dist = base + tree(p, 1, 1 << bits) - (1 << bits);
 			}
 			dist++;
 			if (counts) {
