@@ -28,18 +28,24 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/minsize/minsize/internal/byteio"
 )
 
 // answer is a writer that can only be written on.
 type answer struct {
 	to     io.Writer
-	err    error // the first failure, which every later write repeats
-	closed bool  // nobody reads any more
+	before func() // called ahead of every write; may be nil
+	err    error  // the first failure, which every later write repeats
+	closed bool   // nobody reads any more
 }
 
 // Write implements io.Writer.
 func (a *answer) Write(p []byte) (int, error) {
+	if a.before != nil {
+		a.before()
+	}
 	if a.err != nil {
 		return 0, a.err
 	}
@@ -79,9 +85,60 @@ func isClosedPipe(err error) bool {
 // underlying is the file behind an answer, for questions about terminals.
 func underlying(w any) any {
 	if a, ok := w.(*answer); ok {
-		return a.to
+		w = a.to
+	}
+	if p, ok := w.(*prose); ok {
+		w = p.to
 	}
 	return w
+}
+
+// prose is stderr: on a terminal its lines are broken between words, and what
+// goes on is indented.
+type prose struct{ to io.Writer }
+
+// Write implements io.Writer.
+func (p *prose) Write(text []byte) (int, error) {
+	fitted := text
+	if width := terminalWidth(p.to); width > 0 {
+		fitted = []byte(fitLines(string(text), width))
+	}
+	if _, err := p.to.Write(fitted); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// fitLines breaks lines that are wider than width between words. A word stays
+// whole, for it may be a path to copy.
+func fitLines(text string, width int) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		body, end := strings.CutSuffix(line, "\n")
+		if runewidth.StringWidth(body) <= width {
+			out.WriteString(line)
+			continue
+		}
+		indent := body[:len(body)-len(strings.TrimLeft(body, " "))]
+		used := 0
+		for i, word := range strings.Fields(body) {
+			switch n := runewidth.StringWidth(word); {
+			case i == 0:
+				out.WriteString(indent + word)
+				used = len(indent) + n
+			case used+1+n > width:
+				out.WriteString("\n  " + indent + word)
+				used = 2 + len(indent) + n
+			default:
+				out.WriteString(" " + word)
+				used += 1 + n
+			}
+		}
+		if end {
+			out.WriteByte('\n')
+		}
+	}
+	return out.String()
 }
 
 // stream opens what name says if it can only be written on: "-" and the
@@ -212,7 +269,11 @@ func (e *env) fillFile(ctx context.Context, name string, write func(w io.Writer,
 
 // note says something beside the answer.
 func (e *env) note(text string) {
-	if !e.global.quiet {
+	switch {
+	case e.global.quiet:
+	case e.moving != nil:
+		e.moving.Note(text)
+	default:
 		_, _ = io.WriteString(e.stderr, "note: "+text+"\n")
 	}
 }

@@ -92,6 +92,9 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err := e.programTo(f.file, &f.output); err != nil {
 		return err
 	}
+	view := newShrinkView(e)
+	defer view.end()
+	view.idle()
 	options := e.cargoOptions(&f.cargo)
 	// Cargo.lock must be what it was, so cargo may not mend it by itself.
 	options.Locked = options.Locked || !f.allowDrift
@@ -127,8 +130,6 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	defer x.close()
 	x.bootstrap = c.Toolchain.Bootstrap
 
-	view := newShrinkView(e)
-	defer view.close()
 	x.progress = view.crate
 	if e.global.verbose > 0 {
 		x.log = e.stderr
@@ -138,6 +139,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	x.codegenBudget = math.MaxInt64 // what was found is made again, however long that takes
 	b, plan, refused, err := x.buildHeeding(ctx, c, plan, view)
 	view.close()
+	view.idle()
 	if err != nil {
 		return diskError(cargoError(err))
 	}
@@ -190,6 +192,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	} else {
 		result.Notes = append(result.Notes, why)
 	}
+	view.end()
 	return e.print(ctx, builtDocument(result), &f.output)
 }
 
@@ -278,7 +281,10 @@ func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe, finished *
 		return 0, shrinkError(err)
 	}
 	defer suite.Close()
+	e.moving.Begin("the plain build, for checks", true)
 	plain, err := x.Build(ctx, technique.NewPlan(x.project.Toolchain.ID()))
+	e.moving.close()
+	e.moving.idle()
 	if err != nil {
 		return 0, diskError(cargoError(err))
 	}

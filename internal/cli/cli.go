@@ -65,6 +65,7 @@ type env struct {
 	stdout io.Writer
 	stderr io.Writer
 	global globalFlags
+	moving *shrinkView // has the moving line, while there is one
 }
 
 // verb makes one subcommand. A verb is one file in this package and one line
@@ -135,12 +136,15 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	gone := make(chan os.Signal, 1)
 	signal.Notify(gone, syscall.SIGPIPE)
 	defer signal.Stop(gone)
-	out := &answer{to: stdout}
-	e := &env{stdin: stdin, stdout: out, stderr: stderr}
+	wait := &waiting{}
+	out := &answer{to: stdout, before: wait.end}
+	e := &env{stdin: stdin, stdout: out, stderr: &answer{to: &prose{to: stderr}, before: wait.end}}
 	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
 	root := newRootCommand(e)
 	root.SetArgs(args[1:])
+	root.PersistentPreRun = func(*cobra.Command, []string) { wait.begin(e) }
 	err := root.ExecuteContext(ctx)
+	wait.end()
 	if err != nil && ctx.Err() != nil {
 		fmt.Fprintln(stderr, "minsize: interrupted")
 		return exitInterrupted

@@ -19,8 +19,8 @@ import (
 )
 
 // openTerminal is a terminal of 80 columns, and what reads all that is written
-// on it until it is closed.
-func openTerminal(t *testing.T) (terminal *os.File, screen func() string) {
+// on it until it is closed. The watchers get it as it comes.
+func openTerminal(t *testing.T, watchers ...io.Writer) (terminal *os.File, screen func() string) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -42,7 +42,7 @@ func openTerminal(t *testing.T) (terminal *os.File, screen func() string) {
 	}
 	seen := make(chan string, 1)
 	go func() {
-		all, _ := io.ReadAll(master) // ends with EIO, when nobody has the terminal open
+		all, _ := io.ReadAll(io.TeeReader(master, io.MultiWriter(watchers...))) // ends with EIO, when nobody has the terminal open
 		seen <- string(all)
 	}()
 	return terminal, func() string {

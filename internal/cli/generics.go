@@ -128,10 +128,7 @@ func (e *env) buildForGenerics(ctx context.Context, p *cargo.Project, dir string
 		Rustflags: []string{"-Csymbol-mangling-version=v0"},
 		Target:    p.Triple.Name, TargetDir: dir,
 	}
-	if !e.global.quiet {
-		request.Log = e.stderr
-	}
-	result, err := cargo.Build(ctx, p, request)
+	result, err := e.cargoBuild(ctx, p, request)
 	if err != nil {
 		return "", cargoError(err)
 	}
@@ -176,10 +173,7 @@ func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string)
 		Rustflags: []string{"--emit=llvm-ir", "-Cno-prepopulate-passes", "-Csymbol-mangling-version=v0"},
 		Target:    project.Triple.Name, TargetDir: dir,
 	}
-	if !e.global.quiet {
-		request.Log = e.stderr
-	}
-	if _, err := cargo.Build(ctx, project, request); err != nil {
+	if _, err := e.cargoBuild(ctx, project, request); err != nil {
 		return cargoError(err)
 	}
 	result, err := countLines(dir, crates, keep, f.limit)

@@ -139,10 +139,7 @@ func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project, debug bool
 	if debug {
 		request.Profile = append(request.Profile, cargo.KeyValue{Key: "debug", Value: "limited"})
 	}
-	if !e.global.quiet {
-		request.Log = e.stderr
-	}
-	result, err := cargo.Build(ctx, p, request)
+	result, err := e.cargoBuild(ctx, p, request)
 	if err != nil {
 		return "", cargoError(err)
 	}

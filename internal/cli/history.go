@@ -110,6 +110,9 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	if f.keep < 0 {
 		return usageError("--keep 0 for all", "%d records make no sense", f.keep)
 	}
+	if isStream(f.file) {
+		return usageError("--file FILE; minsize history show prints it", "--file %s: a history is read before it is added to, so it has to be a file", f.file)
+	}
 	if _, _, err := history.Load(f.file); err != nil { // before a build is made for it
 		return historyError(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -202,10 +203,11 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 	if !f.prove {
 		return steps.acceptAll(ctx, scratch, sources, proposals)
 	}
+	view := newShrinkView(e)
+	defer view.end()
 	tell := func(what string) {
-		if !e.global.quiet {
-			fmt.Fprintln(e.stderr, "building: "+what)
-		}
+		view.line("building: " + what)
+		view.idle()
 	}
 	result.Before, result.After, err = outline.Prove(ctx, scratch, steps, sources, proposals, tell)
 	return err
@@ -253,8 +255,8 @@ func (s *outlineSteps) close() { s.suite.Close() }
 // Size builds and measures what would be shipped: the program without symbols.
 // The first program is the baseline of the checks.
 func (s *outlineSteps) Size(ctx context.Context) (int64, string, error) {
-	result, err := cargo.Build(ctx, s.project, cargo.Request{
-		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: s.dir,
+	result, err := s.env.cargoBuild(ctx, s.project, cargo.Request{
+		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: s.dir, Log: io.Discard,
 	})
 	if err != nil {
 		return 0, "", err

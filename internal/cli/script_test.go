@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // Beyond testscript's own words:
 //
 //	need TOOL...          skip, naming the first tool that is not there
-//	target TRIPLE         skip where the first rustc has no standard library for it
+//	target TRIPLE         skip where no rustc has a standard library for it; the one that has comes first from there on
 //	smaller NEW OLD       NEW has fewer bytes than OLD
 //	atmost FILE N         FILE has no more than N bytes
 //	status N CMD...       CMD exits with status N, neither more nor less
@@ -112,13 +112,20 @@ func scriptTarget(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: target TRIPLE")
 	}
-	out, err := exec.Command("rustc", "--print", "target-libdir", "--target", args[0]).Output()
-	if err == nil {
+	ours, err := filepath.Abs(filepath.Join("..", "..", "bin", "std", "bin")) // scripts/bootstrap builds it
+	ts.Check(err)
+	path := os.Getenv("PATH")
+	for _, bin := range append(filepath.SplitList(path), ours) {
+		out, err := exec.Command(filepath.Join(bin, "rustc"), "--print", "target-libdir", "--target", args[0]).Output()
+		if err != nil {
+			continue
+		}
 		if std, _ := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "libstd-*.rlib")); len(std) > 0 {
+			ts.Setenv("PATH", bin+string(filepath.ListSeparator)+ts.Getenv("PATH"))
 			return
 		}
 	}
-	ts.Value(scriptT{}).(testscript.T).Skip("needs rustc's standard library for " + args[0])
+	ts.Value(scriptT{}).(testscript.T).Skip("needs rustc's standard library for " + args[0] + ": scripts/bootstrap test builds it from rust-web-src")
 }
 
 // scriptT is the key of the running subtest among a script's values.

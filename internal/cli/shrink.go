@@ -230,6 +230,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if _, err := f.resolve(cmd.Flags().Changed); err != nil { // before anything is read or run
 		return err
 	}
+	view := newShrinkView(e)
+	defer view.end()
+	view.idle()
 	options := e.cargoOptions(&f.cargo)
 	project, err := cargo.Load(ctx, options)
 	if err != nil {
@@ -288,8 +291,6 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	defer suite.Close()
 
-	view := newShrinkView(e)
-	defer view.close()
 	x.progress = view.crate
 
 	search := ladder.Options{
@@ -333,7 +334,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	result, err := ladder.Run(ctx, search)
 	won := wonRecord(x, plan, f)
 	if err != nil && !result.Final {
-		view.close()
+		view.end()
 		e.keepVerified(x, result, won)
 		return shrinkError(err)
 	}
@@ -341,7 +342,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	// interrupt loses nothing of it.
 	kept := e.keepWinner(context.WithoutCancel(ctx), x, f, result, won)
 	if err != nil {
-		view.close()
+		view.end()
 		return shrinkError(errors.Join(err, kept))
 	}
 	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple.Name
@@ -354,8 +355,8 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 			return diskError(err)
 		}
 	}
-	view.close()
 	result.Advice = advice(ctx, x, result)
+	view.end()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

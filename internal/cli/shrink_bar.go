@@ -30,9 +30,12 @@ const (
 	barCrate = 16
 )
 
+// redraw is how often a line is drawn.
+const redraw = 120 * time.Millisecond
+
 func startBar(w io.Writer, name string, full bool, options ...mpb.ContainerOption) *liveBar {
 	b := &liveBar{}
-	options = append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(120 * time.Millisecond), mpb.WithWidth(barWidth)}, options...)
+	options = append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(redraw), mpb.WithWidth(barWidth)}, options...)
 	b.progress = mpb.New(options...)
 	label := decor.Name(cutTo(name, barName), decor.WC{W: barName + 1, C: decor.DindentRight})
 	elapsed := decor.Elapsed(decor.ET_STYLE_MMSS)
@@ -47,6 +50,59 @@ func startBar(w io.Writer, name string, full bool, options ...mpb.ContainerOptio
 			return " " + b.crate
 		})), mpb.BarRemoveOnComplete())
 	return b
+}
+
+// waiting is the moving line before a verb has said anything: reading a project,
+// asking compilers and taking a large program apart can take as long as a build.
+type waiting struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	bar   *liveBar
+	over  bool // something else was written, or the verb has ended
+}
+
+// silence is how long a verb may be at work with nothing on the terminal.
+const silence = time.Second
+
+func (w *waiting) begin(e *env) {
+	if !e.live() {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(silence, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.over {
+			w.bar = startBar(underlying(e.stderr).(io.Writer), "working", false)
+		}
+	})
+}
+
+// end removes the line, for good.
+func (w *waiting) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return
+	}
+	w.over = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if w.bar != nil {
+		w.bar.stop()
+	}
+}
+
+// screen is stderr itself, for a line that is drawn again and again.
+func (e *env) screen() io.Writer {
+	if a, ok := e.stderr.(*answer); ok {
+		if a.before != nil {
+			a.before()
+		}
+	}
+	return underlying(e.stderr).(io.Writer)
 }
 
 // cutTo cuts a name of ASCII words to n columns.

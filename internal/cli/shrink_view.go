@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,7 +26,68 @@ type shrinkView struct {
 }
 
 func newShrinkView(e *env) *shrinkView {
-	return &shrinkView{e: e, live: e.live(), quiet: e.global.quiet}
+	v := &shrinkView{e: e, live: e.live(), quiet: e.global.quiet}
+	e.moving = v
+	return v
+}
+
+// cargoBuild builds what a verb is about, under the eyes of a person: with
+// cargo's own lines, or on a terminal its warnings above the moving line.
+func (e *env) cargoBuild(ctx context.Context, p *cargo.Project, request cargo.Request) (cargo.Result, error) {
+	v := e.moving
+	if v == nil {
+		v = newShrinkView(e)
+		defer v.end()
+	}
+	if !v.live {
+		if !v.quiet && request.Log == nil {
+			request.Log = e.stderr
+		}
+		return cargo.Build(ctx, p, request)
+	}
+	v.Begin("building "+p.Target.Name, true)
+	lines := &lineWriter{each: func(line string) {
+		if first, _, _ := strings.Cut(strings.TrimSpace(line), " "); !slices.Contains(cargoStates, first) {
+			v.line(line)
+		}
+	}}
+	if request.Log == nil {
+		request.Log = lines
+	}
+	request.Progress = v.crate
+	result, err := cargo.Build(ctx, p, request)
+	lines.flush()
+	v.close()
+	v.idle()
+	return result, err
+}
+
+// cargoStates begin the lines of cargo's that the moving line tells as well.
+var cargoStates = []string{"Compiling", "Fresh", "Finished", "Locking", "Updating", "Downloading", "Downloaded"}
+
+// lineWriter passes whole lines on: a moving line stands below them.
+type lineWriter struct {
+	each func(line string)
+	rest []byte
+}
+
+// Write implements io.Writer.
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		line, rest, whole := bytes.Cut(w.rest, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		w.each(string(line))
+		w.rest = rest
+	}
+}
+
+func (w *lineWriter) flush() {
+	if len(w.rest) > 0 {
+		w.each(string(w.rest))
+	}
 }
 
 func (v *shrinkView) start(p *cargo.Project, level string) {
@@ -35,7 +99,7 @@ func (v *shrinkView) start(p *cargo.Project, level string) {
 func (v *shrinkView) Begin(name string, full bool) {
 	if v.live && !v.quiet {
 		v.close()
-		v.bar = startBar(v.e.stderr, name, full)
+		v.bar = startBar(v.e.screen(), name, full)
 	} else if full {
 		v.line(fmt.Sprintf("%-30s building ...", name))
 	}
@@ -100,7 +164,7 @@ func (v *shrinkView) Done(r ladder.Rung) {
 // checks, too.
 func (v *shrinkView) idle() {
 	if v.live && !v.quiet && v.bar == nil {
-		v.bar = startBar(v.e.stderr, "working", false)
+		v.bar = startBar(v.e.screen(), "working", false)
 	}
 }
 
@@ -119,10 +183,21 @@ func (v *shrinkView) line(text string) {
 		return
 	}
 	if v.bar != nil {
+		if width := terminalWidth(v.e.stderr); width > 0 {
+			text = fitLines(text, width)
+		}
 		v.bar.print(text)
 		return
 	}
 	fmt.Fprintln(v.e.stderr, text)
+}
+
+// end is close, for good: the next note goes to stderr by itself.
+func (v *shrinkView) end() {
+	v.close()
+	if v.e.moving == v {
+		v.e.moving = nil
+	}
 }
 
 func (v *shrinkView) close() {

@@ -49,10 +49,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 	if r.need == attrib.NeedDebug {
 		request.Profile = append(request.Profile, cargo.KeyValue{Key: "debug", Value: "line-tables-only"})
 	}
-	if !e.global.quiet {
-		request.Log = e.stderr
-	}
-	result, err := cargo.Build(ctx, project, request)
+	result, err := e.cargoBuild(ctx, project, request)
 	if err != nil {
 		return nil, cargoError(err)
 	}

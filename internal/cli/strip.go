@@ -114,6 +114,8 @@ func (f *stripFlags) resolve(args []string) error {
 		return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
 	case f.onlyKeepDebug != "" && len(args) != 1:
 		return usageError("minsize strip --only-keep-debug FILE.debug FILE", "--only-keep-debug takes one input but got %d", len(args))
+	case f.onlyKeepDebug != "" && isStream(f.onlyKeepDebug):
+		return usageError("--only-keep-debug FILE", "--only-keep-debug %s: the program refers to it by its name, so it has to be a file", f.onlyKeepDebug)
 	case o.KeepPayload && o.DropPayload:
 		return usageError("one of them", "--keep-payload and --drop-payload exclude each other")
 	case len(o.KeepSymbols) > 0 && o.Level >= strip.Sections:
@@ -409,10 +411,7 @@ func (e *env) buildForStrip(ctx context.Context, f *stripFlags) ([]string, error
 			return nil, cargoError(err)
 		}
 		request := cargo.Request{TargetDir: filepath.Dir(project.OutputDir())} // where cargo itself would build
-		if !e.global.quiet {
-			request.Log = e.stderr
-		}
-		result, err := cargo.Build(ctx, project, request)
+		result, err := e.cargoBuild(ctx, project, request)
 		if err != nil {
 			return nil, cargoError(err)
 		}
