@@ -12,6 +12,7 @@ import (
 
 	"github.com/minsize/minsize/internal/apply"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/technique"
 )
@@ -78,7 +79,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 		return err
 	}
 	edit, err := apply.Plan(ctx, apply.Request{
-		Project: project, Profile: f.cargo.Profile, Plan: c.plan(c.Toolchain.ID), Toolchain: c.Toolchain.ID,
+		Project: project, Profile: f.cargo.Profile, Plan: c.Plan(c.Toolchain.ID), Toolchain: c.Toolchain.ID,
 		Links: project.TryLink, Saves: c.Result.Saves,
 	})
 	if err != nil {
@@ -118,7 +119,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 // afterwards says what cargo alone makes of the edited files, beside what
 // minsize build makes. shrink has measured it on the build that cargo can do,
 // stripped by minsize, on the link as it was recorded; so it is an estimate.
-func afterwards(edit *apply.Edit, c *recipe) string {
+func afterwards(edit *apply.Edit, c *recipe.Recipe) string {
 	build := fmt.Sprintf("minsize build makes %s bytes", report.FormatBytes(c.Result.Size, true))
 	for _, l := range edit.Left {
 		if t := technique.Find(l.Name); c.Result.Cargo == 0 || t != nil && t.Set != nil {
@@ -133,41 +134,22 @@ func afterwards(edit *apply.Edit, c *recipe) string {
 
 // loadRecipe reads minsize.toml of the workspace, then the project as it was
 // searched.
-func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, *recipe, error) {
-	root, folder, err := cargo.FindRoot(ctx, o)
-	if err != nil {
-		return nil, nil, cargoError(err)
+func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, *recipe.Recipe, error) {
+	project, c, err := recipe.Load(ctx, o)
+	var missing *recipe.MissingError
+	var file *recipe.FileError
+	var other *recipe.OtherProgramError
+	switch {
+	case errors.As(err, &missing):
+		err = withStatus(exitUsage, "minsize shrink, which finds the settings and writes it", err)
+	case errors.As(err, &file):
+		err = withStatus(exitFailed, "correct the file, or run minsize shrink, which writes it anew", err)
+	case errors.As(err, &other):
+		err = withStatus(exitUsage, "minsize shrink for this program, or leave -p, --bin and --example out", err)
+	default:
+		err = cargoError(err)
 	}
-	of := recipeOf{o.Package, o.Bin + o.Example}
-	if of == (recipeOf{}) {
-		of.pkg = folder // as cargo chooses
-	}
-	c, _, err := findRecipe(root, of)
-	var missing *noRecipeError
-	if errors.As(err, &missing) {
-		return nil, nil, withStatus(exitUsage, "minsize shrink, which finds the settings and writes it", err)
-	}
-	if err != nil {
-		return nil, nil, withStatus(exitFailed, "correct the file, or run minsize shrink, which writes it anew", err)
-	}
-	o.Locked = o.Locked && c.Cargo.Lockfile != ""
-	project, err := cargo.Load(ctx, c.options(o))
-	if err != nil {
-		return nil, c, cargoError(err)
-	}
-	if o.Target == "" && c.Cargo.Target != "" && project.Triple.Name != c.Cargo.Target {
-		// It was found with --target. (Given always, the flag would make a
-		// program for this machine another build: host crates get no rustflags.)
-		o.Target = c.Cargo.Target
-		if project, err = cargo.Load(ctx, c.options(o)); err != nil {
-			return nil, c, cargoError(err)
-		}
-	}
-	if !c.isFor(project) {
-		return nil, nil, usageError("minsize shrink for this program, or leave -p, --bin and --example out",
-			"%s is for %s %s, not for %s", recipeName, c.Package, c.Bin+c.Example, project.Choice)
-	}
-	return project, c, nil
+	return project, c, err
 }
 
 // confirm asks on a terminal; elsewhere it wants --yes.

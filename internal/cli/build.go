@@ -14,6 +14,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/technique"
 	"github.com/minsize/minsize/internal/verify"
@@ -116,7 +117,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 		return cargoError(err)
 	}
 	toolchain := findToolchain(toolchains, c)
-	drift, err := c.drift(project, toolchain)
+	drift, err := c.Drift(project, toolchain)
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if e.global.verbose > 0 {
 		x.log = e.stderr
 	}
-	plan := c.plan(toolchain.ID())
+	plan := c.Plan(toolchain.ID())
 	x.saveTemps = plan.Link.Pipeline != ""
 	x.codegenBudget = math.MaxInt64 // what was found is made again, however long that takes
 	b, plan, refused, err := x.buildHeeding(ctx, c, plan, view)
@@ -145,7 +146,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	}
 	if c.Link.Version != "" {
 		if now := x.linkerID(ctx, b, plan); now != c.Link.Version {
-			drift = append(drift, fmt.Sprintf("linker: %s then, %s now", c.Link.Version, orNone(now)))
+			drift = append(drift, recipe.Differs("linker", c.Link.Version, now))
 			if err := refuseDrift(drift, f.allowDrift, c); err != nil {
 				return err
 			}
@@ -200,7 +201,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 // it does not bear: C++ may have come into it since the search. With strict in
 // the recipe the project's plain build is asked as well, for what a program
 // relies on may show there alone.
-func (x *executor) buildHeeding(ctx context.Context, c *recipe, plan technique.Plan, view *shrinkView) (*ladder.Build, technique.Plan, []technique.Refused, error) {
+func (x *executor) buildHeeding(ctx context.Context, c *recipe.Recipe, plan technique.Plan, view *shrinkView) (*ladder.Build, technique.Plan, []technique.Refused, error) {
 	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict}
 	if s, ok := x.project.Profile.Settings["panic"]; ok {
 		facts.Panic = s.String()
@@ -234,7 +235,7 @@ func (x *executor) buildHeeding(ctx context.Context, c *recipe, plan technique.P
 
 // findToolchain is the recipe's own compiler, else the one that goes by its
 // name, else the project's: what differs is for drift to say.
-func findToolchain(all []*cargo.Toolchain, c *recipe) *cargo.Toolchain {
+func findToolchain(all []*cargo.Toolchain, c *recipe.Recipe) *cargo.Toolchain {
 	for _, t := range all {
 		if t.ID() == c.Toolchain.ID {
 			return t
@@ -249,18 +250,18 @@ func findToolchain(all []*cargo.Toolchain, c *recipe) *cargo.Toolchain {
 }
 
 // refuseDrift stops a build that would not be the one that was found.
-func refuseDrift(drift []string, allowed bool, c *recipe) error {
+func refuseDrift(drift []string, allowed bool, c *recipe.Recipe) error {
 	if len(drift) == 0 || allowed {
 		return nil
 	}
 	return &statusError{status: exitRefused, detail: drift,
 		hint: "minsize shrink, which finds and checks the settings anew; the toolchain was " + c.Toolchain.Name + "; or --allow-drift",
-		err:  fmt.Errorf("%s was found under other conditions", recipeName)}
+		err:  fmt.Errorf("%s was found under other conditions", recipe.Name)}
 }
 
 // checkBuilt runs the recorded checks on the plain release build and on the
 // finished program.
-func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe, finished *ladder.File) (int, error) {
+func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe.Recipe, finished *ladder.File) (int, error) {
 	runner, why := runnerOf(x.project)
 	if why != "" {
 		return 0, withStatus(exitVerification, "a runner, or leave --check out", errors.New("the checks were "+why))
@@ -272,7 +273,7 @@ func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe, finished *
 	for _, text := range c.Check.Ignore {
 		re, err := regexp.Compile(text)
 		if err != nil {
-			return 0, withStatus(exitFailed, "correct it in "+recipeName, fmt.Errorf("check.ignore: %w", err))
+			return 0, withStatus(exitFailed, "correct it in "+recipe.Name, fmt.Errorf("check.ignore: %w", err))
 		}
 		o.Ignore = append(o.Ignore, re)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
-	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -135,25 +135,19 @@ func (w *wantedLimits) take(b *budget.Budget, path string, data []byte) {
 			w.baseline = filepath.Join(filepath.Dir(path), w.baseline)
 		}
 	}
-	if c, err := parseRecipe(path, data); err == nil {
+	if c, err := recipe.Parse(path, data); err == nil {
 		w.recorded = uint64(max(c.Result.Size, 0))
 	}
 }
 
 // projectLimits are those of the project's minsize.toml, if there are any.
 func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *wantedLimits) error {
-	o := e.cargoOptions(&f.size.cargo)
-	root, folder, err := cargo.FindRoot(ctx, o)
-	if err != nil {
+	_, path, err := recipe.Locate(ctx, e.cargoOptions(&f.size.cargo))
+	if path == "" {
 		return nil // the search for the program says it, with its hint
 	}
-	of := recipeOf{o.Package, o.Bin + o.Example}
-	if of == (recipeOf{}) {
-		of.pkg = folder
-	}
-	_, path, err := findRecipe(root, of)
-	var none *noRecipeError
-	if err != nil && !errors.As(err, &none) && !errors.Is(err, errOtherVersion) {
+	var none *recipe.MissingError
+	if err != nil && !errors.As(err, &none) && !errors.Is(err, recipe.ErrOtherVersion) {
 		return withStatus(exitUsage, "correct the file", err)
 	}
 	data, err := os.ReadFile(path)

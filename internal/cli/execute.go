@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,9 +89,14 @@ func newExecutor(ctx context.Context, p *cargo.Project, toolchains []*cargo.Tool
 		return nil, err
 	}
 	scratch := "tmp-" + p.Artefact() + "~"
-	stale, _ := filepath.Glob(filepath.Join(escapeGlob(dir), scratch+"*"))
-	for _, folder := range stale { // of a run that was killed; we hold the lock
-		os.RemoveAll(folder)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries { // of a run that was killed; we hold the lock
+		if strings.HasPrefix(e.Name(), scratch) {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
 	}
 	if x.scratch, err = os.MkdirTemp(dir, scratch); err != nil {
 		return nil, err
@@ -146,7 +152,7 @@ func inputsDigest(ctx context.Context, p *cargo.Project) (string, error) {
 	fmt.Fprintf(h, "%s\n%s\n%s %s %v\n%q %v %v %q %q %q\n", sources, lock, p.Package.ID, p.Target.Name, p.Target.IsExample(),
 		o.Features, o.AllFeatures, o.NoDefaultFeatures, p.Profile.Name, o.Config, o.Unstable)
 	fmt.Fprintf(h, "%s %v %q\n", p.Triple.Name, p.Rustflags.Flags, p.Linker.Value)
-	for _, key := range slices.Sorted(mapKeys(p.Profile.Settings)) {
+	for _, key := range slices.Sorted(maps.Keys(p.Profile.Settings)) {
 		fmt.Fprintf(h, "%s=%s\n", key, p.Profile.Settings[key])
 	}
 	environ := os.Environ()
@@ -171,16 +177,6 @@ func buildVariable(name string) bool {
 	return false
 }
 
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 // replayable says whether the program's link can be recorded and replayed.
 func (x *executor) replayable() bool {
 	return x.project.Triple.Format == target.ELF
@@ -194,21 +190,21 @@ func (x *executor) request(p technique.Plan) (cargo.Request, error) {
 	}
 	r := cargo.Request{Toolchain: t, Rustflags: p.Setting.Rustflags, Target: targetOf(x.project.Triple, p.Setting.Target), Unstable: p.Setting.Unstable,
 		TargetDir: x.buildDir, Progress: x.progress, Log: x.log}
+	set := func(key string, kv technique.KeyValue) error {
+		value, err := kv.Decoded()
+		r.Profile = append(r.Profile, cargo.KeyValue{Key: key, Value: value})
+		return err
+	}
 	for _, kv := range p.Setting.Profile {
-		v, err := profileValue(kv)
-		if err != nil {
+		if err := set(kv.Key, kv); err != nil {
 			return r, err
 		}
-		r.Profile = append(r.Profile, v)
 	}
 	for _, pkg := range p.Setting.Packages {
 		for _, kv := range pkg.Profile {
-			v, err := profileValue(kv)
-			if err != nil {
+			if err := set(fmt.Sprintf("package.%q.%s", pkg.Package, kv.Key), kv); err != nil {
 				return r, err
 			}
-			v.Key = fmt.Sprintf("package.%q.%s", pkg.Package, v.Key)
-			r.Profile = append(r.Profile, v)
 		}
 	}
 	if len(p.Setting.BuildStd) > 0 {
@@ -244,22 +240,6 @@ func targetOf(t target.Triple, asked string) string {
 func hasFatLTO(p technique.Plan) bool {
 	v, ok := p.Setting.Key("lto")
 	return ok && (v == `"fat"` || v == "true")
-}
-
-// profileValue turns a TOML literal into the value that cargo's package takes.
-func profileValue(kv technique.KeyValue) (cargo.KeyValue, error) {
-	if text, ok := strings.CutPrefix(kv.Value, `"`); ok {
-		return cargo.KeyValue{Key: kv.Key, Value: strings.TrimSuffix(text, `"`)}, nil
-	}
-	switch kv.Value {
-	case "true", "false":
-		return cargo.KeyValue{Key: kv.Key, Value: kv.Value == "true"}, nil
-	}
-	var n int
-	if _, err := fmt.Sscanf(kv.Value, "%d", &n); err != nil {
-		return cargo.KeyValue{}, fmt.Errorf("profile setting %s = %s: neither a string, a bool nor a number", kv.Key, kv.Value)
-	}
-	return cargo.KeyValue{Key: kv.Key, Value: n}, nil
 }
 
 // Build implements ladder.Builder.

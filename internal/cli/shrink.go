@@ -18,6 +18,7 @@ import (
 
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/technique"
@@ -239,16 +240,16 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return cargoError(err)
 	}
 	adopted := ""
-	old, path, err := findRecipe(project.Root, recipeOf{project.Package.Name, project.Target.Name})
-	var missing *noRecipeError
+	old, path, err := recipe.Find(project.Root, recipe.Program{Package: project.Package.Name, Name: project.Target.Name})
+	var missing *recipe.MissingError
 	switch {
-	case err == nil && old.isFor(project):
-		adopted = old.adopt(f)
+	case err == nil && old.IsFor(project):
+		adopted = f.adopt(&old.Check)
 		if old.Strict && !cmd.Flags().Changed("strict") {
 			f.strict = true
-			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipeName+" (--strict=false ends it)", "; ")
+			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipe.Name+" (--strict=false ends it)", "; ")
 		}
-	case err == nil, errors.As(err, &missing), errors.Is(err, errOtherVersion):
+	case err == nil, errors.As(err, &missing), errors.Is(err, recipe.ErrOtherVersion):
 	default: // its checks may be edited: a slip there is not to be lost
 		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", shortPath(project.Dir, path), errors.Unwrap(err)))
 	}
@@ -263,7 +264,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	defer unlock()
 	if !f.noRecipe {
 		if err := writable(project.Root); err != nil { // found out now, not when the search is over
-			return withStatus(exitFailed, "--no-recipe, where the program alone is wanted", fmt.Errorf("%s cannot be written: %w", filepath.Join(project.Root, recipeName), err))
+			return withStatus(exitFailed, "--no-recipe, where the program alone is wanted", fmt.Errorf("%s cannot be written: %w", filepath.Join(project.Root, recipe.Name), err))
 		}
 	}
 	toolchains, err := cargo.FindToolchains(ctx, options, project.Toolchain)
@@ -574,7 +575,7 @@ func (e *env) keepVerified(x *executor, r *ladder.Result, won string) {
 		e.note(fmt.Sprintf("beside %s: %v", short, err))
 	}
 	e.note(fmt.Sprintf("%s is the smallest that was verified: %s bytes, with %s; %s is not written by a search that was ended",
-		short, report.FormatBytes(r.FinalSize, true), r.Rungs[r.Best].Name, recipeName))
+		short, report.FormatBytes(r.FinalSize, true), r.Rungs[r.Best].Name, recipe.Name))
 }
 
 // placeWinner puts a program into target/minsize, whole or not at all.
@@ -617,7 +618,7 @@ func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *la
 	if err != nil {
 		return err
 	}
-	path, err := c.write(ctx, x.project.Root)
+	path, err := c.Write(ctx, x.project.Root)
 	if err != nil {
 		return err
 	}

@@ -261,6 +261,17 @@ type Result struct {
 	Final      bool           `json:"-"` // the last combination was verified whole: the search is at its end
 }
 
+// LinkSavings are the bytes that each kept change to the link saved.
+func (r *Result) LinkSavings() map[string]int64 {
+	saves := map[string]int64{}
+	for _, rung := range r.Rungs {
+		if rung.Kept && rung.Kind == "link" && len(rung.Added) > 0 && r.BestPlan.Has(rung.Name) {
+			saves[rung.Name] = -rung.Change
+		}
+	}
+	return saves
+}
+
 // ErrNoBuilds is why a rung was dropped when the budget of builds is spent.
 var ErrNoBuilds = errors.New("the budget of full builds is spent")
 

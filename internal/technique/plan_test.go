@@ -87,3 +87,13 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestDecoded: the literals of a profile are the values that TOML has.
+func TestDecoded(t *testing.T) {
+	for literal, want := range map[string]any{`"fat"`: "fat", "true": true, "false": false, "16": 16, "1.5": nil, "fat": nil, "": nil} {
+		got, err := KeyValue{"key", literal}.Decoded()
+		if got != want || (err == nil) != (want != nil) {
+			t.Errorf("%s: got %v, %v, want %v", literal, got, err, want)
+		}
+	}
+}

@@ -19,6 +19,7 @@ package technique
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/minsize/minsize/internal/relink"
@@ -170,6 +171,22 @@ func (t *Technique) Kind() string {
 type KeyValue struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+}
+
+// Decoded is the value itself: a string, a bool or an int.
+func (kv KeyValue) Decoded() (any, error) {
+	if text, ok := strings.CutPrefix(kv.Value, `"`); ok {
+		return strings.TrimSuffix(text, `"`), nil
+	}
+	switch kv.Value {
+	case "true", "false":
+		return kv.Value == "true", nil
+	}
+	n, err := strconv.Atoi(kv.Value)
+	if err != nil {
+		return nil, fmt.Errorf("profile setting %s = %s: neither a string, a bool nor a number", kv.Key, kv.Value)
+	}
+	return n, nil
 }
 
 // PackageSetting overrides profile keys for one package of the graph.

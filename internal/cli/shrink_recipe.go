@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/recipe"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// adopt takes the checks and the bench of an earlier run where none were
+// typed, so that edits of minsize.toml count. It says what it took.
+func (f *shrinkFlags) adopt(c *recipe.Check) string {
+	if len(f.checks) > 0 || f.bench != "" || len(c.Commands) == 0 && c.Bench == "" {
+		return ""
+	}
+	f.checks, f.bench = c.Commands, c.Bench
+	if len(f.checkIgnore) == 0 {
+		f.checkIgnore = c.Ignore
+	}
+	f.checkFiles = (f.checkFiles || c.Files) && len(f.checks) > 0
+	if f.maxSlowdown == "" {
+		f.maxSlowdown = c.MaxSlowdown
+	}
+	said := slices.Clone(f.checks)
+	if f.bench != "" {
+		said = append(said, "bench "+f.bench)
+	}
+	return fmt.Sprintf("checks of %s: %s", recipe.Name, strings.Join(said, "; "))
+}
+
+// makeRecipe records the winner of a search.
+func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe.Recipe, error) {
+	plan := r.BestPlan
+	t := x.toolchains[plan.Toolchain]
+	c, err := recipe.New(x.project, t, plan)
+	if err != nil {
+		return nil, err
+	}
+	c.Level, c.Strict, c.Toolchain.Bootstrap = f.level, f.strict, f.bootstrap && !t.Unstable()
+	for _, name := range f.insists() {
+		if plan.Has(name) {
+			c.Build.With = append(c.Build.With, name)
+		}
+	}
+	c.Check = recipe.Check{Commands: append(c.Check.Commands, f.checks...), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown}
+	c.Result = recipe.Result{Size: r.FinalSize, Baseline: r.BaseStrip, Cargo: cargoAlone(x, r), Saves: r.LinkSavings()}
+	if c.Result.SHA256, err = hashOf(r.BestFile); err != nil {
+		return nil, err
+	}
+	if plan.Link.Linker != "" {
+		c.Link.Version = x.linkerID(context.Background(), r.BestBuild, plan)
+	}
+	return c, nil
+}
+
+// cargoAlone is the size of the winner's build without what cargo cannot
+// express: stripped, on its recorded link. 0 where it cannot be made.
+func cargoAlone(x *executor, r *ladder.Result) int64 {
+	var list []*technique.Technique
+	for _, t := range r.BestPlan.Parts() {
+		if t.Set != nil || t.Rewrite != nil && t.Rewrite.StripSymbols {
+			list = append(list, t)
+		}
+	}
+	file, err := x.Finish(context.Background(), r.BestBuild, technique.NewPlan(r.BestPlan.Toolchain, list...))
+	if err != nil {
+		return 0
+	}
+	return file.Size
+}
