@@ -23,7 +23,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -406,31 +405,20 @@ func (t *transaction) backup() error {
 		return fmt.Errorf("%s: backup: %w", t.Backup, ErrExists)
 	}
 	if err != nil {
-		err = copyFile(t.Backup, t.target, t.old.Mode())
+		if err = CopyFile(t.target, t.Backup, t.old.Mode()); err == nil {
+			err = syncFile(t.Backup)
+		}
 	}
 	t.backed = err == nil
 	return err
 }
 
-func copyFile(to, from string, mode fs.FileMode) (err error) {
-	in, err := os.Open(from)
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err = errors.Join(err, out.Close()); err != nil {
-			os.Remove(to)
-		}
-	}()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	return out.Sync()
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (t *transaction) rename() error {

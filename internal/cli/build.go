@@ -156,7 +156,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err != nil {
 		return diskError(err)
 	}
-	sum, err := hashOf(finished.Path)
+	sum, err := byteio.SHA256(finished.Path)
 	if err != nil {
 		return err
 	}

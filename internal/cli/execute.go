@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/relink"
@@ -300,7 +301,8 @@ func (x *executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, 
 		b.NoReplay = "links for " + x.project.Triple.Name + " are not replayed"
 	}
 	b.Program = filepath.Join(dir, filepath.Base(result.Executable))
-	if err := copyProgram(result.Executable, b.Program); err != nil {
+	os.Remove(b.Program)
+	if err := byteio.CopyFile(result.Executable, b.Program, 0o777); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(b.Program)
@@ -505,26 +507,6 @@ func findCut(text string) (relink.Cut, error) {
 	return relink.ParseCut(text)
 }
 
-// copyProgram copies a program to a new file that can be run.
-func copyProgram(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	os.Remove(to)
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o777)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		os.Remove(to)
-		return err
-	}
-	return out.Close()
-}
-
 // linkerID names the linker that a plan's replay uses, with its version.
 func (x *executor) linkerID(ctx context.Context, b *ladder.Build, p technique.Plan) string {
 	recording, err := relink.Open(b.Replay)
@@ -537,18 +519,4 @@ func (x *executor) linkerID(ctx context.Context, b *ladder.Build, p technique.Pl
 		}
 	}
 	return ""
-}
-
-// hashOf is the SHA-256 of a file, in hexadecimal.
-func hashOf(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -34,7 +34,7 @@ func madePath(p *cargo.Project) string {
 
 // recordMade says of which inputs the program at out is.
 func (x *executor) recordMade(ctx context.Context, out string) error {
-	sum, err := hashOf(out)
+	sum, err := byteio.SHA256(out)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func findMade(ctx context.Context, p *cargo.Project) (path, why string, err erro
 		return "", fmt.Sprintf("what minsize build recorded cannot be read (%v)", err), nil
 	}
 	path = filepath.Join(p.OutputDir(), filepath.Base(m.File))
-	sum, err := hashOf(path)
+	sum, err := byteio.SHA256(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", shortPath(p.Dir, path) + " is not there; minsize build makes it", nil
 	}

@@ -16,11 +16,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/speed"
 	"github.com/minsize/minsize/internal/technique"
 	"github.com/minsize/minsize/internal/verify"
 )
@@ -301,13 +303,13 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		MaxSlow: plan.maxSlow,
 	}
 	if f.bench != "" && noRun == "" {
-		b := &bencher{command: f.bench, dir: project.Dir, runner: runner, scratch: x.scratch}
+		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: runner, Scratch: x.scratch}
 		if empty, err := project.CompileOne(ctx, x.scratch, "empty", "fn main() {}", []string{"-Copt-level=3"}); err == nil {
-			b.empty = empty
+			b.Empty = empty
 		}
 		search.Bencher = b
 		if !project.Foreign() {
-			search.Profiler = &profiler{x: x, bencher: b}
+			search.Profiler = &speed.Profiler{Bench: b, Builder: x, Project: project}
 		}
 	}
 	if f.suggest {
@@ -556,7 +558,7 @@ func (e *env) keepVerified(x *executor, r *ladder.Result, won string) {
 	out := filepath.Join(x.project.OutputDir(), filepath.Base(r.BestFile))
 	short := shortPath(x.project.Dir, out)
 	if sum, err := os.ReadFile(won); err == nil {
-		now, _ := hashOf(out)
+		now, _ := byteio.SHA256(out)
 		if info, err := os.Stat(out); err == nil && now == string(sum) && info.Size() <= r.FinalSize {
 			e.note(short + " is what a whole search of the same sources found, and stays")
 			return
@@ -581,7 +583,8 @@ func (e *env) keepVerified(x *executor, r *ladder.Result, won string) {
 // placeWinner puts a program into target/minsize, whole or not at all.
 func placeWinner(from, out string) error {
 	temp := out + ".part"
-	err := copyProgram(from, temp)
+	os.Remove(temp) // of a run that was killed
+	err := byteio.CopyFile(from, temp, 0o777)
 	if err == nil {
 		err = os.Rename(temp, out)
 	}
@@ -597,7 +600,7 @@ func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *la
 	if err := placeWinner(r.BestFile, out); err != nil {
 		return err
 	}
-	if sum, err := hashOf(out); err == nil {
+	if sum, err := byteio.SHA256(out); err == nil {
 		os.WriteFile(won, []byte(sum), 0o666) // without it an interrupt keeps less
 	}
 	r.Output = shortPath(x.project.Dir, out)

@@ -78,7 +78,7 @@ func allocatorAdvice(ctx context.Context, x *executor, r *ladder.Result) []strin
 // sizeOfFunctions sums up the functions whose names have one of the prefixes,
 // in the winner linked with its symbols.
 func sizeOfFunctions(ctx context.Context, x *executor, r *ladder.Result, prefixes []string) (uint64, error) {
-	file, err := x.Finish(ctx, r.BestBuild, r.BestPlan.Without("strip-symbols", "section-headers-out", "layout", "pack", "strip-all"))
+	file, err := x.Finish(ctx, r.BestBuild, r.BestPlan.Named())
 	if err != nil {
 		return 0, err
 	}

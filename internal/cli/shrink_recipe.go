@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/technique"
@@ -48,7 +49,7 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe.Recipe, 
 	}
 	c.Check = recipe.Check{Commands: append(c.Check.Commands, f.checks...), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown}
 	c.Result = recipe.Result{Size: r.FinalSize, Baseline: r.BaseStrip, Cargo: cargoAlone(x, r), Saves: r.LinkSavings()}
-	if c.Result.SHA256, err = hashOf(r.BestFile); err != nil {
+	if c.Result.SHA256, err = byteio.SHA256(r.BestFile); err != nil {
 		return nil, err
 	}
 	if plan.Link.Linker != "" {

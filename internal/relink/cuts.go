@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objedit"
 )
 
@@ -156,7 +157,7 @@ func (c *editCache) digest(path string) (string, error) {
 	if d, ok := c.digests.Load(path); ok {
 		return d.(string), nil
 	}
-	d, err := hashFile(path)
+	d, err := byteio.SHA256(path)
 	if err == nil {
 		c.digests.Store(path, d)
 	}

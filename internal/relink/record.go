@@ -15,8 +15,6 @@ package relink
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +26,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/byteio"
 )
 
 // The environment by which a Recorder reaches minsize behind cargo and rustc.
@@ -214,7 +214,7 @@ func (l *recordedLink) keepInputs(dir string) error {
 			bitcode := base + bitcodeSuffix
 			if _, err := os.Stat(bitcode); err == nil {
 				in.Bitcode = strings.TrimSuffix(in.Stored, ".o") + bitcodeSuffix
-				if err := copyFile(bitcode, filepath.Join(dir, in.Bitcode)); err != nil {
+				if err := byteio.CopyFile(bitcode, filepath.Join(dir, in.Bitcode), 0o666); err != nil {
 					return err
 				}
 			}
@@ -230,7 +230,7 @@ const bitcodeSuffix = ".lto.after-restriction.bc"
 
 // commit writes link.json and puts the recording in its place.
 func (s *staging) commit(l *recordedLink) error {
-	sum, err := hashFile(l.Output)
+	sum, err := byteio.SHA256(l.Output)
 	if err != nil {
 		return err
 	}
@@ -262,36 +262,7 @@ func keep(source, stored string) error {
 			return nil
 		}
 	}
-	return copyFile(source, stored)
-}
-
-// copyFile copies through the kernel (io.Copy uses copy_file_range, which
-// clones where the file system can).
-func copyFile(source, target string) error {
-	in, err := os.Open(source)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
-}
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return byteio.CopyFile(source, stored, 0o666)
 }
 
 // Recording is a link that was recorded. It is read only, and safe for
@@ -336,7 +307,7 @@ func Open(dir string) (*Recording, error) {
 // one whose output has the same bytes. So it works too when cargo found the
 // program fresh and linked nothing.
 func Find(root, executable string) (*Recording, error) {
-	sum, err := hashFile(executable)
+	sum, err := byteio.SHA256(executable)
 	if err != nil {
 		return nil, err
 	}

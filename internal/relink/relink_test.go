@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/minsize/minsize/internal/byteio"
 )
 
 // TestReplayIsTheRecordedLink: the zero Variant gives the very bytes that
@@ -23,7 +25,7 @@ func TestReplayIsTheRecordedLink(t *testing.T) {
 		r := record(t, c, abortLTO, "behaviours.rs")
 		for range 2 {
 			program, _ := linkTo(t, r, Variant{})
-			if sum, err := hashFile(program); err != nil || sum != r.SHA256() {
+			if sum, err := byteio.SHA256(program); err != nil || sum != r.SHA256() {
 				t.Errorf("%s: the replay differs from the recorded program: %v", c.name, err)
 			}
 		}
@@ -250,7 +252,7 @@ func TestCodegen(t *testing.T) {
 				if cached.CPU > res.CPU/2 {
 					t.Errorf("%s: made again in %v, %v the first time: not cached", name, cached.CPU, res.CPU)
 				}
-				if a, _ := hashFile(program); a != mustHash(t, again) {
+				if a, _ := byteio.SHA256(program); a != mustHash(t, again) {
 					t.Errorf("%s: two replays differ", name)
 				}
 			}
@@ -260,7 +262,7 @@ func TestCodegen(t *testing.T) {
 
 func mustHash(t *testing.T, path string) string {
 	t.Helper()
-	sum, err := hashFile(path)
+	sum, err := byteio.SHA256(path)
 	if err != nil {
 		t.Fatal(err)
 	}

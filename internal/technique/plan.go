@@ -46,6 +46,11 @@ func (p Plan) Without(names ...string) Plan {
 	return combine(p.Toolchain, parts)
 }
 
+// Named returns the plan without what takes names away from the program.
+func (p Plan) Named() Plan {
+	return p.Without("strip-symbols", "section-headers-out", "layout", "pack", "strip-all")
+}
+
 // On returns the plan for another toolchain.
 func (p Plan) On(toolchain string) Plan {
 	return combine(toolchain, slices.Clone(p.parts))

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -108,14 +107,7 @@ func (c Check) argv(program string, runner []string) ([]string, error) {
 	}
 	called := append(slices.Clone(runner), program)
 	if !plain {
-		var quoted []string
-		for _, word := range called {
-			quoted = append(quoted, shellQuote(word))
-		}
-		if runtime.GOOS == "windows" {
-			return []string{"cmd", "/C", strings.ReplaceAll(c.text(), "{}", strings.Join(called, " "))}, nil
-		}
-		return []string{"sh", "-c", strings.ReplaceAll(c.text(), "{}", strings.Join(quoted, " "))}, nil
+		return process.Shell(c.text(), called...), nil
 	}
 	var argv []string
 	for _, word := range words {
@@ -126,11 +118,6 @@ func (c Check) argv(program string, runner []string) ([]string, error) {
 		}
 	}
 	return argv, nil
-}
-
-// shellQuote makes one word of text for sh.
-func shellQuote(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // splitWords parts a command as a shell would: blanks, quotes, backslashes.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/minsize/minsize/internal/process"
 )
 
 // program writes a shell script that stands for a program.
@@ -222,7 +224,7 @@ func TestWords(t *testing.T) {
 		}
 		var quoted []string
 		for _, word := range words {
-			quoted = append(quoted, shellQuote(word))
+			quoted = append(quoted, process.Quote(word))
 		}
 		got, plain, err := splitWords(strings.Join(quoted, " "))
 		if err != nil || !plain || !slices.Equal(got, words) {

@@ -1,4 +1,4 @@
-package cli
+package speed
 
 import (
 	"cmp"
@@ -16,24 +16,28 @@ import (
 	"github.com/minsize/minsize/internal/technique"
 )
 
-// profiler finds the packages that a bench spends its time in: the program is
+// Profiler finds the packages that a bench spends its time in: the program is
 // linked once more with its symbols, run under the bench, and sampled; samples
 // are counted by the crate that defines the function.
 //
 // Samples in std's own code count for nobody: a generic function of std that a
 // crate instantiated cannot be told from another's in legacy names, and the
 // prebuilt std is not compiled again by a profile override.
-type profiler struct {
-	x       *executor
-	bencher *bencher
+type Profiler struct {
+	Bench   *Bench
+	Builder ladder.Builder
+	Project *cargo.Project
+
+	enough int // samples, where they are not sampleMost
 }
 
-// minSamples is how many samples say something.
-const minSamples = 100
+// minSamples is how many samples say something; more than sampleMost say
+// nothing new.
+const minSamples, sampleMost = 100, 4000
 
 // Hot implements ladder.Profiler.
-func (p *profiler) Hot(ctx context.Context, b *ladder.Build, plan technique.Plan) ([]ladder.HotPackage, error) {
-	file, err := p.x.Finish(ctx, b, plan.Without("strip-symbols", "section-headers-out", "layout", "pack", "strip-all"))
+func (p *Profiler) Hot(ctx context.Context, b *ladder.Build, plan technique.Plan) ([]ladder.HotPackage, error) {
+	file, err := p.Builder.Finish(ctx, b, plan.Named())
 	if err != nil {
 		return nil, err
 	}
@@ -44,11 +48,11 @@ func (p *profiler) Hot(ctx context.Context, b *ladder.Build, plan technique.Plan
 	if len(functions) == 0 {
 		return nil, errors.New("the program keeps no symbols")
 	}
-	path, err := p.bencher.place(file.Path)
+	path, err := p.Bench.place(file.Path)
 	if err != nil {
 		return nil, err
 	}
-	samples, err := sampleProgram(ctx, p.bencher.dir, append(shell(), p.bencher.line(path)), path)
+	samples, err := sampleProgram(ctx, p.Bench.Dir, p.Bench.argv(path), path, cmp.Or(p.enough, sampleMost))
 	if err != nil {
 		return nil, fmt.Errorf("sampling the bench: %w", err)
 	}
@@ -62,8 +66,8 @@ func (p *profiler) Hot(ctx context.Context, b *ladder.Build, plan technique.Plan
 	}
 	var hot []ladder.HotPackage
 	for crate, n := range crates {
-		if pkg := packageOfCrate(p.x.project, crate); pkg != nil {
-			hot = append(hot, ladder.HotPackage{Package: p.x.project.Metadata.Spec(pkg), Share: float64(n) / float64(total)})
+		if pkg := packageOfCrate(p.Project, crate); pkg != nil {
+			hot = append(hot, ladder.HotPackage{Package: p.Project.Metadata.Spec(pkg), Share: float64(n) / float64(total)})
 		}
 	}
 	slices.SortFunc(hot, func(a, b ladder.HotPackage) int {

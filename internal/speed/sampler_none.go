@@ -1,6 +1,6 @@
 //go:build !linux
 
-package cli
+package speed
 
 import (
 	"context"
@@ -8,6 +8,6 @@ import (
 )
 
 // sampleProgram needs ptrace, as Linux has it.
-func sampleProgram(ctx context.Context, dir string, argv []string, program string) (map[uint64]int, error) {
+func sampleProgram(ctx context.Context, dir string, argv []string, program string, most int) (map[uint64]int, error) {
 	return nil, errors.New("programs are sampled on Linux only")
 }

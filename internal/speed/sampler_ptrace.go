@@ -1,6 +1,6 @@
 //go:build linux
 
-package cli
+package speed
 
 import (
 	"bytes"
@@ -23,7 +23,6 @@ import (
 const (
 	sampleEvery = time.Millisecond
 	sampleTime  = 6 * time.Second // the bench is run again until then
-	sampleMost  = 4000
 )
 
 // sampleProgram runs a command and samples where the threads of the program
@@ -34,12 +33,12 @@ const (
 // and distributions forbid it, while tracing one's own descendants is allowed
 // nearly everywhere (Documentation/admin-guide/LSM/Yama.rst). A stop costs some
 // microseconds, which lengthens the run and biases nothing.
-func sampleProgram(ctx context.Context, dir string, argv []string, program string) (map[uint64]int, error) {
+func sampleProgram(ctx context.Context, dir string, argv []string, program string, most int) (map[uint64]int, error) {
 	if real, err := filepath.EvalSymlinks(program); err == nil {
 		program = real
 	}
 	samples, total := map[uint64]int{}, 0
-	for began := time.Now(); time.Since(began) < sampleTime && total < sampleMost; {
+	for began := time.Now(); time.Since(began) < sampleTime && total < most; {
 		n, err := sampleOnce(ctx, dir, argv, program, samples)
 		if err != nil {
 			return nil, err
