@@ -188,20 +188,20 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	if err != nil {
 		return err
 	}
-	defer l.close(ctx)
+	defer l.Close(ctx)
 	e.printWarnings(l)
-	for _, text := range l.notes { // its report has no room for them
+	for _, text := range l.Notes { // its report has no room for them
 		e.note(text)
 	}
 	var file, memory uint64
-	for _, in := range l.inputs {
+	for _, in := range l.Inputs {
 		memory += in.Program.Space.MemorySize()
 	}
 	reports := map[string]*attrib.Report{}
 	for _, view := range append(budget.Views(limits), "sections") {
 		o := r.rollup
 		o.Views = []string{view}
-		if reports[view], err = attrib.Rollup(l.inputs, o); err != nil {
+		if reports[view], err = attrib.Rollup(l.Inputs, o); err != nil {
 			return viewError(err)
 		}
 		file = reports[view].File
@@ -216,7 +216,7 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 		}
 		limits = append(limits, limit)
 	}
-	result := &report.CheckResult{File: l.inputs[0].Name, Limits: budget.Judge(limits, file, memory, reports)}
+	result := &report.CheckResult{File: l.Inputs[0].Name, Limits: budget.Judge(limits, file, memory, reports)}
 	var missing []string
 	for i := range result.Limits {
 		v := &result.Limits[i]

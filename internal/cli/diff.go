@@ -222,7 +222,7 @@ func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, pat
 	if err != nil {
 		return nil, err
 	}
-	defer l.close(ctx)
+	defer l.Close(ctx)
 	e.printWarnings(l)
 	var result *report.SizeResult
 	err = interruptible(ctx, func() (err error) {

@@ -87,6 +87,3 @@ func (x *executor) symbols(ctx context.Context, b *ladder.Build, p technique.Pla
 	return strip.Symbols(data, image, file)
 }
 
-// symbolFolders are where symbol files are looked for beside the program's own
-// folder: programs that were copied elsewhere are asked about in the project.
-var symbolFolders = []string{filepath.Join("target", "minsize")}

@@ -3,19 +3,16 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
-	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -157,86 +154,21 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	default:
 		return usageError("--edges twiggy|all", "unknown choice of edges %q", f.edges)
 	}
-	m, err := byteio.Open(path)
-	if err != nil {
-		return err
-	}
-	files := &loadedPrograms{mappings: []*byteio.Mapping{m}} // that names come from
-	defer files.close(ctx)
-	var forget func([]byte)
-	if len(m.Data) < smallProgram {
-		// A short run ends before garbage is worth collecting often.
-		defer debug.SetGCPercent(debug.SetGCPercent(400))
-	} else {
-		// Large programs are looked at once: neither their pages nor garbage stay.
-		defer debug.SetGCPercent(debug.SetGCPercent(15))
-		if len(m.Data) > hugeInput {
-			softLimit(0, len(m.Data))
-		}
-		forget = m.Forget
-	}
+	files := &inspect.Files{Notes: f.notes} // that names come from
+	defer files.Close(ctx)
 	var g *refgraph.Graph
-	err = interruptible(ctx, func() (err error) {
-		g, err = openGraph(path, m.Data, choice, files, f.debugFile, attrib.Options{References: true, Bodies: f.bodies, Forget: forget})
-		return err
+	err := interruptible(ctx, func() (err error) {
+		o := inspect.Options{DebugFile: f.debugFile}
+		o.Bodies = f.bodies
+		g, err = files.Graph(path, choice, o)
+		return inspectError(path, err)
 	})
 	if err != nil {
 		return err
-	}
-	g.Notes = slices.Concat(g.Notes, f.notes, files.notes)
-	for _, s := range files.splits { // of which vtables have their names
-		if missing := s.Missing(); missing != "" {
-			g.Notes = append(g.Notes, "vtables are named by their methods alone: "+missing)
-		}
 	}
 	return byteio.Guard(func() error {
 		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format == "csv" || f.output.format == "tsv"})
 	})
-}
-
-// smallProgram is up to which size time matters more than memory.
-const smallProgram = 32 << 20
-
-// openGraph makes the graph of a program of any format. files opens what its
-// names are in, debugFile is where the user says that this is.
-func openGraph(path string, whole []byte, edges refgraph.WasmEdges, files *loadedPrograms, debugFile string, o attrib.Options) (*refgraph.Graph, error) {
-	if len(whole) >= 4 && string(whole[:4]) == "\x00asm" {
-		g, err := refgraph.FromWasm(whole, edges)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return g, nil
-	}
-	data, err := unpacked(path, whole)
-	if err != nil {
-		return nil, err
-	}
-	f, err := objfile.Parse(path, data)
-	if errors.Is(err, objfile.ErrFormat) {
-		return nil, withStatus(exitFailed, "an executable, a library, an object file or a Wasm module", fmt.Errorf("%s: %w", path, err))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	switch {
-	case f.Format == objfile.Archive || f.Format == objfile.FatMach:
-		return nil, withStatus(exitRefused, "take one member out (ar x, lipo -thin) and ask about that", fmt.Errorf("%s: %s with several programs, which have no common graph", path, f.Format))
-	case f.Kind == objfile.DebugFile || f.Kind == objfile.Core:
-		return nil, withStatus(exitRefused, "the program itself", fmt.Errorf("%s: a %s holds no code", path, f.Kind))
-	case refgraph.Packed(data) != "":
-		return nil, withStatus(exitRefused, refgraph.Packed(data), fmt.Errorf("%s: packed; the code is compressed", path))
-	}
-	if err := files.findDebug(path, data, whole, debugFile, &o); err != nil {
-		return nil, err
-	}
-	p, err := attrib.New(f, o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if o.Forget != nil {
-		o.Forget(data)
-	}
-	return refgraph.FromProgram(p), nil
 }
 
 // noMatch gives the error of an unknown item its hint.

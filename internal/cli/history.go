@@ -130,20 +130,20 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	defer l.close(ctx)
+	defer l.Close(ctx)
 	e.printWarnings(l)
-	for _, text := range l.notes {
+	for _, text := range l.Notes {
 		e.note(text)
 	}
-	p := l.inputs[0].Program
+	p := l.Inputs[0].Program
 	record := &history.Record{
 		Time: time.Now().UTC().Format(time.RFC3339), Program: f.program, Label: f.label, Commit: f.commit,
 		Format: string(p.File.Format), Arch: string(p.File.Arch),
 	}
 	if record.Program == "" {
-		record.Program = filepath.Base(l.inputs[0].Name)
+		record.Program = filepath.Base(l.Inputs[0].Name)
 	}
-	for _, in := range l.inputs {
+	for _, in := range l.Inputs {
 		record.Memory += in.Program.Space.MemorySize()
 	}
 	for _, kept := range history.Views {
@@ -151,7 +151,7 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 		o.Views = []string{kept.View}
 		var got *attrib.Report
 		err := interruptible(ctx, func() (err error) {
-			got, err = attrib.Rollup(l.inputs, o)
+			got, err = attrib.Rollup(l.Inputs, o)
 			return err
 		})
 		if err != nil {

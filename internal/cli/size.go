@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/dwarf"
+	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -158,7 +157,7 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if err != nil {
 		return err
 	}
-	defer loaded.close(ctx)
+	defer loaded.Close(ctx)
 	switch {
 	case f.explain != "":
 		return e.explainByte(ctx, loaded, f.explain, &f.output)
@@ -184,104 +183,56 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 
 // printWarnings says what was left out of each file.
 func (e *env) printWarnings(l *loadedPrograms) {
-	for _, in := range l.inputs {
+	for _, in := range l.Inputs {
 		for _, w := range in.Program.Warnings {
 			e.note(in.Name + ": " + w)
 		}
 	}
 }
 
-// loadedPrograms are attributed files with the mappings that they live in.
+// loadedPrograms are the files that a verb looks at.
 type loadedPrograms struct {
-	inputs   []attrib.Input
-	mappings []*byteio.Mapping
-	splits   []*dwarf.SplitFinder
-	huge     int // bytes of huge inputs
-	shipped  *report.SizeShipped
-	notes    []string
-}
-
-// close unmaps the files, unless an interrupted analysis may still read them.
-func (l *loadedPrograms) close(ctx context.Context) {
-	if ctx.Err() != nil {
-		return
-	}
-	for _, m := range l.mappings {
-		_ = m.Close()
-	}
-	for _, s := range l.splits {
-		s.Close()
-	}
-}
-
-// largeInput is from where on memory counts more than a tenth of the CPU time,
-// hugeInput from where on it counts more than the second processor.
-const largeInput, hugeInput = 8 << 20, 96 << 20
-
-// softLimit makes the collector work harder before the heap outgrows what a
-// huge input should cost: garbage of one pass is gone before the next one
-// needs room, where a percentage of a large heap lets it stay. Beyond the limit
-// the runtime spends at most half of the time on it, so a program whose graph
-// is larger than that is slower, not refused.
-func softLimit(before, mapped int) {
-	limit := func(n int) int64 { return int64(n) / 5 * 4 }
-	if now := debug.SetMemoryLimit(-1); now == math.MaxInt64 || before > 0 && now == limit(before) { // else it is the user's GOMEMLIMIT
-		debug.SetMemoryLimit(limit(mapped))
-	}
+	inspect.Files
+	shipped *report.SizeShipped
 }
 
 // open maps and attributes one file.
-func (l *loadedPrograms) open(ctx context.Context, path, debugFile string, o attrib.Options) error {
-	return interruptible(ctx, func() error { return l.openNow(path, debugFile, o) })
+func (l *loadedPrograms) open(ctx context.Context, path string, o inspect.Options) error {
+	return interruptible(ctx, func() error { return inspectError(path, l.Open(path, o)) })
 }
 
-func (l *loadedPrograms) openNow(path, debugFile string, o attrib.Options) error {
-	m, err := byteio.Open(path)
-	if err != nil {
-		if errors.Is(err, byteio.ErrNotRegular) {
-			return usageError("an executable, library, object file or archive", "%v", err)
-		}
-		return err
-	}
-	l.mappings = append(l.mappings, m)
-	o.Forget = m.Forget
-	o.Names = o.Names && len(m.Data) > 2*largeInput && len(m.Data) < hugeInput
-	if len(m.Data) > largeInput {
-		debug.SetGCPercent(40) // half the memory for a tenth more time
-	}
-	if len(m.Data) > hugeInput {
-		debug.SetGCPercent(25)
-		softLimit(l.huge, l.huge+len(m.Data))
-		l.huge += len(m.Data)
-	}
-	data, err := unpacked(path, m.Data)
-	if err != nil {
-		return err
-	}
-	if len(data) != len(m.Data) {
-		o.Forget = nil // not the mapping any more
-	}
-	if err := l.findDebug(path, data, m.Data, debugFile, &o); err != nil {
-		return err
-	}
-	inputs, err := attrib.Load(path, data, o)
-	if errors.Is(err, objfile.ErrFormat) {
-		return withStatus(exitFailed, "an executable, library, object file or archive", fmt.Errorf("%s: %w", path, err))
-	}
-	if errors.Is(err, dwarf.ErrOtherBuild) || errors.Is(err, dwarf.ErrNoSkeletons) {
+// inspectError gives an error of opening a program its status and its hint.
+func inspectError(path string, err error) error {
+	var debugFile *inspect.DebugFileError
+	var unpack *inspect.UnpackError
+	var packed *inspect.PackedError
+	switch {
+	case errors.Is(err, byteio.ErrNotRegular):
+		return usageError("an executable, library, object file or archive", "%v", err)
+	case errors.As(err, &unpack):
+		return packError(path, unpack.Err)
+	case errors.As(err, &debugFile) && debugFile.Database:
+		return withStatus(exitFailed, "the .pdb file of this very build", err)
+	case errors.As(err, &debugFile):
+		return withStatus(exitFailed, "the debug file of this very build", err)
+	case errors.Is(err, objfile.ErrFormat):
+		return withStatus(exitFailed, "an executable, library, object file, archive or Wasm module", err)
+	case errors.Is(err, dwarf.ErrOtherBuild), errors.Is(err, dwarf.ErrNoSkeletons):
 		return withStatus(exitFailed, "the .dwp package of this very build, and the program before strip", err)
+	case errors.Is(err, inspect.ErrSeveral):
+		return withStatus(exitRefused, "take one member out (ar x, lipo -thin) and ask about that", err)
+	case errors.Is(err, inspect.ErrNoCode):
+		return withStatus(exitRefused, "the program itself", err)
+	case errors.As(err, &packed):
+		return withStatus(exitRefused, packed.Unpack, err)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	l.splitNotes(o.Split)
-	l.inputs = append(l.inputs, inputs...)
-	return nil
+	return err
 }
 
 func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) (*loadedPrograms, error) {
 	l := &loadedPrograms{}
-	o := attrib.Options{
+	o := inspect.Options{DebugFile: f.debugFile}
+	o.Options = attrib.Options{
 		LayoutOnly: r.need == attrib.NeedLayout,
 		Bodies:     len(r.views) == 0,
 		Names:      r.need > attrib.NeedLayout,
@@ -294,8 +245,8 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 		r.rollup.Shipped = attrib.ShippedStripped
 	}
 	for _, path := range args {
-		if err := l.open(ctx, path, f.debugFile, o); err != nil {
-			l.close(ctx)
+		if err := l.open(ctx, path, o); err != nil {
+			l.Close(ctx)
 			return nil, err
 		}
 	}
@@ -306,7 +257,7 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 // crates in Rust and packages in Go, and nothing that a program in C could tell.
 func overviewParts(l *loadedPrograms, by string) []report.SizePart {
 	whose := report.SizePart{Heading: "Largest sections", View: "sections"}
-	for _, in := range l.inputs {
+	for _, in := range l.Inputs {
 		switch in.Program.Language() {
 		case attrib.Rust:
 			verb := map[string]string{"generic": "defines", "instance": "instantiated", "origin": "wrote"}[by]
@@ -324,8 +275,8 @@ func overviewParts(l *loadedPrograms, by string) []report.SizePart {
 var treeViews = []string{"crates", "modules", "symbols"}
 
 func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
-	s := &report.SizeResult{Views: r.views, Shipped: l.shipped, Notes: l.notes}
-	for _, in := range l.inputs {
+	s := &report.SizeResult{Views: r.views, Shipped: l.shipped, Notes: l.Notes}
+	for _, in := range l.Inputs {
 		p := in.Program
 		name := in.Name
 		if in.Member != "" {
@@ -336,8 +287,8 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 			File: p.File.Size, Memory: p.Space.MemorySize(),
 		})
 	}
-	r.show.Go = len(l.inputs) > 0
-	for _, in := range l.inputs {
+	r.show.Go = len(l.Inputs) > 0
+	for _, in := range l.Inputs {
 		r.show.Go = r.show.Go && r.need > attrib.NeedLayout && in.Program.Language() == attrib.Go
 	}
 	overview := len(r.views) == 0
@@ -358,14 +309,14 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 		for _, part := range parts {
 			o := r.rollup
 			o.Views = []string{part.View}
-			got, err := attrib.Rollup(l.inputs, o)
+			got, err := attrib.Rollup(l.Inputs, o)
 			if err != nil {
 				return nil, viewError(err)
 			}
 			part.Rows = got.Rows
 			s.Parts = append(s.Parts, part)
 		}
-		for _, in := range l.inputs {
+		for _, in := range l.Inputs {
 			for _, finding := range in.Program.Findings() {
 				if r.rollup.Shipped == attrib.ShippedAsIs || finding.Name != "debug" && (finding.Name != "symbols" || r.rollup.Shipped == attrib.ShippedWithSymbols) {
 					s.Findings = append(s.Findings, finding) // the others are not shipped
@@ -378,7 +329,7 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 	}
 	o := r.rollup
 	o.Views = s.Views
-	got, err := attrib.Rollup(l.inputs, o)
+	got, err := attrib.Rollup(l.Inputs, o)
 	if err != nil {
 		return nil, viewError(err)
 	}

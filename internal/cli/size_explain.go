@@ -12,17 +12,17 @@ import (
 
 // explainByte answers why one byte has its label.
 func (e *env) explainByte(ctx context.Context, l *loadedPrograms, where string, o *reportFlags) error {
-	if len(l.inputs) != 1 {
-		return usageError("one file", "--explain looks into one file, %d were given", len(l.inputs))
+	if len(l.Inputs) != 1 {
+		return usageError("one file", "--explain looks into one file, %d were given", len(l.Inputs))
 	}
 	offset, isOffset := strings.CutPrefix(where, "@")
 	n, err := strconv.ParseUint(offset, 0, 64)
 	if err != nil {
 		return usageError("--explain 0x12340 for an address, --explain @0x12340 for an offset in the file", "%q is no number", where)
 	}
-	x, err := l.inputs[0].Program.Explain(n, isOffset)
+	x, err := l.Inputs[0].Program.Explain(n, isOffset)
 	if err != nil {
-		return withStatus(exitFailed, "--explain @OFFSET counts in the file, --explain ADDRESS in memory", fmt.Errorf("%s: %w", l.inputs[0].Name, err))
+		return withStatus(exitFailed, "--explain @OFFSET counts in the file, --explain ADDRESS in memory", fmt.Errorf("%s: %w", l.Inputs[0].Name, err))
 	}
 	return e.print(ctx, report.Explanation(x), o)
 }
@@ -56,10 +56,10 @@ func findFunction(p *attrib.Program, name string) (int32, error) {
 
 // disassemble prints the machine code of one function.
 func (e *env) disassemble(l *loadedPrograms, name string) error {
-	if len(l.inputs) != 1 {
-		return usageError("one file", "--disassemble looks into one file, %d were given", len(l.inputs))
+	if len(l.Inputs) != 1 {
+		return usageError("one file", "--disassemble looks into one file, %d were given", len(l.Inputs))
 	}
-	p := l.inputs[0].Program
+	p := l.Inputs[0].Program
 	atom, err := findFunction(p, name)
 	if err != nil {
 		return err

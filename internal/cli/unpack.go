@@ -76,12 +76,3 @@ func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report
 	return file, err
 }
 
-// unpacked gives the program that a packed file holds, for analyses; any
-// other file as it is.
-func unpacked(path string, data []byte) ([]byte, error) {
-	if !pack.IsPacked(data) {
-		return data, nil
-	}
-	data, err := pack.Unpack(data)
-	return data, packError(path, err)
-}

@@ -1,35 +1,42 @@
-package cli
+package inspect
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
-	"github.com/spf13/pflag"
 
-	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pdb"
 )
 
-// registerDebugFile adds the flag of all verbs that need names.
-func registerDebugFile(flags *pflag.FlagSet, file *string) {
-	flags.StringVar(file, "debug-file", "", "symbols and debug information from this separate `FILE`: a debug file, a symbol file of shrink or build, a .dwp package or .dwo file, a .pdb")
-	flags.StringVar(file, "symbols", "", "the same as --debug-file")
+// symbolFolders are where symbol files are looked for beside the program's own
+// folder: programs that were copied elsewhere are asked about in the project.
+var symbolFolders = []string{filepath.Join("target", "minsize")}
+
+// DebugFileError says that a file cannot have this program's names.
+type DebugFileError struct {
+	Database bool // it is a .pdb
+	Err      error
 }
 
-// findDebug finds what a program's names and debug information are in when
+func (e *DebugFileError) Error() string { return e.Err.Error() }
+func (e *DebugFileError) Unwrap() error { return e.Err }
+
+// findNames finds what a program's names and debug information are in when
 // they are not in itself: the file that was asked for, or by build-id, debug
 // link, UUID, or the record of a program database. A found file is proved to
 // be of this build, or it is not used.
 //
 // data are the program's bytes, whole those of its file: others where it is
 // packed.
-func (l *loadedPrograms) findDebug(path string, data, whole []byte, asked string, o *attrib.Options) error {
+func (l *Files) findNames(path string, data, whole []byte, o *Options) error {
 	if o.LayoutOnly {
 		return nil
 	}
+	asked := o.DebugFile
 	f, err := objfile.Parse(path, data)
 	if err != nil {
 		return nil // attrib.Load says it
@@ -45,7 +52,7 @@ func (l *loadedPrograms) findDebug(path string, data, whole []byte, asked string
 	if asked != "" {
 		c, err := objfile.OpenDebugFile(f, whole, asked)
 		if err != nil {
-			return withStatus(exitFailed, "the debug file of this very build", err)
+			return &DebugFileError{Err: err}
 		}
 		l.mappings = append(l.mappings, c.Mapping)
 		o.Companion = c.File
@@ -62,7 +69,7 @@ func (l *loadedPrograms) findDebug(path string, data, whole []byte, asked string
 	}
 	c, refused := objfile.FindDebugFile(f, path, whole, objfile.DebugRoots, symbolFolders)
 	for _, why := range refused {
-		l.notes = append(l.notes, fmt.Sprintf("not used: %v", why))
+		l.Notes = append(l.Notes, fmt.Sprintf("not used: %v", why))
 	}
 	if c != nil {
 		l.mappings = append(l.mappings, c.Mapping)
@@ -74,7 +81,7 @@ func (l *loadedPrograms) findDebug(path string, data, whole []byte, asked string
 		if c.File.SectionByName(".debug_info") == nil {
 			what = "names"
 		}
-		l.notes = append(l.notes, fmt.Sprintf("%s from %s, found by %s", what, c.Path, c.How))
+		l.Notes = append(l.Notes, fmt.Sprintf("%s from %s, found by %s", what, c.Path, c.How))
 	}
 	return nil
 }
@@ -82,7 +89,7 @@ func (l *loadedPrograms) findDebug(path string, data, whole []byte, asked string
 // findSplit prepares the search for .dwo files and packages, which comes when
 // the program's units are known. It takes a package that the user named away
 // from what is still to be found.
-func (l *loadedPrograms) findSplit(path, asked string, o *attrib.Options) (rest string, err error) {
+func (l *Files) findSplit(path, asked string, o *Options) (rest string, err error) {
 	o.Split = &dwarf.SplitFinder{Program: path}
 	l.splits = append(l.splits, o.Split)
 	if asked == "" {
@@ -103,23 +110,23 @@ func (l *loadedPrograms) findSplit(path, asked string, o *attrib.Options) (rest 
 }
 
 // splitNotes says where split units were found and which are missing.
-func (l *loadedPrograms) splitNotes(s *dwarf.SplitFinder) {
+func (l *Files) splitNotes(s *dwarf.SplitFinder) {
 	if s == nil {
 		return
 	}
 	if s.Found > 0 {
-		l.notes = append(l.notes, fmt.Sprintf("split debug information of %d of %d units from %s", s.Found, s.Units, strings.Join(s.From, ", ")))
+		l.Notes = append(l.Notes, fmt.Sprintf("split debug information of %d of %d units from %s", s.Found, s.Units, strings.Join(s.From, ", ")))
 	}
 	for _, why := range s.Refused {
-		l.notes = append(l.notes, fmt.Sprintf("not used: %v", why))
+		l.Notes = append(l.Notes, fmt.Sprintf("not used: %v", why))
 	}
 	if missing := s.Missing(); missing != "" {
-		l.notes = append(l.notes, missing)
+		l.Notes = append(l.Notes, missing)
 	}
 }
 
 // findDatabase opens a program's PDB.
-func (l *loadedPrograms) findDatabase(f *objfile.File, path, asked string, o *attrib.Options) error {
+func (l *Files) findDatabase(f *objfile.File, path, asked string, o *Options) error {
 	record, ok := f.PE.PDB()
 	if !ok && asked == "" {
 		return nil
@@ -142,14 +149,14 @@ func (l *loadedPrograms) findDatabase(f *objfile.File, path, asked string, o *at
 	if err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 		if asked != "" {
-			return withStatus(exitFailed, "the .pdb file of this very build", err)
+			return &DebugFileError{Database: true, Err: err}
 		}
-		l.notes = append(l.notes, fmt.Sprintf("not used: %v", err))
+		l.Notes = append(l.Notes, fmt.Sprintf("not used: %v", err))
 		return nil
 	}
 	o.Database = db
 	if asked == "" {
-		l.notes = append(l.notes, fmt.Sprintf("names from %s", name))
+		l.Notes = append(l.Notes, fmt.Sprintf("names from %s", name))
 	}
 	return nil
 }

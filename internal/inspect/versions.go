@@ -1,0 +1,32 @@
+package inspect
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/cargo"
+)
+
+// PackageVersions maps crate names to versions, of all packages that may be
+// part of the program.
+func PackageVersions(p *cargo.Project) *attrib.Metadata {
+	m := &attrib.Metadata{Versions: map[string][]string{}}
+	for _, pkg := range p.Metadata.Built(p.Package) {
+		crates := []string{strings.ReplaceAll(pkg.Name, "-", "_")}
+		for _, t := range pkg.Targets {
+			if name := strings.ReplaceAll(t.Name, "-", "_"); !slices.Contains(crates, name) && slices.Contains(t.Kind, "lib") {
+				crates = append(crates, name)
+			}
+		}
+		for _, crate := range crates {
+			if !slices.Contains(m.Versions[crate], pkg.Version) {
+				m.Versions[crate] = append(m.Versions[crate], pkg.Version)
+			}
+		}
+	}
+	for _, versions := range m.Versions {
+		slices.Sort(versions)
+	}
+	return m
+}
