@@ -50,7 +50,7 @@ var house = []lane{
 	{"both", []row{
 		{"cli", "apply attrib budget byteio cargo dwarf history inspect ladder llvmlines objedit objfile oci outline pack process recipe refgraph relink report speed strip target technique toml verify", "testbin",
 			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
-		{"inspect", "attrib byteio cargo dwarf objfile pack pdb refgraph strip", "", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
+		{"inspect", "attrib byteio cargo dwarf objfile pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
 		{"report", "attrib budget history ladder llvmlines oci outline refgraph", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
 		{"byteio", "", "", "bounded reads, checked arithmetic, mapped input, transactional output"},
 		{"process", "", "", "children in groups of their own, with the cost of the whole tree"},

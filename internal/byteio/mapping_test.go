@@ -67,17 +67,17 @@ func TestReadAll(t *testing.T) {
 func TestBackupByCopy(t *testing.T) {
 	path, m := inFolder(t, 0o750)
 	backup := path + "~"
-	if err := copyFile(backup, path, m.Info.Mode()); err != nil {
+	if err := CopyFile(path, backup, m.Info.Mode()); err != nil {
 		t.Fatal(err)
 	}
 	mustHold(t, backup, []byte("old content"))
 	if info, _ := os.Stat(backup); info.Mode().Perm()&^0o750 != 0 {
 		t.Errorf("the backup may be read by more than the file: %v", info.Mode())
 	}
-	if err := copyFile(backup, path, m.Info.Mode()); !errors.Is(err, fs.ErrExist) {
+	if err := CopyFile(path, backup, m.Info.Mode()); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over another backup: %v", err)
 	}
-	if err := copyFile(path+"2", path+"nothing", 0o600); !errors.Is(err, fs.ErrNotExist) {
+	if err := CopyFile(path+"nothing", path+"2", 0o600); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("from nothing: %v", err)
 	}
 	mustHaveOnly(t, filepath.Dir(path), "prog", "prog~")

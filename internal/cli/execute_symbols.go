@@ -86,4 +86,3 @@ func (x *executor) symbols(ctx context.Context, b *ladder.Build, p technique.Pla
 	}
 	return strip.Symbols(data, image, file)
 }
-

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/minsize/minsize/internal/byteio"
 )
 
 // screenText is all that was written on a terminal so far, to wait on.
@@ -146,7 +148,7 @@ func TestProjectVerbsOnTerminal(t *testing.T) {
 	}
 	minsize := filepath.Join(t.TempDir(), "minsize")
 	if err := os.Link(self, minsize); err != nil { // a name by which TestMain knows it, and no link: it is asked for its own path
-		if err := copyProgram(self, minsize); err != nil {
+		if err := byteio.CopyFile(self, minsize, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -75,4 +75,3 @@ func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report
 	})
 	return file, err
 }
-

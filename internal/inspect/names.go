@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 
-
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objfile"
