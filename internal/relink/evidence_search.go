@@ -210,12 +210,45 @@ func (s *evidenceSearch) references() {
 			if e.Kind == JoinedPanic && slices.ContainsFunc(g.out[i], func(n int32) bool { return settles[n] }) {
 				continue
 			}
+			if e.Kind == CatchUnwind && s.passesOn(int32(i)) {
+				continue
+			}
 			s.user(e, int32(i), to)
 		}
 		if shown && printed && g.nodes[i].code && !debug[i] {
 			s.user(kindOf(DebugShown), int32(i), 0)
 		}
 	}
+}
+
+// passesOn says whether a function lets every panic go on that it catches, as
+// where std's thread::scope was inlined into it: it names what goes on with a
+// panic as often as what ends one.
+func (s *evidenceSearch) passesOn(at int32) bool {
+	n := s.graph.nodes[at]
+	o := s.objects[n.object]
+	refs, err := o.References()
+	if err != nil {
+		return false
+	}
+	caught, resumed := 0, 0
+	sections := o.SectionSymbols()
+	for _, ref := range refs {
+		if ref.From != n.section {
+			continue
+		}
+		name := ref.Symbol
+		if name == "" {
+			name = sections[ref.To]
+		}
+		switch normal := s.recording.edit.of(name).normal; {
+		case slices.Contains(kindOf(CatchUnwind).names, normal):
+			caught++
+		case strings.Contains(normal, "resume_unwind") || strings.Contains(normal, "rust_panic_without_hook"):
+			resumed++
+		}
+	}
+	return resumed >= caught
 }
 
 // owner is the crate and the function outside std that a node is of. What
@@ -310,7 +343,7 @@ func (s *evidenceSearch) instance(e *kindEntry, at int32) {
 			continue
 		}
 		called = true
-		if crate, function := s.owner(int32(i)); crate != "" && e.Kind != JoinedPanic { // a join is judged at the caller
+		if crate, function := s.owner(int32(i)); crate != "" && e.Kind != JoinedPanic && !(e.Kind == CatchUnwind && s.passesOn(int32(i))) { // a join is judged at the caller
 			s.tell(e, Evidence{Crate: crate, Function: function, Symbol: nm.normal})
 		}
 	}

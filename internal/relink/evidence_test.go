@@ -28,6 +28,10 @@ var evidenceCases = []struct {
 	}`, Kinds(), nil},
 	{CatchUnwind, "evidence::careful", `#[inline(never)] fn careful(n: usize) -> bool { std::panic::catch_unwind(|| assert!(n > 5)).is_err() }
 		fn main() { println!("{}", careful(std::env::args().count())) }`, []Kind{PanicHook, JoinedPanic, StackWalk}, nil},
+	{"", "", `fn main() { let n = std::env::args().count();
+		std::thread::scope(|s| { s.spawn(|| assert!(n > 0)); }); println!("{n}") }`, []Kind{CatchUnwind, JoinedPanic}, nil},
+	{CatchUnwind, "evidence::main", `fn main() { let n = std::env::args().count();
+		std::thread::scope(|s| { s.spawn(|| assert!(n > 0)); }); println!("{}", std::panic::catch_unwind(move || assert!(n > 5)).is_err()) }`, []Kind{JoinedPanic}, nil},
 	{JoinedPanic, "evidence::main", `fn main() { match std::thread::spawn(|| assert!(std::env::args().count() > 5)).join() { Ok(()) => println!("fine"), Err(_) => println!("lost") } }`,
 		[]Kind{CatchUnwind, PanicHook}, nil},
 	{PanicHook, "evidence::main", `fn main() { std::panic::set_hook(Box::new(|_| println!("oh"))); assert!(std::env::args().count() > 5) }`, []Kind{CatchUnwind}, nil},
@@ -73,7 +77,7 @@ func TestEvidence(t *testing.T) {
 		}
 	}
 	for _, k := range Kinds() { // the next author's reminder
-		if k == ForeignUnwind || k == RuntimeCatch { // TestForeignUnwinding; needs a crate: the script shrink-foreign
+		if k == ForeignUnwind || k == RuntimeCatch { // TestForeignUnwinding, TestRuntimeCatch
 			continue
 		}
 		tested := false
