@@ -233,5 +233,8 @@ func Unknown(data []byte) error {
 			return fmt.Errorf("%w (%s)", ErrFormat, known.name)
 		}
 	}
+	if matchCOFF(data) { // for those who take no objects of Windows; Parse does
+		return fmt.Errorf("%w (a COFF object: it becomes a program when it is linked)", ErrFormat)
+	}
 	return ErrFormat
 }

@@ -643,6 +643,7 @@ func TestFormatsByName(t *testing.T) {
 	for text, want := range map[string]string{
 		"BC\xc0\xde bitcode": "LLVM bitcode", "\xde\xc0\x17\x0b wrapper": "LLVM bitcode",
 		"\x01\xdf\x00\x05": "XCOFF", "\x01\xf7\x00\x05": "XCOFF", "#!/bin/sh\n": "a script",
+		"\x64\x86\x01\x00" + strings.Repeat("\x00", 60): "a COFF object",
 	} {
 		if _, _, err := Rewrite([]byte(text), Options{}); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
