@@ -25,7 +25,9 @@ type evidenceSearch struct {
 	live      []bool   // by object: a node of it is reached
 	merged    []bool   // by object: LTO has put std's own code into it
 	found     map[Evidence]bool
-	self      bool // something but std asks for the program's own file
+	in        [][]int32           // by node, once it is asked for
+	passing   map[int]map[int]int // see resumed; by object, once it is asked for
+	self      bool                // something but std asks for the program's own file
 }
 
 func (s *evidenceSearch) add(e Evidence) { s.found[e] = true }
@@ -183,7 +185,7 @@ func (s *evidenceSearch) references() {
 		}
 		debug[i] = strings.HasSuffix(nm.normal, " as core::fmt::Debug>::fmt")
 		prints[i] = nm.normal == "std::io::stdio::_print" || nm.normal == "std::io::stdio::_eprint" || strings.HasSuffix(nm.normal, "::write_fmt") || strings.HasPrefix(nm.normal, "alloc::fmt::format")
-		settles[i] = strings.Contains(nm.normal, "resume_unwind") || strings.Contains(nm.normal, "rust_panic_without_hook")
+		settles[i] = settlesPanic(nm.normal)
 	}
 	for i, n := range g.nodes { // unwrap prints what the thread's panic carried, by its Debug
 		if n.object >= 0 && !n.code {
@@ -226,43 +228,119 @@ func (s *evidenceSearch) references() {
 // panic as often as what ends one.
 func (s *evidenceSearch) passesOn(at int32) bool {
 	n := s.graph.nodes[at]
-	o := s.objects[n.object]
+	if s.passing == nil {
+		s.passing = map[int]map[int]int{}
+	}
+	passing, known := s.passing[n.object]
+	if !known {
+		passing = s.resumed(n.object)
+		s.passing[n.object] = passing
+	}
+	return passing[n.section] >= 0
+}
+
+// resumed counts, for each section of an object, the references to what goes
+// on with a panic, less those to what ends one.
+func (s *evidenceSearch) resumed(object int) map[int]int {
+	o := s.objects[object]
 	refs, err := o.References()
 	if err != nil {
-		return false
+		return nil
 	}
-	caught, resumed := 0, 0
+	count := map[int]int{}
 	sections := o.SectionSymbols()
 	for _, ref := range refs {
-		if ref.From != n.section {
-			continue
-		}
 		name := ref.Symbol
 		if name == "" {
 			name = sections[ref.To]
 		}
 		switch normal := s.recording.edit.of(name).normal; {
 		case slices.Contains(kindOf(CatchUnwind).names, normal):
-			caught++
-		case strings.Contains(normal, "resume_unwind") || strings.Contains(normal, "rust_panic_without_hook"):
-			resumed++
+			count[ref.From]--
+		case settlesPanic(normal):
+			count[ref.From]++
 		}
 	}
-	return resumed >= caught
+	return count
+}
+
+// settlesPanic says whether a function goes on with a panic that was caught.
+func settlesPanic(normal string) bool {
+	return strings.Contains(normal, "resume_unwind") || strings.Contains(normal, "rust_panic_without_hook")
 }
 
 // owner is the crate and the function outside std that a node is of. What
-// calls main holds all of it where main was inlined.
+// calls main, or a thread's closure, holds all of it where that was inlined.
 func (s *evidenceSearch) owner(at int32) (crate, function string) {
 	nm := s.recording.edit.of(s.graph.nodes[at].name)
-	if strings.HasSuffix(nm.normal, "::__rust_begin_short_backtrace") || nm.normal == "std::rt::lang_start::{closure}" {
-		crate = strings.ReplaceAll(s.recording.link.Bin, "-", "_")
-		return crate, crate + "::main"
+	bin := strings.ReplaceAll(s.recording.link.Bin, "-", "_")
+	switch {
+	case nm.normal == "std::rt::lang_start::{closure}" || s.callsMain(at, nm):
+		return bin, bin + "::main"
+	case strings.HasSuffix(nm.normal, shortBacktrace):
+		if crate = cmp.Or(s.onlyCrate(at), s.objectCrate(at)); crate == "" {
+			return "", ""
+		}
+		return crate, "a thread of " + crate
 	}
 	if nm.crate == "" || slices.Contains(standard, nm.crate) {
 		return "", ""
 	}
 	return nm.crate, nm.normal
+}
+
+// shortBacktrace ends the name of what std calls main and threads' closures by.
+const shortBacktrace = "::__rust_begin_short_backtrace"
+
+// callsMain says whether a node is what std calls main by.
+func (s *evidenceSearch) callsMain(at int32, nm names) bool {
+	return strings.HasSuffix(nm.normal, shortBacktrace) && slices.ContainsFunc(s.callers(at), func(from int32) bool {
+		n := s.graph.nodes[from]
+		return n.name == "main" || strings.HasPrefix(s.recording.edit.of(n.name).normal, "std::rt::lang_start")
+	})
+}
+
+// callers are the nodes that refer to one.
+func (s *evidenceSearch) callers(at int32) []int32 {
+	if s.in == nil {
+		s.in = make([][]int32, len(s.graph.nodes))
+		for from, out := range s.graph.out {
+			for _, to := range out {
+				s.in[to] = append(s.in[to], int32(from))
+			}
+		}
+	}
+	return s.in[at]
+}
+
+// onlyCrate is the one crate outside std that a node refers to, "" where there
+// are several or none.
+func (s *evidenceSearch) onlyCrate(at int32) string {
+	only := ""
+	for _, to := range s.graph.out[at] {
+		switch crate := s.recording.edit.of(s.graph.nodes[to].name).crate; {
+		case crate == "" || slices.Contains(standard, crate) || crate == only:
+		case only != "":
+			return ""
+		default:
+			only = crate
+		}
+	}
+	return only
+}
+
+// objectCrate is the crate that a node's object was compiled from, "" where
+// LTO has put several into it.
+func (s *evidenceSearch) objectCrate(at int32) string {
+	object := s.graph.nodes[at].object
+	crate := filepath.Base(strings.TrimPrefix(s.objects[object].Name(), s.files[object]+"("))
+	if i := strings.IndexAny(crate, "-."); i > 0 {
+		crate = crate[:i]
+	}
+	if s.merged[object] || slices.Contains(standard, crate) {
+		return ""
+	}
+	return crate
 }
 
 // printsLocation says whether an instance of Display for references, whose
@@ -338,20 +416,16 @@ func (s *evidenceSearch) instance(e *kindEntry, at int32) {
 		return
 	}
 	called := false
-	for i, out := range s.graph.out {
-		if !s.reached[i] || int32(i) == at || !s.graph.nodes[i].code || !slices.Contains(out, at) {
+	for _, i := range s.callers(at) {
+		if !s.reached[i] || i == at || !s.graph.nodes[i].code {
 			continue
 		}
 		called = true
-		if crate, function := s.owner(int32(i)); crate != "" && e.Kind != JoinedPanic && !(e.Kind == CatchUnwind && s.passesOn(int32(i))) { // a join is judged at the caller
+		if crate, function := s.owner(i); crate != "" && e.Kind != JoinedPanic && !(e.Kind == CatchUnwind && s.passesOn(i)) { // a join is judged at the caller
 			s.tell(e, Evidence{Crate: crate, Function: function, Symbol: nm.normal})
 		}
 	}
-	crate := filepath.Base(strings.TrimPrefix(s.objects[n.object].Name(), s.files[n.object]+"("))
-	if i := strings.IndexAny(crate, "-."); i > 0 {
-		crate = crate[:i]
-	}
-	if !called && !own && !s.merged[n.object] && crate != "" && !slices.Contains(standard, crate) {
+	if crate := s.objectCrate(at); !called && !own && crate != "" {
 		s.tell(e, Evidence{Crate: crate, Function: nm.normal})
 	}
 }
