@@ -318,3 +318,12 @@ func isCacheDir(path string) bool {
 	_, err := os.Stat(filepath.Join(path, "CACHEDIR.TAG"))
 	return err == nil
 }
+
+// Short is path as seen from the folder that cargo works in, where that is
+// shorter.
+func (p *Project) Short(path string) string {
+	if rel, err := filepath.Rel(p.Dir, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}

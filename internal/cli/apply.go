@@ -87,7 +87,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	edit.Notes = append(edit.Notes, afterwards(edit, c))
 	for _, path := range project.IgnoredProfiles() {
-		edit.Notes = append(edit.Notes, noEffect(shortPath(project.Dir, path)))
+		edit.Notes = append(edit.Notes, noEffect(project.Short(path)))
 	}
 	if err := e.printEdit(ctx, project.Root, edit, &f.output); err != nil {
 		return err
@@ -240,7 +240,7 @@ func (e *env) findUndo(manifest string) (string, apply.Undo, error) {
 func applyError(err error) error {
 	var changed *apply.ChangedError
 	if errors.As(err, &changed) {
-		return withStatus(exitRefused, "git diff "+shortPath("", changed.Path)+", and edit by hand; nothing was touched", err)
+		return withStatus(exitRefused, "git diff "+changed.Path+", and edit by hand; nothing was touched", err)
 	}
 	return diskError(err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
@@ -124,28 +125,28 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err := refuseDrift(drift, f.allowDrift, c); err != nil {
 		return err
 	}
-	x, err := newExecutor(ctx, project, toolchains)
+	x, err := executor.New(ctx, project, toolchains)
 	if err != nil {
 		return diskError(err)
 	}
-	defer x.close()
-	x.bootstrap = c.Toolchain.Bootstrap
+	defer x.Close()
+	x.Bootstrap = c.Toolchain.Bootstrap
 
-	x.progress = view.crate
+	x.Progress = view.crate
 	if e.global.verbose > 0 {
-		x.log = e.stderr
+		x.Log = e.stderr
 	}
 	plan := c.Plan(toolchain.ID())
-	x.saveTemps = plan.Link.Pipeline != ""
-	x.codegenBudget = math.MaxInt64 // what was found is made again, however long that takes
-	b, plan, refused, err := x.buildHeeding(ctx, c, plan, view)
+	x.SaveTemps = plan.Link.Pipeline != ""
+	x.CodegenBudget = math.MaxInt64 // what was found is made again, however long that takes
+	b, plan, refused, err := x.BuildHeeding(ctx, c, plan, view.Begin)
 	view.close()
 	view.idle()
 	if err != nil {
 		return diskError(cargoError(err))
 	}
 	if c.Link.Version != "" {
-		if now := x.linkerID(ctx, b, plan); now != c.Link.Version {
+		if now := x.LinkerID(ctx, b, plan); now != c.Link.Version {
 			drift = append(drift, recipe.Differs("linker", c.Link.Version, now))
 			if err := refuseDrift(drift, f.allowDrift, c); err != nil {
 				return err
@@ -178,59 +179,23 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err := e.placeProgram(ctx, finished.Path, out); err != nil {
 		return diskError(err)
 	}
-	result.Program = shortPath(project.Dir, out)
+	result.Program = project.Short(out)
 	if f.file == "" {
-		if err := x.recordMade(ctx, out); err != nil {
+		if err := x.RecordMade(ctx, out); err != nil {
 			return diskError(err)
 		}
 	}
-	symbols, why, err := x.placeSymbols(ctx, b, plan, out)
+	symbols, why, err := x.PlaceSymbols(ctx, b, plan, out)
 	if err != nil {
 		return diskError(err)
 	}
 	if symbols != "" {
-		result.Symbols = shortPath(project.Dir, symbols)
+		result.Symbols = project.Short(symbols)
 	} else {
 		result.Notes = append(result.Notes, why)
 	}
 	view.end()
 	return e.print(ctx, builtDocument(result), &f.output)
-}
-
-// buildHeeding builds a recipe's plan, less what the program that comes out of
-// it does not bear: C++ may have come into it since the search. With strict in
-// the recipe the project's plain build is asked as well, for what a program
-// relies on may show there alone.
-func (x *executor) buildHeeding(ctx context.Context, c *recipe.Recipe, plan technique.Plan, view *shrinkView) (*ladder.Build, technique.Plan, []technique.Refused, error) {
-	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict}
-	if s, ok := x.project.Profile.Settings["panic"]; ok {
-		facts.Panic = s.String()
-	}
-	var refused []technique.Refused
-	heed := func(b *ladder.Build) {
-		facts.Evidence = append(facts.Evidence, b.Evidence...)
-		less, more := plan.Heed(facts)
-		plan, refused = less, append(refused, more...)
-	}
-	if c.Strict {
-		view.Begin("release", true)
-		b, err := x.Build(ctx, technique.NewPlan(x.project.Toolchain.ID()))
-		if err != nil {
-			return nil, plan, nil, err
-		}
-		heed(b)
-	}
-	for {
-		view.Begin("build", true)
-		b, err := x.Build(ctx, plan)
-		if err != nil {
-			return nil, plan, nil, err
-		}
-		made := plan.BuildKey()
-		if heed(b); plan.BuildKey() == made {
-			return b, plan, refused, nil
-		}
-	}
 }
 
 // findToolchain is the recipe's own compiler, else the one that goes by its
@@ -261,12 +226,12 @@ func refuseDrift(drift []string, allowed bool, c *recipe.Recipe) error {
 
 // checkBuilt runs the recorded checks on the plain release build and on the
 // finished program.
-func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe.Recipe, finished *ladder.File) (int, error) {
-	runner, why := runnerOf(x.project)
+func (e *env) checkBuilt(ctx context.Context, x *executor.Executor, c *recipe.Recipe, finished *ladder.File) (int, error) {
+	runner, why := executor.Runner(x.Project)
 	if why != "" {
 		return 0, withStatus(exitVerification, "a runner, or leave --check out", errors.New("the checks were "+why))
 	}
-	o := verify.Options{Runner: runner, Dir: x.project.Dir}
+	o := verify.Options{Runner: runner, Dir: x.Project.Dir}
 	for _, command := range c.Check.Commands {
 		o.Checks = append(o.Checks, verify.Check{Command: command, Files: c.Check.Files})
 	}
@@ -283,7 +248,7 @@ func (e *env) checkBuilt(ctx context.Context, x *executor, c *recipe.Recipe, fin
 	}
 	defer suite.Close()
 	e.moving.Begin("the plain build, for checks", true)
-	plain, err := x.Build(ctx, technique.NewPlan(x.project.Toolchain.ID()))
+	plain, err := x.Build(ctx, technique.NewPlan(x.Project.Toolchain.ID()))
 	e.moving.close()
 	e.moving.idle()
 	if err != nil {

@@ -162,7 +162,7 @@ func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *wantedLimits)
 		return nil
 	}
 	if err != nil {
-		return usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", shortPath(".", path), err)
+		return usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", path, err)
 	}
 	w.take(b, path, data)
 	return nil

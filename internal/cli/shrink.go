@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -16,11 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
-	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/speed"
 	"github.com/minsize/minsize/internal/technique"
@@ -253,7 +250,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		}
 	case err == nil, errors.As(err, &missing), errors.Is(err, recipe.ErrOtherVersion):
 	default: // its checks may be edited: a slip there is not to be lost
-		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", shortPath(project.Dir, path), errors.Unwrap(err)))
+		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", project.Short(path), errors.Unwrap(err)))
 	}
 	plan, err := f.resolve(cmd.Flags().Changed)
 	if err != nil {
@@ -273,20 +270,22 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if err != nil {
 		return cargoError(err)
 	}
-	x, err := newExecutor(ctx, project, toolchains)
+	x, err := executor.New(ctx, project, toolchains)
 	if err != nil {
 		return diskError(err)
 	}
-	defer x.close()
-	x.bootstrap, x.saveTemps, x.codegenBudget = f.bootstrap, f.codegen > 0, f.codegen
-	x.proof = newReturnProof(f.cuts, f.yes)
+	defer x.Close()
+	x.Bootstrap, x.SaveTemps, x.CodegenBudget = f.bootstrap, f.codegen > 0, f.codegen
+	x.Proof = executor.NewProof(f.cuts, f.yes)
 	if plan.prove {
-		if err := x.proof.prepare(ctx, x, project); err != nil {
-			return err
+		if err := x.Proof.Prepare(ctx, x); err != nil {
+			text := x.Proof.Cuts()[0]
+			return usageError(fmt.Sprintf("--cut '%s' --yes, when it is certain; or =trap, which fits every function; or debug = true in the profile, or `rustup component add llvm-tools`, to have it proved", text),
+				"--cut %q: a stub that returns is only right for functions that return nothing, and %v", text, err)
 		}
 	}
 
-	runner, noRun := runnerOf(project)
+	runner, noRun := executor.Runner(project)
 	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: runner,
 		Dir: project.Dir, Timeout: f.checkTimeout})
 	if err != nil {
@@ -294,17 +293,17 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	defer suite.Close()
 
-	x.progress = view.crate
+	x.Progress = view.crate
 
 	search := ladder.Options{
-		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: facts(ctx, project, project.Toolchain, plan, f)},
+		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: x.Facts(ctx, project.Toolchain, plan.policy)},
 		Policy: plan.policy, Table: plan.table, Limits: ladder.DefaultLimits, Measure: true,
-		Builder: x, Verifier: &suiteVerifier{suite: suite, noRun: noRun}, Observer: view,
+		Builder: x, Verifier: &executor.SuiteVerifier{Suite: suite, NoRun: noRun}, Observer: view,
 		MaxSlow: plan.maxSlow,
 	}
 	if f.bench != "" && noRun == "" {
-		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: runner, Scratch: x.scratch}
-		if empty, err := project.CompileOne(ctx, x.scratch, "empty", "fn main() {}", []string{"-Copt-level=3"}); err == nil {
+		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: runner, Scratch: x.Scratch}
+		if empty, err := project.CompileOne(ctx, x.Scratch, "empty", "fn main() {}", []string{"-Copt-level=3"}); err == nil {
 			b.Empty = empty
 		}
 		search.Bencher = b
@@ -313,18 +312,18 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		}
 	}
 	if f.suggest {
-		search.Suggest = &suggester{x}
+		search.Suggest = x
 	}
 	var notes []string
 	if noRun != "" {
 		notes = append(notes, noRun)
 	}
 	for _, path := range project.IgnoredProfiles() {
-		notes = append(notes, noEffect(shortPath(project.Dir, path)))
+		notes = append(notes, noEffect(project.Short(path)))
 	}
 	if plan.wantsUnstable() {
 		var said []string
-		search.Night, said = nightSide(ctx, project, toolchains, plan, f)
+		search.Night, said = x.NightSide(ctx, toolchains, plan.policy)
 		notes = append(notes, said...)
 	}
 	for _, n := range notes {
@@ -335,15 +334,17 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.Note(adopted)
 	}
 	result, err := ladder.Run(ctx, search)
-	won := wonRecord(x, plan, f)
+	asked := fmt.Sprintf("%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, f.codegen > 0)
 	if err != nil && !result.Final {
 		view.end()
-		e.keepVerified(x, result, won)
+		for _, n := range x.KeepVerified(result, asked) {
+			e.note(report.GroupDigits(n))
+		}
 		return shrinkError(err)
 	}
 	// The search is at its end: what comes now is told beside it, and an
 	// interrupt loses nothing of it.
-	kept := e.keepWinner(context.WithoutCancel(ctx), x, f, result, won)
+	kept := e.keepWinner(context.WithoutCancel(ctx), x, f, result, asked)
 	if err != nil {
 		view.end()
 		return shrinkError(errors.Join(err, kept))
@@ -353,8 +354,8 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	result.Checks = suite.Commands()
 	result.CheckNote = strings.Join(suite.Notes(), "; ")
 	if f.prune {
-		p := &pruner{x: x, suite: search.Verifier, view: view}
-		if err := p.run(ctx, result, maxPrunes(result)); err != nil {
+		// As many as the hard limit of full builds leaves.
+		if err := x.PruneFeatures(ctx, result, search.Verifier, view, max(ladder.DefaultLimits.Hard-result.Builds, 0)); err != nil {
 			return diskError(err)
 		}
 	}
@@ -379,19 +380,6 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	return nil
 }
 
-// writable says whether files can be made in dir.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".minsize-*")
-	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
-			return path.Err
-		}
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
 // wantsUnstable says whether the policy allows anything that needs -Z.
 func (p *shrinkPlan) wantsUnstable() bool {
 	for _, t := range p.table {
@@ -400,127 +388,6 @@ func (p *shrinkPlan) wantsUnstable() bool {
 		}
 	}
 	return false
-}
-
-// facts are what the table asks about a toolchain and this project. Which
-// linkers work is found out on the program itself, after its first build.
-func facts(ctx context.Context, p *cargo.Project, t *cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) technique.Facts {
-	facts := technique.Facts{
-		Unstable: t.Unstable() || f.bootstrap, StdSource: t.BuildsStd(f.bootstrap),
-		Glibc: plan.policy.Glibc, Target: p.Triple, Panic: "unwind", Runs: true,
-		Immediate: string(t.ImmediateAbort),
-		CPU: slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
-			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
-		}),
-	}
-	if twin, can := p.Triple.Musl(); can {
-		facts.Musl = t.HasTarget(twin.Name)
-	}
-	if _, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools()); err != nil {
-		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()
-	} else if f.codegen == 0 {
-		facts.Pipelines = "--codegen-budget 5m"
-	}
-	if s, ok := p.Profile.Settings["panic"]; ok {
-		facts.Panic = s.String()
-	}
-	return facts
-}
-
-// nightSide picks the compiler for what needs -Z: the project's own where it
-// can, then a nightly with std's sources, then with --bootstrap any with
-// sources, then a nightly without.
-func nightSide(ctx context.Context, p *cargo.Project, all []*cargo.Toolchain, plan *shrinkPlan, f *shrinkFlags) (*ladder.Side, []string) {
-	type choice func(t *cargo.Toolchain) bool
-	own := func(t *cargo.Toolchain) bool { return t == p.Toolchain }
-	for _, fits := range []choice{
-		func(t *cargo.Toolchain) bool { return own(t) && t.BuildsStd(f.bootstrap) },
-		func(t *cargo.Toolchain) bool { return t.Unstable() && t.BuildsStd(false) },
-		func(t *cargo.Toolchain) bool { return t.BuildsStd(f.bootstrap) },
-		func(t *cargo.Toolchain) bool { return t.Unstable() || own(t) && f.bootstrap },
-	} {
-		for _, t := range all {
-			if !fits(t) || !t.HasTarget(p.Triple.Name) && !t.BuildsStd(f.bootstrap) {
-				continue
-			}
-			side := &ladder.Side{Toolchain: t.ID(), Facts: facts(ctx, p, t, plan, f)}
-			var notes []string
-			if !own(t) {
-				notes = append(notes, fmt.Sprintf("unstable rungs are built with %s, the baseline with %s", t.Title(), p.Toolchain.Title()))
-			}
-			if !t.Unstable() {
-				notes = append(notes, "RUSTC_BOOTSTRAP=1 was allowed by --bootstrap: build scripts that probe the compiler may choose other code")
-			}
-			return side, notes
-		}
-	}
-	hint := "no nightly compiler here, so the unstable rungs are left out: rustup toolchain install nightly --component rust-src"
-	for _, t := range all {
-		if t.BuildsStd(true) {
-			hint += fmt.Sprintf("; or --bootstrap, for %s has the sources of std", t.Title())
-			break
-		}
-	}
-	return nil, []string{hint}
-}
-
-// runnerOf is what runs the program here: nothing for this machine's own,
-// cargo's configured runner, or an emulator that is installed. why says that
-// nothing does.
-func runnerOf(p *cargo.Project) (runner []string, why string) {
-	if len(p.Runner) > 0 || !p.Foreign() {
-		return p.Runner, ""
-	}
-	if p.Triple.Native() {
-		return nil, "" // another C library of this machine
-	}
-	runner, why = p.Triple.Runner()
-	if runner == nil {
-		why = fmt.Sprintf("not run: %s, and no target.%s.runner is configured; no rung that can change behaviour is kept", why, p.Triple.Name)
-	}
-	return runner, why
-}
-
-// suiteVerifier is verify's suite as the ladder wants it.
-type suiteVerifier struct {
-	suite *verify.Suite
-	noRun string // why nothing can be run here; "" where it can
-}
-
-func (s *suiteVerifier) Baseline(ctx context.Context, program string) (ladder.Verdict, error) {
-	if s.noRun != "" {
-		return ladder.Verdict{Status: ladder.NotRun, Why: s.noRun}, nil
-	}
-	if err := s.suite.Baseline(ctx, program); err != nil {
-		return ladder.Verdict{}, err
-	}
-	return ladder.Verdict{Status: s.passed(), Checks: len(s.suite.Commands())}, nil
-}
-
-// passed is what a run without a difference says: nothing where nothing ran.
-func (s *suiteVerifier) passed() ladder.Status {
-	if len(s.suite.Commands()) == 0 {
-		return ladder.NotRun
-	}
-	return ladder.Passed
-}
-
-func (s *suiteVerifier) Verify(ctx context.Context, program string) (ladder.Verdict, error) {
-	if s.noRun != "" {
-		return ladder.Verdict{Status: ladder.NotRun, Why: s.noRun}, nil
-	}
-	v, err := s.suite.Verify(ctx, program)
-	if err != nil {
-		return ladder.Verdict{}, err
-	}
-	if !v.Same {
-		return ladder.Verdict{Status: ladder.Failed, Checks: v.Checks, Why: v.Why}, nil
-	}
-	verdict := ladder.Verdict{Status: s.passed(), Checks: v.Checks}
-	if verdict.Status == ladder.NotRun {
-		verdict.Why = strings.Join(s.suite.Notes(), "; ")
-	}
-	return verdict, nil
 }
 
 // shrinkError gives the search's errors their status and hint.
@@ -540,101 +407,34 @@ func shrinkError(err error) error {
 	return diskError(cargoError(err))
 }
 
-// wonRecord is where a whole search of these sources under these flags notes
-// the digest of the program that it left in target/minsize.
-func wonRecord(x *executor, plan *shrinkPlan, f *shrinkFlags) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, f.codegen > 0))
-	return filepath.Join(x.cache.Dir, x.cache.Inputs, "won-"+hex.EncodeToString(sum[:8]))
-}
-
-// keepVerified leaves in target/minsize the smallest program that had passed
-// its checks when the search was ended. The recipe stays as it is: it is that
-// of whole searches. Where a whole search of the same sources and flags has
-// left a smaller program there, that one stays.
-func (e *env) keepVerified(x *executor, r *ladder.Result, won string) {
-	if r.BestFile == "" {
-		return
-	}
-	out := filepath.Join(x.project.OutputDir(), filepath.Base(r.BestFile))
-	short := shortPath(x.project.Dir, out)
-	if sum, err := os.ReadFile(won); err == nil {
-		now, _ := byteio.SHA256(out)
-		if info, err := os.Stat(out); err == nil && now == string(sum) && info.Size() <= r.FinalSize {
-			e.note(short + " is what a whole search of the same sources found, and stays")
-			return
-		}
-	}
-	if err := placeWinner(r.BestFile, out); err != nil {
-		e.note(fmt.Sprintf("what was verified could not be kept: %v", err))
-		return
-	}
-	ctx := context.Background() // the search's own has ended
-	err := x.recordMade(ctx, out)
-	if _, _, names := x.placeSymbols(ctx, r.BestBuild, r.BestPlan, out); err == nil {
-		err = names
-	}
-	if err != nil {
-		e.note(fmt.Sprintf("beside %s: %v", short, err))
-	}
-	e.note(fmt.Sprintf("%s is the smallest that was verified: %s bytes, with %s; %s is not written by a search that was ended",
-		short, report.FormatBytes(r.FinalSize, true), r.Rungs[r.Best].Name, recipe.Name))
-}
-
-// placeWinner puts a program into target/minsize, whole or not at all.
-func placeWinner(from, out string) error {
-	temp := out + ".part"
-	os.Remove(temp) // of a run that was killed
-	err := byteio.CopyFile(from, temp, 0o777)
-	if err == nil {
-		err = os.Rename(temp, out)
-	}
-	if err != nil {
-		os.Remove(temp)
-	}
-	return err
-}
-
-// keepWinner writes the winner to target/minsize, and the recipe.
-func (e *env) keepWinner(ctx context.Context, x *executor, f *shrinkFlags, r *ladder.Result, won string) error {
-	out := filepath.Join(x.project.OutputDir(), filepath.Base(r.BestFile))
-	if err := placeWinner(r.BestFile, out); err != nil {
+// keepWinner leaves the winner in target/minsize, and writes the recipe.
+func (e *env) keepWinner(ctx context.Context, x *executor.Executor, f *shrinkFlags, r *ladder.Result, asked string) error {
+	if err := x.Keep(ctx, r, asked); err != nil || f.noRecipe {
 		return err
-	}
-	if sum, err := byteio.SHA256(out); err == nil {
-		os.WriteFile(won, []byte(sum), 0o666) // without it an interrupt keeps less
-	}
-	r.Output = shortPath(x.project.Dir, out)
-	if err := x.recordMade(ctx, out); err != nil {
-		return err
-	}
-	symbols, why, err := x.placeSymbols(ctx, r.BestBuild, r.BestPlan, out)
-	if err != nil {
-		return err
-	}
-	if r.SymbolsNote = why; symbols != "" {
-		r.Symbols = shortPath(x.project.Dir, symbols)
-	}
-	if f.noRecipe {
-		return nil
 	}
 	c, err := makeRecipe(x, f, r)
 	if err != nil {
 		return err
 	}
-	path, err := c.Write(ctx, x.project.Root)
+	path, err := c.Write(ctx, x.Project.Root)
 	if err != nil {
 		return err
 	}
-	r.Recipe = shortPath(x.project.Dir, path)
+	r.Recipe = x.Project.Short(path)
 	return nil
 }
 
-// shortPath is path as seen from dir, where that is shorter.
-func shortPath(dir, path string) string {
-	if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
-		return rel
+// writable says whether files can be made in dir.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".minsize-*")
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			return path.Err
+		}
+		return err
 	}
-	return path
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // ignorePatterns reads what --check-ignore was given.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/report"
@@ -37,13 +38,13 @@ var allocators = []struct {
 // advice is what beyond flags would make the program smaller: an allocator
 // that it brings, the allocator that old compilers bring, and the next tier
 // for programs that are at the floor of theirs.
-func advice(ctx context.Context, x *executor, r *ladder.Result) []string {
+func advice(ctx context.Context, x *executor.Executor, r *ladder.Result) []string {
 	var lines []string
 	lines = append(lines, allocatorAdvice(ctx, x, r)...)
-	if line := oldJemalloc(x.project); line != "" {
+	if line := oldJemalloc(x.Project); line != "" {
 		lines = append(lines, line)
 	}
-	if line := tierAdvice(x.project, r); line != "" {
+	if line := tierAdvice(x.Project, r); line != "" {
 		lines = append(lines, line)
 	}
 	return lines
@@ -51,9 +52,9 @@ func advice(ctx context.Context, x *executor, r *ladder.Result) []string {
 
 // allocatorAdvice names the allocators of the graph, what they cost in this
 // program by its symbols, and where the project asks for them.
-func allocatorAdvice(ctx context.Context, x *executor, r *ladder.Result) []string {
+func allocatorAdvice(ctx context.Context, x *executor.Executor, r *ladder.Result) []string {
 	var lines []string
-	for _, pkg := range x.project.Metadata.Linked(x.project.Package) {
+	for _, pkg := range x.Project.Metadata.Linked(x.Project.Package) {
 		i := slices.IndexFunc(allocators, func(a struct {
 			crate    string
 			prefixes []string
@@ -67,7 +68,7 @@ func allocatorAdvice(ctx context.Context, x *executor, r *ladder.Result) []strin
 		if size, err := sizeOfFunctions(ctx, x, r, allocators[i].prefixes); err == nil && size > 0 {
 			line += fmt.Sprintf(": its functions are %d bytes of it", size)
 		}
-		if place := globalAllocator(x.project); place != "" {
+		if place := globalAllocator(x.Project); place != "" {
 			line += ", asked for at " + place
 		}
 		lines = append(lines, line+"; the system's allocator costs none (measure the speed: --bench)")
@@ -77,7 +78,7 @@ func allocatorAdvice(ctx context.Context, x *executor, r *ladder.Result) []strin
 
 // sizeOfFunctions sums up the functions whose names have one of the prefixes,
 // in the winner linked with its symbols.
-func sizeOfFunctions(ctx context.Context, x *executor, r *ladder.Result, prefixes []string) (uint64, error) {
+func sizeOfFunctions(ctx context.Context, x *executor.Executor, r *ladder.Result, prefixes []string) (uint64, error) {
 	file, err := x.Finish(ctx, r.BestBuild, r.BestPlan.Named())
 	if err != nil {
 		return 0, err
@@ -129,7 +130,7 @@ func globalAllocator(p *cargo.Project) string {
 			}
 			for i, line := range bytes.Split(text, []byte("\n")) {
 				if bytes.HasPrefix(bytes.TrimSpace(line), []byte("#[global_allocator]")) {
-					place = fmt.Sprintf("%s:%d", shortPath(p.Dir, path), i+1)
+					place = fmt.Sprintf("%s:%d", p.Short(path), i+1)
 					return fs.SkipAll
 				}
 			}

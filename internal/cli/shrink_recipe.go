@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
-	"github.com/minsize/minsize/internal/technique"
 )
 
 // adopt takes the checks and the bench of an earlier run where none were
@@ -34,10 +34,10 @@ func (f *shrinkFlags) adopt(c *recipe.Check) string {
 }
 
 // makeRecipe records the winner of a search.
-func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe.Recipe, error) {
+func makeRecipe(x *executor.Executor, f *shrinkFlags, r *ladder.Result) (*recipe.Recipe, error) {
 	plan := r.BestPlan
-	t := x.toolchains[plan.Toolchain]
-	c, err := recipe.New(x.project, t, plan)
+	t := x.Toolchain(plan.Toolchain)
+	c, err := recipe.New(x.Project, t, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -48,28 +48,12 @@ func makeRecipe(x *executor, f *shrinkFlags, r *ladder.Result) (*recipe.Recipe, 
 		}
 	}
 	c.Check = recipe.Check{Commands: append(c.Check.Commands, f.checks...), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown}
-	c.Result = recipe.Result{Size: r.FinalSize, Baseline: r.BaseStrip, Cargo: cargoAlone(x, r), Saves: r.LinkSavings()}
+	c.Result = recipe.Result{Size: r.FinalSize, Baseline: r.BaseStrip, Cargo: x.CargoAlone(r), Saves: r.LinkSavings()}
 	if c.Result.SHA256, err = byteio.SHA256(r.BestFile); err != nil {
 		return nil, err
 	}
 	if plan.Link.Linker != "" {
-		c.Link.Version = x.linkerID(context.Background(), r.BestBuild, plan)
+		c.Link.Version = x.LinkerID(context.Background(), r.BestBuild, plan)
 	}
 	return c, nil
-}
-
-// cargoAlone is the size of the winner's build without what cargo cannot
-// express: stripped, on its recorded link. 0 where it cannot be made.
-func cargoAlone(x *executor, r *ladder.Result) int64 {
-	var list []*technique.Technique
-	for _, t := range r.BestPlan.Parts() {
-		if t.Set != nil || t.Rewrite != nil && t.Rewrite.StripSymbols {
-			list = append(list, t)
-		}
-	}
-	file, err := x.Finish(context.Background(), r.BestBuild, technique.NewPlan(r.BestPlan.Toolchain, list...))
-	if err != nil {
-		return 0
-	}
-	return file.Size
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/pflag"
+
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/strip"
@@ -33,7 +36,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 			return nil, err
 		}
 		for i := range l.Inputs {
-			l.Inputs[i].Name = shortPath(project.Dir, m.path)
+			l.Inputs[i].Name = project.Short(m.path)
 			l.Inputs[i].Metadata = inspect.PackageVersions(project)
 		}
 		if f.shipped {
@@ -79,4 +82,52 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 		l.Notes = append(l.Notes, fmt.Sprintf("the shipped size is not known: %v", err))
 	}
 	return l, nil
+}
+
+// measured is a project and the program of it that is looked at.
+type measured struct {
+	project *cargo.Project
+	path    string // "" where cargo's own build is
+	note    string // which it is
+}
+
+// projectProgram chooses between what shrink or build left and cargo's own
+// build, which the caller makes.
+func (e *env) projectProgram(ctx context.Context, f *cargoFlags, own bool) (*measured, error) {
+	o := e.cargoOptions(f)
+	m := &measured{}
+	if !own {
+		// What was made had the recipe's features and target.
+		project, _, err := e.loadRecipe(ctx, o)
+		if err != nil {
+			project, err = cargo.Load(ctx, o)
+			m.project = project
+		}
+		if err != nil {
+			return nil, err
+		}
+		path, why, err := executor.FindMade(ctx, project)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			return &measured{project, path, fmt.Sprintf("measured: %s (--cargo-build for cargo's own build)", project.Short(path))}, nil
+		}
+		m.note = "measured: cargo's own build, for " + why
+	}
+	if m.project == nil {
+		project, err := cargo.Load(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		m.project = project
+	}
+	return m, nil
+}
+
+// registerOwn adds the flag of the verbs that measure a project's program.
+func registerOwn(flags *pflag.FlagSet, own *bool) {
+	inGroup(flags, "cargo", func() {
+		flags.BoolVar(own, "cargo-build", false, "measure what cargo builds, not what shrink or build left in target/minsize")
+	})
 }

@@ -1,23 +1,23 @@
-package cli
+package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/objedit"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/relink"
 )
 
-// returnProof finds out whether the functions that a cut makes return at once
+// Proof finds out whether the functions that a cut makes return at once
 // return nothing. It asks the catalogue and the bitcode (package relink), then
 // the debug information of the recorded objects. What nothing tells is refused
 // without --yes; what returns something is refused always.
-type returnProof struct {
+type Proof struct {
 	confirmed bool         // --yes
 	tools     relink.LLVM  // no folder: the bitcode cannot be read
 	cuts      []relink.Cut // that need it: proved together, for reading the bitcode takes a second
@@ -25,9 +25,9 @@ type returnProof struct {
 	known map[string]map[string]error // by recording and cut: nil where it is proved
 }
 
-// newReturnProof takes the cuts that were typed.
-func newReturnProof(typed []string, confirmed bool) *returnProof {
-	p := &returnProof{confirmed: confirmed, known: map[string]map[string]error{}}
+// NewProof takes the cuts that were typed.
+func NewProof(typed []string, confirmed bool) *Proof {
+	p := &Proof{confirmed: confirmed, known: map[string]map[string]error{}}
 	for _, text := range typed {
 		if cut, err := relink.ParseCut(text); err == nil && cut.NeedsProof() {
 			p.cuts = append(p.cuts, cut)
@@ -36,26 +36,38 @@ func newReturnProof(typed []string, confirmed bool) *returnProof {
 	return p
 }
 
-// prepare sees that there will be something to prove with: the merged bitcode
-// of the builds, or debug information. It refuses before the first build
-// where there will be neither.
-func (p *returnProof) prepare(ctx context.Context, x *executor, project *cargo.Project) error {
-	tools, err := relink.FindLLVM(ctx, project.Toolchain.LLVM, project.Toolchain.HostTools())
+// Cuts are those that need a proof, as they were typed.
+func (p *Proof) Cuts() []string {
+	var names []string
+	for _, c := range p.cuts {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// ErrNothingProves says that neither bitcode nor debug information will tell
+// what a function returns.
+var ErrNothingProves = errors.New("nothing here can prove it")
+
+// Prepare sees that there will be something to prove with: the merged bitcode
+// of the builds, or debug information. It fails with ErrNothingProves before
+// the first build where there will be neither.
+func (p *Proof) Prepare(ctx context.Context, x *Executor) error {
+	t := x.Project.Toolchain
+	tools, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools())
 	if err == nil {
-		p.tools, x.saveTemps = tools, true
+		p.tools, x.SaveTemps = tools, true
 		return nil
 	}
-	if debug, ok := project.Profile.Settings["debug"]; ok && slices.Contains([]string{"true", "2", "full"}, fmt.Sprint(debug)) {
+	if debug, ok := x.Project.Profile.Settings["debug"]; ok && slices.Contains([]string{"true", "2", "full"}, fmt.Sprint(debug)) {
 		return nil
 	}
-	text := p.cuts[0].Name
-	return usageError(fmt.Sprintf("--cut '%s' --yes, when it is certain; or =trap, which fits every function; or debug = true in the profile, or `rustup component add llvm-tools`, to have it proved", text),
-		"--cut %q: a stub that returns is only right for functions that return nothing, and nothing here can prove it", text)
+	return ErrNothingProves
 }
 
 // of says why a cut may not be made in a recorded link. A nil proof, and cuts
 // that were not typed, need none.
-func (p *returnProof) of(ctx context.Context, r *relink.Recording, cut relink.Cut) error {
+func (p *Proof) of(ctx context.Context, r *relink.Recording, cut relink.Cut) error {
 	if p == nil || !slices.ContainsFunc(p.cuts, func(c relink.Cut) bool { return c.Name == cut.Name }) {
 		return nil
 	}
@@ -75,7 +87,7 @@ func (p *returnProof) of(ctx context.Context, r *relink.Recording, cut relink.Cu
 }
 
 // judge says for each cut why it may not be made.
-func (p *returnProof) judge(functions []relink.Returning) map[string]error {
+func (p *Proof) judge(functions []relink.Returning) map[string]error {
 	answers := map[string]error{}
 	for _, f := range functions {
 		var err error

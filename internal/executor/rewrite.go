@@ -1,4 +1,4 @@
-package cli
+package executor
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // rewrite does the plan's rewrites of the finished file and writes it to
 // file.Path, with its sizes. The stripped size, by which variants are ranked,
 // is found also where symbols are kept.
-func (x *executor) rewrite(ctx context.Context, linked string, r technique.Rewrite, file *ladder.File) error {
+func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewrite, file *ladder.File) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

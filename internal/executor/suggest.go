@@ -1,4 +1,4 @@
-package cli
+package executor
 
 import (
 	"context"
@@ -18,11 +18,8 @@ const (
 	suggestCrates    = 10
 )
 
-// suggester finds cuts by the dominators of the recorded link.
-type suggester struct{ x *executor }
-
-// Suggest implements ladder.Suggester.
-func (s *suggester) Suggest(ctx context.Context, b *ladder.Build, p technique.Plan) ([]ladder.Suggestion, error) {
+// Suggest implements ladder.Suggester, by the dominators of the recorded link.
+func (x *Executor) Suggest(ctx context.Context, b *ladder.Build, p technique.Plan) ([]ladder.Suggestion, error) {
 	if b.Replay == "" {
 		return nil, fmt.Errorf("the link is not replayed: %s", b.NoReplay)
 	}
@@ -58,7 +55,7 @@ func (s *suggester) Suggest(ctx context.Context, b *ladder.Build, p technique.Pl
 		}
 	}
 	add("function", found.Functions, suggestFunctions, func(name string) string { return name + "=trap" })
-	own := strings.ReplaceAll(s.x.project.Target.Name, "-", "_")
+	own := strings.ReplaceAll(x.Project.Target.Name, "-", "_")
 	crates := slices.DeleteFunc(slices.Clone(found.Crates), func(r relink.Retained) bool {
 		return r.Name == own || slices.Contains([]string{"std", "core", "alloc", "__rustc"}, r.Name) // nothing runs without them
 	})

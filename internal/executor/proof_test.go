@@ -1,4 +1,4 @@
-package cli
+package executor
 
 import (
 	"bytes"
@@ -61,7 +61,7 @@ func TestReturnProofByDebugInfo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := newReturnProof([]string{text}, yes).of(context.Background(), r, cut); err != nil {
+		if err := NewProof([]string{text}, yes).of(context.Background(), r, cut); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -87,7 +87,7 @@ func TestReturnProofByDebugInfo(t *testing.T) {
 			t.Errorf("%s, --yes=%v: %q, expected %q", c.text, c.yes, got, c.want)
 		}
 	}
-	var none *returnProof
+	var none *Proof
 	if err := none.of(context.Background(), with, relink.Cut{Name: "number=return"}); err != nil {
 		t.Error(err)
 	}

@@ -1,4 +1,4 @@
-package cli
+package executor
 
 import (
 	"context"
@@ -14,22 +14,17 @@ import (
 	"github.com/minsize/minsize/internal/toml"
 )
 
-// pruner tries the winner again without the default features of one direct
-// dependency at a time. cargo has no flag for that, and the user's files are
-// not touched: the workspace is copied below target/minsize, and the copy's
-// manifest is edited. Registry crates are shared with the other builds, so
-// what is built anew is the dependency, what needs it, and the program.
-type pruner struct {
-	x     *executor
-	suite ladder.Verifier
-	view  ladder.Observer
-}
-
-// run tries at most most dependencies, and reports each.
-func (p *pruner) run(ctx context.Context, r *ladder.Result, most int) error {
-	project := p.x.project
-	root := filepath.Join(p.x.scratch, "prune", "source")
-	if err := p.copyWorkspace(ctx, root); err != nil {
+// PruneFeatures tries the winner of a search again without the default features
+// of one direct dependency at a time, at most that many, and reports each.
+//
+// cargo has no flag for that, and the user's files are not touched: the
+// workspace is copied below target/minsize, and the copy's manifest is edited.
+// Registry crates are shared with the other builds, so what is built anew is
+// the dependency, what needs it, and the program.
+func (x *Executor) PruneFeatures(ctx context.Context, r *ladder.Result, v ladder.Verifier, view ladder.Observer, most int) error {
+	project := x.Project
+	root := filepath.Join(x.Scratch, "prune", "source")
+	if err := x.copyWorkspace(ctx, root); err != nil {
 		return err
 	}
 	manifest := filepath.Join(root, relTo(project.Root, project.Package.ManifestPath))
@@ -39,17 +34,17 @@ func (p *pruner) run(ctx context.Context, r *ladder.Result, most int) error {
 	}
 	for _, dep := range defaultFeatured(project) {
 		if most--; most < 0 {
-			p.view.Note(fmt.Sprintf("default features of %s and later dependencies are not tried: the builds are used up", dep.Name))
+			view.Note(fmt.Sprintf("default features of %s and later dependencies are not tried: the builds are used up", dep.Name))
 			return nil
 		}
-		p.view.Begin("without "+dep.Name+"'s defaults", true)
+		view.Begin("without "+dep.Name+"'s defaults", true)
 		f := ladder.FeaturePrune{Dependency: dep.Name, Features: dep.Features}
 		edited, err := withoutDefaults(original, dep)
 		if err == nil {
 			err = os.WriteFile(manifest, edited, 0o666)
 		}
 		if err == nil {
-			err = p.try(ctx, r, root, manifest, &f)
+			err = x.tryPruned(ctx, r, v, root, manifest, &f)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -57,22 +52,22 @@ func (p *pruner) run(ctx context.Context, r *ladder.Result, most int) error {
 		if err != nil {
 			f.Why = firstLineOf(err)
 		}
-		p.view.Done(f.Rung(r.BaseStrip))
+		view.Done(f.Rung(r.BaseStrip))
 		r.Pruned = append(r.Pruned, f)
 	}
 	return nil
 }
 
-// try builds, finishes and verifies the edited copy.
-func (p *pruner) try(ctx context.Context, r *ladder.Result, root, manifest string, f *ladder.FeaturePrune) error {
-	o := p.x.project.Options
+// tryPruned builds, finishes and verifies the edited copy.
+func (x *Executor) tryPruned(ctx context.Context, r *ladder.Result, v ladder.Verifier, root, manifest string, f *ladder.FeaturePrune) error {
+	o := x.Project.Options
 	o.Dir, o.ManifestPath, o.TargetDir = root, manifest, ""
 	o.Locked, o.Frozen = false, false // the copy's lockfile may lose packages
 	o.Package, o.Toolchain = "", ""
-	if p.x.project.Target.IsExample() {
-		o.Example = p.x.project.Target.Name
+	if x.Project.Target.IsExample() {
+		o.Example = x.Project.Target.Name
 	} else {
-		o.Bin = p.x.project.Target.Name
+		o.Bin = x.Project.Target.Name
 	}
 	project, err := cargo.Load(ctx, o)
 	if err != nil {
@@ -82,13 +77,13 @@ func (p *pruner) try(ctx context.Context, r *ladder.Result, root, manifest strin
 	if err != nil {
 		return err
 	}
-	x := *p.x
-	x.project, x.cache.Inputs, x.buildDir = project, inputs, p.x.project.BuildDir()
-	b, err := x.Build(ctx, r.BestPlan)
+	y := *x
+	y.Project, y.cache.Inputs, y.buildDir = project, inputs, x.Project.BuildDir()
+	b, err := y.Build(ctx, r.BestPlan)
 	if err != nil {
 		return err
 	}
-	file, err := x.Finish(ctx, b, r.BestPlan)
+	file, err := y.Finish(ctx, b, r.BestPlan)
 	if err != nil {
 		return err
 	}
@@ -100,7 +95,7 @@ func (p *pruner) try(ctx context.Context, r *ladder.Result, root, manifest strin
 		f.Why = "worth 0 bytes here"
 		return nil
 	}
-	if f.Check, err = p.suite.Verify(ctx, file.Path); err == nil {
+	if f.Check, err = v.Verify(ctx, file.Path); err == nil {
 		f.Why = f.Check.Why
 	}
 	return err
@@ -154,8 +149,8 @@ func withoutDefaults(manifest []byte, dep cargo.Dependency) ([]byte, error) {
 }
 
 // copyWorkspace copies the workspace without target dirs and version control.
-func (p *pruner) copyWorkspace(ctx context.Context, to string) error {
-	project := p.x.project
+func (x *Executor) copyWorkspace(ctx context.Context, to string) error {
+	project := x.Project
 	for _, pkg := range project.Metadata.Built(project.Package) {
 		if pkg.Source == "" && strings.HasPrefix(relTo(project.Root, pkg.ManifestPath), "..") {
 			return fmt.Errorf("--prune-features: %s lies outside the workspace, which is copied", pkg.Name)
@@ -176,7 +171,3 @@ func firstLineOf(err error) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return line
 }
-
-// maxPrunes is how many dependencies are tried: the hard limit of full builds
-// less those that the search spent.
-func maxPrunes(r *ladder.Result) int { return max(ladder.DefaultLimits.Hard-r.Builds, 0) }

@@ -1,4 +1,4 @@
-package cli
+package executor
 
 // The names of the finished program, kept beside it. They come from its link,
 // which is made once more where the recorded one leaves names out; that costs
@@ -27,10 +27,10 @@ import (
 // symbolsSuffix is put behind a program's name.
 const symbolsSuffix = ".symbols"
 
-// placeSymbols writes the symbol file of the program at out, which was made
+// PlaceSymbols writes the symbol file of the program at out, which was made
 // of b as p says. Where there is none to write, an older one goes. It returns
 // its path, or why there is none.
-func (x *executor) placeSymbols(ctx context.Context, b *ladder.Build, p technique.Plan, out string) (path, why string, err error) {
+func (x *Executor) PlaceSymbols(ctx context.Context, b *ladder.Build, p technique.Plan, out string) (path, why string, err error) {
 	path = out + symbolsSuffix
 	data, err := x.symbols(ctx, b, p, out)
 	if ctx.Err() != nil {
@@ -49,7 +49,7 @@ func (x *executor) placeSymbols(ctx context.Context, b *ladder.Build, p techniqu
 }
 
 // symbols makes the symbol file of the program at path.
-func (x *executor) symbols(ctx context.Context, b *ladder.Build, p technique.Plan, path string) ([]byte, error) {
+func (x *Executor) symbols(ctx context.Context, b *ladder.Build, p technique.Plan, path string) ([]byte, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -67,16 +67,16 @@ func (x *executor) symbols(ctx context.Context, b *ladder.Build, p technique.Pla
 		}
 		return strip.Symbols(linked, image, file)
 	}
-	dir := filepath.Join(x.scratch, "symbols")
+	dir := filepath.Join(x.Scratch, "symbols")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	linked := filepath.Join(dir, filepath.Base(b.Program))
-	budget := x.codegenBudget // what this link takes is in its cache, and not the user's to pay
-	x.codegenBudget = time.Duration(math.MaxInt64)
+	budget := x.CodegenBudget // what this link takes is in its cache, and not the user's to pay
+	x.CodegenBudget = time.Duration(math.MaxInt64)
 	_, err = x.replay(ctx, b, p, linked, true)
-	x.codegenBudget = budget
+	x.CodegenBudget = budget
 	if err != nil {
 		return nil, err
 	}

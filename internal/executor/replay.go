@@ -1,0 +1,197 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// recorded says whether a cached build's link can still be replayed, where it
+// could be.
+func recorded(b *ladder.Build) bool {
+	if b.Replay == "" {
+		return true
+	}
+	_, err := relink.Open(b.Replay)
+	return err == nil
+}
+
+// findRecording finds the recorded link of the built program. Where cargo
+// found the program fresh from a run whose recording is gone, the program is
+// removed and linked again.
+func (x *Executor) findRecording(ctx context.Context, request cargo.Request, links string, result *cargo.Result, b *ladder.Build) error {
+	recording, err := relink.Find(links, result.Executable)
+	if errors.Is(err, relink.ErrNoRecording) && result.Compiled == 0 {
+		if err := removeLinked(result.Executable); err != nil {
+			return err
+		}
+		again, buildErr := cargo.Build(ctx, x.Project, request)
+		if buildErr != nil {
+			return buildErr
+		}
+		b.CPU, b.Wall = b.CPU+again.CPU, b.Wall+again.Wall
+		*result = again
+		recording, err = relink.Find(links, result.Executable)
+	}
+	if errors.Is(err, relink.ErrNoRecording) {
+		b.NoReplay = "the link was changed afterwards or done by another linker"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.Replay = recording.Dir
+	for _, l := range x.linkers(ctx, recording) {
+		if !slices.Contains(b.Linkers, string(l.Kind)) {
+			b.Linkers = append(b.Linkers, string(l.Kind))
+		}
+	}
+	return ctx.Err()
+}
+
+// linkers are those that link this recording, probed once a run.
+func (x *Executor) linkers(ctx context.Context, r *relink.Recording) []relink.Linker {
+	works, known := x.works[r.Dir]
+	if !known {
+		works, _ = r.Linkers(ctx)
+		x.works[r.Dir] = works
+	}
+	return works
+}
+
+// removeLinked removes a program and the file in deps/ that cargo hard linked
+// it from, so that the next build links it again.
+func removeLinked(program string) error {
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(program), "deps", "*"))
+	for _, file := range files {
+		if other, err := os.Stat(file); err == nil && os.SameFile(info, other) {
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(program)
+}
+
+// replay links b again as p says; with symbols the names of all functions and
+// data stay, whatever the project's profile says.
+func (x *Executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan, out string, symbols bool) (notes []ladder.Note, err error) {
+	if b.Replay == "" {
+		return nil, errors.New(b.NoReplay)
+	}
+	recording, err := relink.Open(b.Replay)
+	if err != nil {
+		return nil, err
+	}
+	v := relink.Variant{Options: p.Link.Options, Add: p.Link.Add, Symbols: symbols}
+	if p.Link.Linker != "" {
+		works := x.linkers(ctx, recording)
+		i := slices.IndexFunc(works, func(l relink.Linker) bool { return string(l.Kind) == p.Link.Linker })
+		if i < 0 {
+			return nil, fmt.Errorf("no %s here that links this program", p.Link.Linker)
+		}
+		v.Linker = works[i]
+	}
+	for _, text := range p.Link.Cuts {
+		cut, err := findCut(text)
+		if err != nil {
+			return nil, err
+		}
+		v.Cuts = append(v.Cuts, cut)
+		if err := x.Proof.of(ctx, recording, cut); err != nil {
+			return nil, err
+		}
+	}
+	if p.Link.Pipeline != "" {
+		if x.CodegenBudget <= 0 {
+			return nil, errors.New("the time of --codegen-budget is used up")
+		}
+		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline}
+		if v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain]); err != nil {
+			return nil, err
+		}
+		limited, cancel := context.WithTimeout(ctx, x.CodegenBudget)
+		defer cancel()
+		began := time.Now()
+		defer func() { x.CodegenBudget -= time.Since(began) }()
+		result, err := recording.Link(limited, v, out)
+		if err != nil && ctx.Err() == nil && limited.Err() != nil {
+			return nil, errors.New("not done within --codegen-budget")
+		}
+		return cutNotes(result), err
+	}
+	result, err := recording.Link(ctx, v, out)
+	return cutNotes(result), err
+}
+
+// cutNotes says which cuts met nothing.
+func cutNotes(result *relink.Result) (notes []ladder.Note) {
+	if result == nil {
+		return nil
+	}
+	if result.TablesLeft {
+		notes = append(notes, ladder.Note{About: "unwind-tables-out", Text: "the tables of Rust's functions alone: other code of this program unwinds by its own"})
+	}
+	for _, c := range result.Cuts {
+		if c.Unsafe {
+			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s is not made: what it relies on is not so in this program", c.Cut.Name)})
+		} else if len(c.Functions) == 0 {
+			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s matches no function here", c.Cut.Name)})
+		}
+		if len(c.Merged) > 0 {
+			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s leaves %s alone: the compiler has merged it with a function that is not cut", c.Cut.Name, strings.Join(c.Merged, ", "))})
+		}
+	}
+	return notes
+}
+
+// llvmTools are opt and llc for a compiler's bitcode, looked for once.
+func (x *Executor) llvmTools(ctx context.Context, t *cargo.Toolchain) (relink.LLVM, error) {
+	if tools, ok := x.llvm[t.ID()]; ok {
+		return tools, nil
+	}
+	tools, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools())
+	if err == nil {
+		if x.llvm == nil {
+			x.llvm = map[string]relink.LLVM{}
+		}
+		x.llvm[t.ID()] = tools
+	}
+	return tools, err
+}
+
+// findCut gives a cut of the catalogue, or the one that was typed.
+func findCut(text string) (relink.Cut, error) {
+	if c := relink.CutByName(text); c != nil {
+		return c.Cut, nil
+	}
+	return relink.ParseCut(text)
+}
+
+// LinkerID names the linker that a plan's replay uses, with its version.
+func (x *Executor) LinkerID(ctx context.Context, b *ladder.Build, p technique.Plan) string {
+	recording, err := relink.Open(b.Replay)
+	if err != nil {
+		return ""
+	}
+	for _, l := range x.linkers(ctx, recording) {
+		if string(l.Kind) == p.Link.Linker {
+			return l.ID()
+		}
+	}
+	return ""
+}

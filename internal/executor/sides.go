@@ -1,0 +1,114 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/recipe"
+	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// Facts are what the table asks about a toolchain and this project. Which
+// linkers work is found out on the program itself, after its first build.
+func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy technique.Policy) technique.Facts {
+	p := x.Project
+	facts := technique.Facts{
+		Unstable: t.Unstable() || x.Bootstrap, StdSource: t.BuildsStd(x.Bootstrap),
+		Glibc: policy.Glibc, Target: p.Triple, Panic: "unwind", Runs: true,
+		Immediate: string(t.ImmediateAbort),
+		CPU: slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
+			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
+		}),
+	}
+	if twin, can := p.Triple.Musl(); can {
+		facts.Musl = t.HasTarget(twin.Name)
+	}
+	if _, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools()); err != nil {
+		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()
+	} else if x.CodegenBudget == 0 {
+		facts.Pipelines = "--codegen-budget 5m"
+	}
+	if s, ok := p.Profile.Settings["panic"]; ok {
+		facts.Panic = s.String()
+	}
+	return facts
+}
+
+// NightSide picks the compiler for what needs -Z: the project's own where it
+// can, then a nightly with std's sources, then with --bootstrap any with
+// sources, then a nightly without.
+func (x *Executor) NightSide(ctx context.Context, all []*cargo.Toolchain, policy technique.Policy) (*ladder.Side, []string) {
+	p := x.Project
+	type choice func(t *cargo.Toolchain) bool
+	own := func(t *cargo.Toolchain) bool { return t == p.Toolchain }
+	for _, fits := range []choice{
+		func(t *cargo.Toolchain) bool { return own(t) && t.BuildsStd(x.Bootstrap) },
+		func(t *cargo.Toolchain) bool { return t.Unstable() && t.BuildsStd(false) },
+		func(t *cargo.Toolchain) bool { return t.BuildsStd(x.Bootstrap) },
+		func(t *cargo.Toolchain) bool { return t.Unstable() || own(t) && x.Bootstrap },
+	} {
+		for _, t := range all {
+			if !fits(t) || !t.HasTarget(p.Triple.Name) && !t.BuildsStd(x.Bootstrap) {
+				continue
+			}
+			side := &ladder.Side{Toolchain: t.ID(), Facts: x.Facts(ctx, t, policy)}
+			var notes []string
+			if !own(t) {
+				notes = append(notes, fmt.Sprintf("unstable rungs are built with %s, the baseline with %s", t.Title(), p.Toolchain.Title()))
+			}
+			if !t.Unstable() {
+				notes = append(notes, "RUSTC_BOOTSTRAP=1 was allowed by --bootstrap: build scripts that probe the compiler may choose other code")
+			}
+			return side, notes
+		}
+	}
+	hint := "no nightly compiler here, so the unstable rungs are left out: rustup toolchain install nightly --component rust-src"
+	for _, t := range all {
+		if t.BuildsStd(true) {
+			hint += fmt.Sprintf("; or --bootstrap, for %s has the sources of std", t.Title())
+			break
+		}
+	}
+	return nil, []string{hint}
+}
+
+// BuildHeeding builds a recipe's plan, less what the program that comes out of
+// it does not bear: C++ may have come into it since the search. With strict in
+// the recipe the project's plain build is asked as well, for what a program
+// relies on may show there alone.
+func (x *Executor) BuildHeeding(ctx context.Context, c *recipe.Recipe, plan technique.Plan, begin func(name string, full bool)) (*ladder.Build, technique.Plan, []technique.Refused, error) {
+	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict}
+	if s, ok := x.Project.Profile.Settings["panic"]; ok {
+		facts.Panic = s.String()
+	}
+	var refused []technique.Refused
+	heed := func(b *ladder.Build) {
+		facts.Evidence = append(facts.Evidence, b.Evidence...)
+		less, more := plan.Heed(facts)
+		plan, refused = less, append(refused, more...)
+	}
+	if c.Strict {
+		begin("release", true)
+		b, err := x.Build(ctx, technique.NewPlan(x.Project.Toolchain.ID()))
+		if err != nil {
+			return nil, plan, nil, err
+		}
+		heed(b)
+	}
+	for {
+		begin("build", true)
+		b, err := x.Build(ctx, plan)
+		if err != nil {
+			return nil, plan, nil, err
+		}
+		made := plan.BuildKey()
+		if heed(b); plan.BuildKey() == made {
+			return b, plan, refused, nil
+		}
+	}
+}
