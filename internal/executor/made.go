@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 )
