@@ -49,9 +49,10 @@ var house = []lane{
 		{"llvmlines", "demangle", "", "lines of LLVM IR per generic"},
 	}},
 	{"both", []row{
-		{"cli", "apply attrib budget byteio cargo dwarf executor history inspect ladder llvmlines objfile oci outline pack process recipe refgraph relink report speed strip target technique verify", "testbin",
+		{"cli", "advice apply attrib budget byteio cargo dwarf executor history inspect ladder llvmlines objfile oci outline pack process recipe refgraph relink report speed strip target technique verify", "testbin",
 			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
 		{"inspect", "attrib byteio cargo dwarf objfile pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
+		{"advice", "attrib byteio cargo objfile", "testbin", "a name becomes a step that somebody can take: about findings, about what a project brings along, after a search"},
 		{"report", "attrib budget history ladder llvmlines oci outline refgraph", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
 		{"byteio", "", "", "bounded reads, checked arithmetic, mapped input, transactional output"},
 		{"process", "", "", "children in groups of their own, with the cost of the whole tree"},

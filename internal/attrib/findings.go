@@ -17,12 +17,12 @@ import (
 	"github.com/minsize/minsize/internal/objfile"
 )
 
-// Finding is advice that a user can act on, with what it is worth.
+// Finding is something in the file that need not be, with what it is worth.
 type Finding struct {
 	Name   string   `json:"name"` // stable, for machines
 	Title  string   `json:"title"`
 	Bytes  uint64   `json:"bytes"`
-	Advice string   `json:"advice"`
+	Advice string   `json:"advice"`          // the next step: package advice's
 	Items  []string `json:"items,omitempty"` // the largest examples
 }
 
@@ -35,43 +35,19 @@ var findings = []func(p *Program) *Finding{
 // worthShare is from which share of the file on a finding is worth a line.
 const worthShare = 1. / 2000
 
-// Findings lists what is worth acting on, the largest first.
+// Findings lists what is large enough to be worth a line, the largest first.
+// What to do about each is package advice's.
 func (p *Program) Findings() []Finding {
-	language := p.Language()
 	var list []Finding
 	for _, find := range findings {
 		f := find(p)
 		if f == nil || f.Bytes == 0 || float64(f.Bytes) < worthShare*float64(p.File.Size) {
 			continue
 		}
-		for _, other := range advice[f.Name] {
-			if other.language == language {
-				f.Advice = other.text
-			}
-		}
-		if f.Advice != "" {
-			list = append(list, *f)
-		}
+		list = append(list, *f)
 	}
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return list
-}
-
-// advice is what to do about a finding where the program is not Rust's, whose
-// advice stands with the finding itself. "" leaves the finding out: nothing can
-// be done about it there.
-var advice = map[string][]struct {
-	language Language
-	text     string
-}{
-	"debug":   {{Go, "minsize strip, or go build -ldflags=-w"}, {Other, "minsize strip"}},
-	"symbols": {{Go, "minsize strip, or go build -ldflags=-s"}, {Other, "minsize strip"}},
-	"unwind":  {{Go, ""}, {Other, "C: -fno-asynchronous-unwind-tables -fno-unwind-tables, where no exception passes through"}},
-	"relocations": {{Go, "go build -buildmode=exe, where address randomisation may go"},
-		{Other, "-Wl,-z,pack-relative-relocs (glibc 2.36), or -no-pie, where address randomisation may go"}},
-	"identical":         {{Go, ""}, {Other, "-Wl,--icf=all with lld or mold (functions may then share an address)"}},
-	"duplicate-strings": {{Go, ""}, {Other, "-fmerge-constants, or link-time optimisation"}},
-	"paths":             {{Go, "go build -trimpath"}, {Other, "-ffile-prefix-map=OLD=NEW"}},
 }
 
 // Language is what a program was written in, as far as advice depends on it.
@@ -114,8 +90,7 @@ func (p *Program) ofKind(want ...Kind) uint64 {
 }
 
 func debugData(p *Program) *Finding {
-	return &Finding{Name: "debug", Title: "debug information", Bytes: p.ofKind(Debug),
-		Advice: "minsize strip, or strip = true in the profile"}
+	return &Finding{Name: "debug", Title: "debug information", Bytes: p.ofKind(Debug)}
 }
 
 // staticSymbols is the bytes of symbol tables that no loader reads.
@@ -134,16 +109,14 @@ func symbolNames(p *Program) *Finding {
 	if p.File.Kind == objfile.Relocatable || p.File.Kind == objfile.KernelModule {
 		return nil
 	}
-	return &Finding{Name: "symbols", Title: "symbol table that no loader reads", Bytes: p.staticSymbols(),
-		Advice: "minsize strip, or strip = true in the profile"}
+	return &Finding{Name: "symbols", Title: "symbol table that no loader reads", Bytes: p.staticSymbols()}
 }
 
 func unwindTables(p *Program) *Finding {
 	if p.File.Kind == objfile.Relocatable || p.goProgram {
 		return nil
 	}
-	return &Finding{Name: "unwind", Title: "unwind and exception tables", Bytes: p.ofKind(Unwind, Exception),
-		Advice: "panic = \"abort\" and no unwind tables: minsize shrink tries both"}
+	return &Finding{Name: "unwind", Title: "unwind and exception tables", Bytes: p.ofKind(Unwind, Exception)}
 }
 
 // relocationTax: RELR (gABI, "Relative Relocation Table") packs relative
@@ -171,8 +144,7 @@ func relocationTax(p *Program) *Finding {
 	if now <= packed {
 		return nil
 	}
-	return &Finding{Name: "relocations", Title: fmt.Sprintf("%d relative relocations, as RELR %d bytes", len(addrs), packed), Bytes: now - packed,
-		Advice: "-Wl,-z,pack-relative-relocs (glibc 2.36), or -C relocation-model=static where that may be"}
+	return &Finding{Name: "relocations", Title: fmt.Sprintf("%d relative relocations, as RELR %d bytes", len(addrs), packed), Bytes: now - packed}
 }
 
 // relrSize is the bytes of the RELR encoding of sorted addresses.
@@ -224,8 +196,7 @@ func identicalFunctions(p *Program) *Finding {
 		copies += len(atoms) - 1
 		largest = append(largest, ranked{n, fmt.Sprintf("%d x %d bytes: %s", len(atoms), k.size, p.Name(atoms[0]))})
 	}
-	return &Finding{Name: "identical", Title: fmt.Sprintf("%d functions identical to another one", copies), Bytes: total,
-		Advice: "-Wl,--icf=all with lld or mold (functions may then share an address): minsize shrink --level abort", Items: top(largest)}
+	return &Finding{Name: "identical", Title: fmt.Sprintf("%d functions identical to another one", copies), Bytes: total, Items: top(largest)}
 }
 
 type ranked struct {
@@ -276,8 +247,7 @@ func copiesOfGenerics(p *Program) *Finding {
 			largest = append(largest, ranked{g.sum - g.mx, fmt.Sprintf("%d copies: %s", g.n, name)})
 		}
 	}
-	return &Finding{Name: "generics", Title: fmt.Sprintf("%d further copies of generic functions", count), Bytes: total,
-		Advice: "an upper bound; minsize generics says which are worth outlining", Items: top(largest)}
+	return &Finding{Name: "generics", Title: fmt.Sprintf("%d further copies of generic functions", count), Bytes: total, Items: top(largest)}
 }
 
 func panicLocations(p *Program) *Finding {
@@ -285,8 +255,7 @@ func panicLocations(p *Program) *Finding {
 	if l.count == 0 {
 		return nil
 	}
-	return &Finding{Name: "panic-locations", Title: fmt.Sprintf("%d panic locations, %d bytes, and their paths", l.count, l.bytes), Bytes: l.bytes + l.paths + l.relocs,
-		Advice: "-Z location-detail=none on a nightly compiler: minsize shrink --level nightly"}
+	return &Finding{Name: "panic-locations", Title: fmt.Sprintf("%d panic locations, %d bytes, and their paths", l.count, l.bytes), Bytes: l.bytes + l.paths + l.relocs}
 }
 
 // locations is what carving found of core::panic::Location.
@@ -362,8 +331,7 @@ func sourcePaths(p *Program) *Finding {
 			}
 		}
 	})
-	return &Finding{Name: "paths", Title: fmt.Sprintf("%d absolute paths of sources", count), Bytes: total,
-		Advice: "--remap-path-prefix in the rustflags, or -Z trim-paths on a nightly compiler", Items: top(largest)}
+	return &Finding{Name: "paths", Title: fmt.Sprintf("%d absolute paths of sources", count), Bytes: total, Items: top(largest)}
 }
 
 func isPathByte(c byte) bool {
@@ -406,8 +374,7 @@ func duplicateStrings(p *Program) *Finding {
 			largest = append(largest, ranked{a.Size(), excerpt(text)})
 		}
 	}
-	return &Finding{Name: "duplicate-strings", Title: fmt.Sprintf("%d texts that are there already", copies), Bytes: total,
-		Advice: "one codegen unit and fat LTO merge them", Items: top(largest)}
+	return &Finding{Name: "duplicate-strings", Title: fmt.Sprintf("%d texts that are there already", copies), Bytes: total, Items: top(largest)}
 }
 
 // excerpt is the start of a text on one line.
@@ -464,6 +431,5 @@ func duplicateCrates(p *Program) *Finding {
 		count++
 		largest = append(largest, ranked{n, fmt.Sprintf("%d versions of %s", len(list), crate)})
 	}
-	return &Finding{Name: "duplicate-crates", Title: fmt.Sprintf("%d crates in several versions", count), Bytes: total,
-		Advice: "cargo tree --duplicates says who wants which", Items: top(largest)}
+	return &Finding{Name: "duplicate-crates", Title: fmt.Sprintf("%d crates in several versions", count), Bytes: total, Items: top(largest)}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/advice"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/ladder"
@@ -359,14 +360,20 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 			return diskError(err)
 		}
 	}
-	result.Advice = advice(ctx, x, result)
+	result.Advice = advice.Beyond(project, result.FinalSize, func() (string, error) {
+		file, err := x.Finish(ctx, result.BestBuild, result.BestPlan.Named())
+		if err != nil {
+			return "", err
+		}
+		return file.Path, nil
+	})
 	view.end()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	document := report.Ladder(result)
 	if f.out.format == "text" {
-		document = report.LadderScreen(result, report.ScreenOptions{All: e.global.verbose > 0, Next: nextCommand(f)})
+		document = report.LadderScreen(result, report.ScreenOptions{All: e.global.verbose > 0, Next: advice.AfterSearch(f.level)})
 	}
 	if err := e.print(ctx, document, &f.out); err != nil { // what was found is told even if it cannot be kept
 		return diskError(errors.Join(kept, err))

@@ -207,15 +207,6 @@ func (v *shrinkView) close() {
 	}
 }
 
-// nextCommand says what to do with what was found.
-func nextCommand(f *shrinkFlags) string {
-	next := "minsize apply (into Cargo.toml), or minsize build (the same bytes, in CI)"
-	if f.level == "safe" {
-		next = "minsize shrink --level abort, where a panic may end the program; then " + next
-	}
-	return next
-}
-
 // diskError gives a full disk its hint.
 func diskError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/minsize/minsize/internal/advice"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/dwarf"
@@ -317,7 +318,7 @@ func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 			s.Parts = append(s.Parts, part)
 		}
 		for _, in := range l.Inputs {
-			for _, finding := range in.Program.Findings() {
+			for _, finding := range advice.Findings(in.Program) {
 				if r.rollup.Shipped == attrib.ShippedAsIs || finding.Name != "debug" && (finding.Name != "symbols" || r.rollup.Shipped == attrib.ShippedWithSymbols) {
 					s.Findings = append(s.Findings, finding) // the others are not shipped
 				}

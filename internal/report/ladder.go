@@ -37,7 +37,11 @@ func beyondBlocks(r *ladder.Result) (list []Block) {
 		list = append(list, suggestedBlock(r))
 	}
 	if len(r.Advice) > 0 {
-		list = append(list, Block{Heading: "Beyond the flags", Text: r.Advice})
+		b := Block{Heading: "Beyond the flags"}
+		for _, line := range r.Advice {
+			b.Text = append(b.Text, GroupDigits(line))
+		}
+		list = append(list, b)
 	}
 	return list
 }

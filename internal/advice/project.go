@@ -1,8 +1,7 @@
-package cli
+package advice
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,12 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/examples"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
-	"github.com/minsize/minsize/internal/executor"
-	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/objfile"
-	"github.com/minsize/minsize/internal/report"
 )
 
 // allocators are packages that bring a memory allocator, with the prefixes of
@@ -35,16 +32,16 @@ var allocators = []struct {
 	{"dlmalloc", []string{"_ZN8dlmalloc"}},
 }
 
-// advice is what beyond flags would make the program smaller: an allocator
-// that it brings, the allocator that old compilers bring, and the next tier
-// for programs that are at the floor of theirs.
-func advice(ctx context.Context, x *executor.Executor, r *ladder.Result) []string {
-	var lines []string
-	lines = append(lines, allocatorAdvice(ctx, x, r)...)
-	if line := oldJemalloc(x.Project); line != "" {
+// Beyond is what beyond flags would make a project's program smaller: an
+// allocator that it brings, the allocator that old compilers bring, and the
+// next tier for programs that are at the floor of theirs. size is the
+// program's; named makes it with its names, for what is counted by them.
+func Beyond(p *cargo.Project, size int64, named func() (path string, err error)) []string {
+	lines := allocatorAdvice(p, named)
+	if line := oldJemalloc(p); line != "" {
 		lines = append(lines, line)
 	}
-	if line := tierAdvice(x.Project, r); line != "" {
+	if line := tierAdvice(p, size); line != "" {
 		lines = append(lines, line)
 	}
 	return lines
@@ -52,43 +49,37 @@ func advice(ctx context.Context, x *executor.Executor, r *ladder.Result) []strin
 
 // allocatorAdvice names the allocators of the graph, what they cost in this
 // program by its symbols, and where the project asks for them.
-func allocatorAdvice(ctx context.Context, x *executor.Executor, r *ladder.Result) []string {
+func allocatorAdvice(p *cargo.Project, named func() (string, error)) []string {
 	var lines []string
-	for _, pkg := range x.Project.Metadata.Linked(x.Project.Package) {
-		i := slices.IndexFunc(allocators, func(a struct {
-			crate    string
-			prefixes []string
-		}) bool {
-			return a.crate == pkg.Name
-		})
-		if i < 0 {
-			continue
+	for _, pkg := range p.Metadata.Linked(p.Package) {
+		for _, a := range allocators {
+			if a.crate != pkg.Name {
+				continue
+			}
+			line := fmt.Sprintf("%s %s is an allocator of the program's own", pkg.Name, pkg.Version)
+			if path, err := named(); err == nil {
+				if size, err := sizeOfFunctions(path, a.prefixes); err == nil && size > 0 {
+					line += fmt.Sprintf(": its functions are %d bytes of it", size)
+				}
+			}
+			if place := globalAllocator(p); place != "" {
+				line += ", asked for at " + place
+			}
+			lines = append(lines, line+"; the system's allocator costs none (measure the speed: --bench)")
 		}
-		line := fmt.Sprintf("%s %s is an allocator of the program's own", pkg.Name, pkg.Version)
-		if size, err := sizeOfFunctions(ctx, x, r, allocators[i].prefixes); err == nil && size > 0 {
-			line += fmt.Sprintf(": its functions are %d bytes of it", size)
-		}
-		if place := globalAllocator(x.Project); place != "" {
-			line += ", asked for at " + place
-		}
-		lines = append(lines, line+"; the system's allocator costs none (measure the speed: --bench)")
 	}
 	return lines
 }
 
-// sizeOfFunctions sums up the functions whose names have one of the prefixes,
-// in the winner linked with its symbols.
-func sizeOfFunctions(ctx context.Context, x *executor.Executor, r *ladder.Result, prefixes []string) (uint64, error) {
-	file, err := x.Finish(ctx, r.BestBuild, r.BestPlan.Named())
-	if err != nil {
-		return 0, err
-	}
-	m, err := byteio.Open(file.Path)
+// sizeOfFunctions sums up the functions of a program whose names have one of
+// the prefixes.
+func sizeOfFunctions(path string, prefixes []string) (uint64, error) {
+	m, err := byteio.Open(path)
 	if err != nil {
 		return 0, err
 	}
 	defer m.Close()
-	f, err := objfile.Parse(file.Path, m.Data)
+	f, err := objfile.Parse(path, m.Data)
 	if err != nil {
 		return 0, err
 	}
@@ -152,29 +143,18 @@ func oldJemalloc(p *cargo.Project) string {
 	return fmt.Sprintf("Rust %s puts jemalloc into every program: `#[global_allocator] static A: std::alloc::System = std::alloc::System;` takes it out, and so does Rust 1.32", p.Toolchain.Version)
 }
 
-// tiers are how little a program can be written on, with what an empty one
-// costs on x86-64 Linux without section headers (docs/bench/shrink.md).
-var tiers = []struct {
-	name, what string
-	floor      int64
-}{
-	{"no-main", "std without its start-up code and formatting", 2051},
-	{"no-std", "the C library alone", 1203},
-	{"raw", "system calls alone", 149},
-}
-
 // mostlyStd is from where on down what std itself brings is most of a
 // program, so that a smaller tier is worth a thought.
 const mostlyStd = 100_000
 
 // tierAdvice says what the next tiers start at, to programs that std is most of.
-func tierAdvice(p *cargo.Project, r *ladder.Result) string {
-	if p.Triple.Arch != "x86_64" || p.Triple.OS != "linux" || r.FinalSize > mostlyStd {
+func tierAdvice(p *cargo.Project, size int64) string {
+	if p.Triple.Arch != "x86_64" || p.Triple.OS != "linux" || size > mostlyStd {
 		return ""
 	}
 	var next []string
-	for _, t := range tiers {
-		next = append(next, fmt.Sprintf("--tier %s (%s) at %s bytes", t.name, t.what, report.FormatBytes(t.floor, true)))
+	for _, t := range examples.Tiers {
+		next = append(next, fmt.Sprintf("--tier %s (%s) at %d bytes", t.Name, t.Summary, t.Floor))
 	}
 	return "what std brings is most of a program of this size; programs of `minsize new` start lower: " + strings.Join(next, ", ")
 }
