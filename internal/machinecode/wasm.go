@@ -28,6 +28,11 @@ const (
 	WasmLoad    // i32.const right before a load: Index is the address, constant plus offset
 	WasmAddress // any other i32.const or i64.const that is not negative: perhaps an address
 	WasmOffset  // a large offset of a load or store whose address is computed: a static array's address
+
+	WasmLocal // of WasmScanner alone
+	WasmLabel
+	WasmTag
+	WasmNumber // an alignment, a field, a count
 )
 
 // wasmLowest is where LLVM's linker begins a module's data (--global-base), and
@@ -142,200 +147,256 @@ type wasmError struct {
 
 func (e *wasmError) Error() string { return fmt.Sprintf("offset %d: %s", e.Offset, e.Detail) }
 
-// DecodeWasm sweeps one expression (a function body behind its locals, or a
-// constant expression) and appends what it names onto refs. The error, if
-// any, says where decoding stopped; refs then hold what stands before it.
-func DecodeWasm(code []byte, refs []WasmRef) ([]WasmRef, error) {
-	at := 0
-	var constant uint64
-	lastWasConstant := false
-	for at < len(code) {
-		start := at
-		op := code[at]
-		at++
-		shape := wasmOps[op]
-		// Two of three instructions have no immediate, or a small local's.
-		if shape == wasmNone {
-			lastWasConstant = false
-			continue
-		}
-		if shape == wasmIndex && at < len(code) && code[at] < 0x80 {
-			at++
-			lastWasConstant = false
-			continue
-		}
-		if shape == wasmPrefix {
-			sub, n := binary.Uvarint(code[at:])
-			if n <= 0 || n > 5 {
-				return refs, &wasmError{start, "opcode is cut off"}
-			}
-			at += n
-			shape = prefixedShape(op, sub)
-		}
-		isConstant := false
-		ok := true
-		index := func() (v uint64) {
-			var n int
-			if at < len(code) && code[at] < 0x80 { // nearly always one byte
-				v, n = uint64(code[at]), 1
-			} else if v, n = binary.Uvarint(code[at:]); n <= 0 || n > 10 {
-				ok = false
-				return 0
-			}
-			at += n
-			return v
-		}
-		signed := func() int64 {
-			v, n := signedLEB(code[at:])
-			if n == 0 {
-				ok = false
-			}
-			at += n
-			return v
-		}
-		heapType := func() int64 {
-			v := signed()
-			if v == -0x1d || v == -0x1c { // ref null ht, ref ht
-				v = signed()
-			}
-			if v >= 0 && ok {
-				refs = append(refs, WasmRef{uint64(v), WasmType})
-			}
-			return v
-		}
-		bytes := func(n int) {
-			if at+n > len(code) {
-				ok = false
-				return
-			}
-			at += n
-		}
-		memarg := func() uint64 {
-			if flags := index(); flags&0x40 != 0 {
-				index()
-			}
-			return index()
-		}
-		refer := func(kind WasmKind) {
-			if v := index(); ok {
-				refs = append(refs, WasmRef{v, kind})
-			}
-		}
-		switch shape {
-		case wasmNone:
-		case wasmBlock, wasmHeapType:
-			heapType()
-		case wasmIndex:
-			index()
-		case wasmIndex2:
-			index()
-			index()
-		case wasmBrTable:
-			count := index()
-			if count > uint64(len(code)-at) {
-				ok = false
-			}
-			for i := uint64(0); ok && i <= count; i++ {
-				index()
-			}
-		case wasmCall:
-			refer(WasmFunction)
-		case wasmIndirect:
-			refer(WasmType)
-			refer(WasmTable)
-		case wasmTypeIndex:
-			refer(WasmType)
-		case wasmTypeField:
-			refer(WasmType)
-			index()
-		case wasmType2:
-			refer(WasmType)
-			refer(WasmType)
-		case wasmTypeData:
-			refer(WasmType)
-			refer(WasmData)
-		case wasmTypeElem:
-			refer(WasmType)
-			refer(WasmElement)
-		case wasmGlobalIdx:
-			refer(WasmGlobal)
-		case wasmTableIdx:
-			refer(WasmTable)
-		case wasmTable2:
-			refer(WasmTable)
-			refer(WasmTable)
-		case wasmInitTable:
-			refer(WasmElement)
-			refer(WasmTable)
-		case wasmElemIdx:
-			refer(WasmElement)
-		case wasmInitMem:
-			refer(WasmData)
-			refer(WasmMemory)
-		case wasmDataIdx:
-			refer(WasmData)
-		case wasmMemIdx:
-			refer(WasmMemory)
-		case wasmMem2:
-			refer(WasmMemory)
-			refer(WasmMemory)
-		case wasmLoadArg:
-			offset := memarg()
-			if lastWasConstant && ok {
-				refs[len(refs)-1] = WasmRef{constant + offset, WasmLoad}
-			} else if offset >= wasmLowest && ok {
-				refs = append(refs, WasmRef{offset, WasmOffset})
-			}
-		case wasmMemArg:
-			if offset := memarg(); offset >= wasmLowest && ok {
-				refs = append(refs, WasmRef{offset, WasmOffset})
-			}
-		case wasmLaneArg:
-			memarg()
-			bytes(1)
-		case wasmByte:
-			bytes(1)
-		case wasmBytes4:
-			bytes(4)
-		case wasmBytes8:
-			bytes(8)
-		case wasmBytes16:
-			bytes(16)
-		case wasmConst32, wasmConst64:
-			v := signed()
-			if ok {
-				constant = uint64(v)
-				isConstant = shape == wasmConst32
-				refs = append(refs, WasmRef{constant, WasmAddress})
-			}
-		case wasmTypes:
-			count := index()
-			for i := uint64(0); ok && i < count; i++ {
-				heapType()
-			}
-		case wasmTryTable:
-			heapType()
-			count := index()
-			for i := uint64(0); ok && i < count; i++ {
-				if kind := index(); kind < 2 {
-					index() // tag
-				}
-				index()
-			}
-		case wasmCast:
-			bytes(1)
-			index()
-			heapType()
-			heapType()
-		default:
-			return refs, &wasmError{start, fmt.Sprintf("unknown opcode %#02x", op)}
-		}
-		if !ok {
-			return refs, &wasmError{start, "instruction is cut off"}
-		}
-		lastWasConstant = isConstant
+// WasmOperand is one LEB128 immediate of an instruction: its value, what it
+// counts, and where it stands in the code.
+type WasmOperand struct {
+	Value      uint64
+	Start, End int
+	Kind       WasmKind
+	Signed     bool // written as a signed number
+}
+
+// WasmScanner goes through one expression (a function body behind its locals,
+// or a constant expression) instruction by instruction.
+type WasmScanner struct {
+	Code       []byte
+	Start, At  int // of the instruction that Next read, and behind it
+	Op         byte
+	Sub        uint64        // behind a prefix
+	Operands   []WasmOperand // valid until the next call of Next
+	Err        error         // where decoding stopped
+	constant32 bool          // the instruction is i32.const
+	load       bool          // it is a plain load
+}
+
+// Next reads an instruction; false at the end, and where Err says why.
+func (s *WasmScanner) Next() bool {
+	if s.At >= len(s.Code) || s.Err != nil {
+		return false
 	}
-	return refs, nil
+	s.Start, s.Sub, s.Operands, s.constant32, s.load = s.At, 0, s.Operands[:0], false, false
+	s.Op = s.Code[s.At]
+	s.At++
+	shape := wasmOps[s.Op]
+	if shape == wasmNone { // nearly half of all instructions
+		return true
+	}
+	if shape == wasmPrefix {
+		sub, n := binary.Uvarint(s.Code[s.At:])
+		if n <= 0 || n > 5 {
+			s.Err = &wasmError{s.Start, "opcode is cut off"}
+			return false
+		}
+		s.At += n
+		s.Sub = sub
+		shape = prefixedShape(s.Op, sub)
+	}
+	s.immediates(shape)
+	return s.Err == nil
+}
+
+func (s *WasmScanner) immediates(shape byte) {
+	switch shape {
+	case wasmNone:
+	case wasmBlock, wasmHeapType:
+		s.heapType()
+	case wasmIndex:
+		s.index(wasmPlainIndex(s.Op))
+	case wasmIndex2:
+		s.index(WasmNumber)
+		s.index(WasmNumber)
+	case wasmBrTable:
+		for count, i := s.index(WasmNumber), uint64(0); s.Err == nil && i <= count; i++ {
+			s.index(WasmLabel)
+		}
+	case wasmCall:
+		s.index(WasmFunction)
+	case wasmIndirect:
+		s.index(WasmType)
+		s.index(WasmTable)
+	case wasmTypeIndex:
+		s.index(WasmType)
+	case wasmTypeField:
+		s.index(WasmType)
+		s.index(WasmNumber)
+	case wasmType2:
+		s.index(WasmType)
+		s.index(WasmType)
+	case wasmTypeData:
+		s.index(WasmType)
+		s.index(WasmData)
+	case wasmTypeElem:
+		s.index(WasmType)
+		s.index(WasmElement)
+	case wasmGlobalIdx:
+		s.index(WasmGlobal)
+	case wasmTableIdx:
+		s.index(WasmTable)
+	case wasmTable2:
+		s.index(WasmTable)
+		s.index(WasmTable)
+	case wasmInitTable:
+		s.index(WasmElement)
+		s.index(WasmTable)
+	case wasmElemIdx:
+		s.index(WasmElement)
+	case wasmInitMem:
+		s.index(WasmData)
+		s.index(WasmMemory)
+	case wasmDataIdx:
+		s.index(WasmData)
+	case wasmMemIdx:
+		s.index(WasmMemory)
+	case wasmMem2:
+		s.index(WasmMemory)
+		s.index(WasmMemory)
+	case wasmLoadArg, wasmMemArg, wasmLaneArg:
+		s.load = shape == wasmLoadArg
+		if flags := s.index(WasmNumber); flags&0x40 != 0 {
+			s.index(WasmMemory)
+		}
+		s.index(WasmOffset)
+		if shape == wasmLaneArg {
+			s.skip(1)
+		}
+	case wasmByte:
+		s.skip(1)
+	case wasmBytes4:
+		s.skip(4)
+	case wasmBytes8:
+		s.skip(8)
+	case wasmBytes16:
+		s.skip(16)
+	case wasmConst32, wasmConst64:
+		s.constant32 = shape == wasmConst32
+		s.signed(WasmAddress)
+	case wasmTypes:
+		for count, i := s.index(WasmNumber), uint64(0); s.Err == nil && i < count; i++ {
+			s.heapType()
+		}
+	case wasmTryTable:
+		s.heapType()
+		for count, i := s.index(WasmNumber), uint64(0); s.Err == nil && i < count; i++ {
+			if kind := s.index(WasmNumber); kind < 2 {
+				s.index(WasmTag)
+			}
+			s.index(WasmLabel)
+		}
+	case wasmCast:
+		s.skip(1)
+		s.index(WasmLabel)
+		s.heapType()
+		s.heapType()
+	default:
+		s.Err = &wasmError{s.Start, fmt.Sprintf("unknown opcode %#02x", s.Op)}
+	}
+}
+
+// wasmPlainIndex is what the only index of an instruction counts.
+func wasmPlainIndex(op byte) WasmKind {
+	switch op {
+	case 0x20, 0x21, 0x22:
+		return WasmLocal
+	case 0x07, 0x08: // catch, throw
+		return WasmTag
+	}
+	return WasmLabel
+}
+
+func (s *WasmScanner) cutOff() { s.Err = &wasmError{s.Start, "instruction is cut off"} }
+
+func (s *WasmScanner) skip(n int) {
+	if n > len(s.Code)-s.At {
+		s.cutOff()
+		return
+	}
+	s.At += n
+}
+
+// index reads an unsigned number.
+func (s *WasmScanner) index(kind WasmKind) (v uint64) {
+	if s.Err != nil {
+		return 0
+	}
+	from := s.At
+	n := 1
+	if from < len(s.Code) && s.Code[from] < 0x80 { // nearly always one byte
+		v = uint64(s.Code[from])
+	} else if v, n = binary.Uvarint(s.Code[from:]); n <= 0 || n > 10 {
+		s.cutOff()
+		return 0
+	}
+	s.At += n
+	s.Operands = append(s.Operands, WasmOperand{Value: v, Start: from, End: s.At, Kind: kind})
+	return v
+}
+
+func (s *WasmScanner) signed(kind WasmKind) int64 {
+	if s.Err != nil {
+		return 0
+	}
+	v, n := signedLEB(s.Code[s.At:])
+	if n == 0 {
+		s.cutOff()
+		return 0
+	}
+	s.Operands = append(s.Operands, WasmOperand{Value: uint64(v), Start: s.At, End: s.At + n, Kind: kind, Signed: true})
+	s.At += n
+	return v
+}
+
+// heapType reads a block, value or heap type: a type's index where it is not
+// negative.
+func (s *WasmScanner) heapType() {
+	v := s.signed(WasmNumber)
+	if v == -0x1d || v == -0x1c { // ref null ht, ref ht
+		v = s.signed(WasmNumber)
+	}
+	if v >= 0 && s.Err == nil {
+		s.Operands[len(s.Operands)-1].Kind = WasmType
+	}
+}
+
+// DecodeWasm sweeps one expression and appends what it names onto refs. The
+// error, if any, says where decoding stopped; refs then hold what stands
+// before it.
+func DecodeWasm(code []byte, refs []WasmRef) ([]WasmRef, error) {
+	var buffer [8]WasmOperand
+	s := WasmScanner{Code: code, Operands: buffer[:0]}
+	constant := -1 // where in refs the i32.const right before stands
+	for s.Next() {
+		before := constant
+		constant = -1
+		for _, o := range s.Operands {
+			switch o.Kind {
+			case WasmLocal, WasmLabel, WasmTag, WasmNumber:
+			case WasmAddress:
+				if s.constant32 {
+					constant = len(refs)
+				}
+				refs = append(refs, WasmRef{o.Value, WasmAddress})
+			case WasmOffset:
+				if before >= 0 && s.load {
+					refs[before] = WasmRef{refs[before].Index + o.Value, WasmLoad}
+				} else if o.Value >= wasmLowest {
+					refs = append(refs, WasmRef{o.Value, WasmOffset})
+				}
+			case WasmMemory:
+				if !isMemoryArgument(&s) {
+					refs = append(refs, WasmRef{o.Value, WasmMemory})
+				}
+			default:
+				refs = append(refs, WasmRef{o.Value, o.Kind})
+			}
+		}
+	}
+	return refs, s.Err
+}
+
+// isMemoryArgument says whether the instruction is a load or store: the memory
+// that it names is no edge of Twiggy's.
+func isMemoryArgument(s *WasmScanner) bool {
+	return s.Operands[len(s.Operands)-1].Kind == WasmOffset
 }
 
 func prefixedShape(prefix byte, sub uint64) byte {
