@@ -46,7 +46,8 @@ Levels, each with those before it:
   --debug      debug info only
   (default)    symbols, debug info, comments, relocations kept for the linker
   --sections   ELF section headers too
-  --max        padding between segments and trailing zeros too
+  --max        padding between segments and trailing zeros too; of a Wasm
+               module what no export reaches, and longer numbers
 
 Without FILE the cargo project of the current folder is built and its program
 stripped; with "-" the file comes from stdin and goes to stdout.

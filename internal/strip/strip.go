@@ -119,11 +119,12 @@ const (
 	ReasonSignature Reason = "signature"
 	ReasonUnwind    Reason = "unwind tables"
 	ReasonBuildID   Reason = "build-id"
+	ReasonModule    Reason = "what no export reaches, equal functions, long numbers"
 )
 
 // Reasons in the order of reports.
 var Reasons = []Reason{ReasonDebug, ReasonSymbols, ReasonComments, ReasonRelocs, ReasonSections,
-	ReasonHeaders, ReasonPadding, ReasonZeros, ReasonUnwind, ReasonBuildID, ReasonSignature, ReasonPayload}
+	ReasonHeaders, ReasonPadding, ReasonZeros, ReasonModule, ReasonUnwind, ReasonBuildID, ReasonSignature, ReasonPayload}
 
 // Report says what a rewrite did. The sum of Removed is always Before - After.
 type Report struct {
@@ -192,7 +193,7 @@ func init() { // a variable's initialiser could not name planArchive, which uses
 		{"PE", isPE, planPE, samePE},
 		{"Mach-O", isMachO, planMachO, sameMachO},
 		{"Mach-O fat", isFat, planFat, sameFat},
-		{"Wasm", isWasm, planWasm, sameWasm},
+		{"Wasm", isWasm, planWasm, sameModule},
 		{"archive", isArchive, planArchive, sameArchive},
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/wasmedit"
+	"github.com/minsize/minsize/internal/wasmoracle"
 )
 
 // wasmRules are the custom sections that go, from which level, and why.
@@ -119,8 +121,10 @@ func planWasm(data []byte, o Options, r *Report) (byteio.Content, error) {
 	}
 	var content byteio.Content
 	run := uint64(0) // start of the sections that stay and follow each other
+	sections := 0
 	for {
 		s, more, err := reader.next()
+		sections++
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +142,43 @@ func planWasm(data []byte, o Options, r *Report) (byteio.Content, error) {
 			run = s.end
 		}
 	}
-	return append(content, byteio.Piece{Data: data[run:]}), nil
+	content = append(content, byteio.Piece{Data: data[run:]})
+	if o.level() < Max || sections > mostSections {
+		return content, nil
+	}
+	return smallerModule(content, r), nil
+}
+
+// mostSections is what any tool makes, times a hundred: a module of nothing but
+// empty sections would cost the writer a hundred bytes for each of three.
+const mostSections = 4096
+
+// smallerModule is the module written anew, where that is understood and saves
+// anything.
+func smallerModule(content byteio.Content, r *Report) byteio.Content {
+	data := content.Bytes()
+	m, err := wasmedit.Minimize(data)
+	if err != nil {
+		r.note("%v", err)
+		return content
+	}
+	if len(m.Data) >= len(data) {
+		return content
+	}
+	r.remove(ReasonModule, int64(len(data)-len(m.Data)))
+	if m.Functions+m.Merged+m.Imports > 0 {
+		r.note("%d functions that nothing reaches, %d that are equal to another one and %d unused imports are gone", m.Functions, m.Merged, m.Imports)
+	}
+	return byteio.Content{{Data: m.Data}}
+}
+
+// sameModule is the oracle for what --max writes too: the same sections, or
+// else the same to whoever uses the exports.
+func sameModule(old, new []byte) error {
+	if sameWasm(old, new) == nil {
+		return nil
+	}
+	return wasmoracle.Same(old, new)
 }
 
 // sameWasm is the oracle for Wasm: all sections but custom ones in their order

@@ -1,0 +1,30 @@
+(module
+  (func $loop (param $n i32) (result i32) (local $sum i32) (local $unused i64) (local $f f32) (local $i i32)
+    nop
+    (block $out
+      (loop $again
+        (br_if $out (i32.ge_u (local.get $i) (local.get $n)))
+        (local.set $sum (i32.add (local.get $sum) (local.get $i)))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br $again)
+        (block (drop (i32.const 1)) (br $out))
+        i32.const 5
+        drop))
+    (local.set $f (f32.convert_i32_u (local.get $sum)))
+    (drop (local.get $f))
+    (i32.trunc_f32_u (local.get $f)))
+  (func (export "loop") (result i32) (call $loop (i32.const 10)))
+  (func (export "after return") (result i32) (return (i32.const 4)) (drop (i32.const 1)) (unreachable))
+  (func (export "both arms") (result i32)
+    (if (result i32) (i32.const 1) (then (return (i32.const 8)) (i32.const 3)) (else (i32.const 2))))
+  (func (export "table") (result i32)
+    (block $b (block $a (br_table $a $b (i32.const 1)) (nop) (unreachable)) (return (i32.const 1)))
+    i32.const 2)
+  (func $pair (result i32 i64) i32.const 1 i64.const 2)
+  (func (export "values") (result i64) (local $x i64) (local $y i32)
+    (call $pair) (local.set $x) (local.set $y) (i64.add (local.get $x) (i64.extend_i32_u (local.get $y))))
+  (func (export "constants") (result f64) (f64.add (f64.const 1.5) (f64.promote_f32 (f32.const 2.25))))
+  (func (export "large") (result i64) (i64.const -1234567890123))
+  (func (export "vector") (result i32)
+    (i32x4.extract_lane 2 (i32x4.add (v128.const i32x4 1 2 3 4) (v128.const i32x4 5 6 7 8))))
+  (func (export "trap") (unreachable)))
