@@ -60,6 +60,10 @@ type Options struct {
 	// Split finds the .dwo files and packages of split units; nil looks for
 	// none. It stays open as long as the Program is used.
 	Split *dwarf.SplitFinder
+
+	// Folders are the versions of a cargo project's packages by their folders:
+	// what tells two crates of one name apart that no registry has.
+	Folders map[string]string
 }
 
 // Atom is the smallest thing that has an owner: a function, a named datum, a
@@ -120,6 +124,8 @@ type Program struct {
 	vtables      []vtable // sorted by atom
 	goProgram    bool
 	locations    locations
+	copies       copyTable
+	folders      map[string]string
 	debug        *debugInfo
 }
 
@@ -142,7 +148,7 @@ func New(f *objfile.File, o Options) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attribution: %w", err)
 	}
-	p := &Program{File: f, Space: newSpace(f)}
+	p := &Program{File: f, Space: newSpace(f), folders: o.Folders}
 	p.layout()
 	if o.LayoutOnly {
 		b := rangemap.NewBuilder(p.Space.Total)

@@ -381,7 +381,7 @@ func (p *Program) withDebugOwner(l labeller, n *interner, err error, name func(u
 // unitCrate is a unit's crate, or what to say instead.
 func (p *Program) unitCrate(unit int32) string {
 	if crate := p.debug.crates[unit]; crate != "" {
-		return crate
+		return p.unitLabel(unit, crate)
 	}
 	return "[C or assembly]"
 }

@@ -255,11 +255,21 @@ func panicLocations(p *Program) *Finding {
 	if l.count == 0 {
 		return nil
 	}
-	return &Finding{Name: "panic-locations", Title: fmt.Sprintf("%d panic locations, %d bytes, and their paths", l.count, l.bytes), Bytes: l.bytes + l.paths + l.relocs}
+	return &Finding{Name: "panic-locations", Title: fmt.Sprintf("%d panic locations, %d bytes, and their paths", l.count, l.bytes), Bytes: l.bytes + l.text + l.relocs}
 }
 
 // locations is what carving found of core::panic::Location.
-type locations struct{ count, bytes, paths, relocs uint64 }
+type locations struct {
+	count, bytes, text, relocs uint64
+	list                       []location
+	paths                      map[string]bool
+}
+
+// location is a place and the path that it names.
+type location struct {
+	where uint64
+	path  string
+}
 
 // findLocations looks for Location{file: &str, line: u32, col: u32}: 24 bytes
 // of which the first word points at a path that ends in ".rs".
@@ -268,7 +278,8 @@ func (c *collector) findLocations() {
 	if f.Bits != 64 {
 		return
 	}
-	paths := map[uint64]uint64{}
+	paths, texts := map[uint64]uint64{}, map[uint64]string{}
+	p.locations.paths = map[string]bool{}
 	for i := range c.pointers {
 		x := &c.pointers[i]
 		if x.target >= p.Space.File || x.where >= p.Space.File || x.where+24 > p.Space.File || x.code {
@@ -283,13 +294,19 @@ func (c *collector) findLocations() {
 		if line == 0 || line > 1<<20 || col == 0 || col > 1<<12 || !bytes.HasSuffix(f.Data[x.target:x.target+n], []byte(".rs")) {
 			continue
 		}
+		file := f.Data[x.target : x.target+n]
+		if paths[x.target] < n {
+			texts[x.target] = string(file)
+		}
+		p.locations.list = append(p.locations.list, location{x.where, texts[x.target]})
+		p.locations.paths[texts[x.target]] = true
 		p.locations.count++
 		p.locations.bytes += 24
 		p.locations.relocs += uint64(x.size)
 		paths[x.target] = max(paths[x.target], n)
 	}
 	for _, n := range paths {
-		p.locations.paths += n
+		p.locations.text += n
 	}
 }
 

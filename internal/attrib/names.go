@@ -72,7 +72,8 @@ type nameTable struct {
 // nameParts are numbers of interned parts.
 type nameParts struct {
 	crate, instance, module int32
-	rust                    bool
+	hash                    int32 // the number of the crate in v0 names
+	rust, v0                bool
 }
 
 func (t *nameTable) init(p *Program) { t.p = p }
@@ -154,7 +155,7 @@ func (t *nameTable) split(n *demangle.Name, id func(string) int32) nameParts {
 			crate = rootCrate(n.Mangled)
 			module = crate
 		}
-		parts := nameParts{crate: id(crate), module: id(module), rust: true}
+		parts := nameParts{crate: id(crate), module: id(module), hash: id(n.CrateHash), rust: true, v0: n.Scheme == demangle.RustV0}
 		parts.instance = parts.crate
 		if n.Instantiating != "" {
 			parts.instance = id(n.Instantiating)
@@ -399,11 +400,14 @@ func (p *Program) Crate(atom int32, by CrateBy) string {
 	parts := &p.names.parts[owner]
 	if (!parts.rust || by == ByInstance) && p.debug != nil {
 		if crate := p.debug.crateOf(p, owner); crate != "" {
-			return crate
+			return p.unitLabel(p.debug.atomUnits[owner], crate)
 		}
 	}
 	if by == ByInstance {
 		return p.names.strings.names[parts.instance]
+	}
+	if c := p.CopyOf(owner); c != nil {
+		return c.Label
 	}
 	return p.names.strings.names[parts.crate]
 }

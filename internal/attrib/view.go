@@ -289,8 +289,12 @@ type Metadata struct {
 	Versions map[string][]string // crate name (underscores) -> versions in the build
 }
 
-// Package is the crate with its version, all of them where two are linked.
+// Package is the crate with its version, all of them where nothing tells which
+// of several is meant.
 func (m *Metadata) Package(crate string) string {
+	if i := strings.IndexAny(crate, "@#"); i > 0 { // one of several: a CrateCopy's label
+		return crate[:i] + " " + strings.TrimPrefix(crate[i:], "@")
+	}
 	versions := m.Versions[crate]
 	if len(versions) == 0 {
 		return crate

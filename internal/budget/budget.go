@@ -219,7 +219,11 @@ func Judge(limits []Limit, file, memory uint64, reports map[string]*attrib.Repor
 func (l Limit) names(row string) bool {
 	switch l.View {
 	case "crates":
-		return foldDashes(row) == foldDashes(l.Name)
+		name := row // of two crates of one name both count, unless one is named
+		if i := strings.IndexAny(row, "@#"); i > 0 {
+			name = row[:i]
+		}
+		return row == l.Name || foldDashes(row) == foldDashes(l.Name) || foldDashes(name) == foldDashes(l.Name)
 	case "packages":
 		name, _, _ := strings.Cut(row, " ")
 		return row == l.Name || foldDashes(row) == foldDashes(l.Name) || foldDashes(name) == foldDashes(l.Name)

@@ -49,7 +49,7 @@ func TestReadAndJudge(t *testing.T) {
 // never counts as one of no bytes; a row that may be absent says so.
 func TestRowsThatAreNotThere(t *testing.T) {
 	reports := map[string]*attrib.Report{
-		"crates":   {Rows: []attrib.Row{{Name: "serde_json", File: 70}, {Name: "serde", File: 11}, {Name: "app", File: 1000}, {Name: "[C or assembly]", File: 5}}},
+		"crates":   {Rows: []attrib.Row{{Name: "miniz_oxide@0.8.9", File: 40}, {Name: "miniz_oxide@std", File: 2}, {Name: "serde_json", File: 70}, {Name: "serde", File: 11}, {Name: "app", File: 1000}, {Name: "[C or assembly]", File: 5}}},
 		"packages": {Rows: []attrib.Row{{Name: "serde_json 1.0.1", File: 70}, {Name: "app", File: 1000}}},
 		"symbols":  {Rows: []attrib.Row{{Name: "a-b", File: 3}}},
 	}
@@ -61,6 +61,8 @@ func TestRowsThatAreNotThere(t *testing.T) {
 	}{
 		{"crates:serde-json=100", 70, false, nil},
 		{"crates:serde_json=100", 70, false, nil},
+		{"crates:miniz-oxide=100", 42, false, nil},
+		{"crates:miniz_oxide@std=100", 2, false, nil},
 		{"packages:serde-json=100", 70, false, nil},
 		{"packages:serde_json 1.0.1=100", 70, false, nil},
 		{"packages:serde_json 1.0.2=100", 0, true, []string{"serde_json 1.0.1"}},

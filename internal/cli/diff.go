@@ -105,7 +105,7 @@ func (e *env) diffItems(ctx context.Context, f *sizeFlags, r *sizeRequest, paths
 			if p := c.Graph.Program; p != nil {
 				side.Format, side.Arch, side.Kind, side.Memory = string(p.File.Format), string(p.File.Arch), string(p.File.Kind), p.Space.MemorySize()
 			}
-			d.Notes = c.Graph.Notes
+			d.Notes = slices.Concat(c.Graph.Notes, c.Graph.Details)
 			return nil
 		})
 		if err != nil {

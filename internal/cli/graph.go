@@ -27,11 +27,12 @@ type graphFlags struct {
 	edges  string
 
 	debugFile string
-	own       bool     // cargo's own build of a project
-	notes     []string // of which program the answer is
-	bodies    bool     // identical machine code is wanted
-	builds    bool     // the verb builds something once it has the graph
-	debug     bool     // debug information is wanted: it tells what is inlined
+	own       bool              // cargo's own build of a project
+	notes     []string          // of which program the answer is
+	bodies    bool              // identical machine code is wanted
+	builds    bool              // the verb builds something once it has the graph
+	folders   map[string]string // of the project's packages, with their versions
+	debug     bool              // debug information is wanted: it tells what is inlined
 }
 
 func (f *graphFlags) register(flags *pflag.FlagSet) {
@@ -114,6 +115,7 @@ func (e *env) graphInput(cmd *cobra.Command, f *graphFlags, args []string) (path
 	if err != nil {
 		return "", nil, cargoError(err)
 	}
+	f.folders = inspect.PackageFolders(m.project)
 	if m.note != "" {
 		f.notes = append(f.notes, m.note)
 	}
@@ -159,7 +161,7 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	var g *refgraph.Graph
 	err := interruptible(ctx, func() (err error) {
 		o := inspect.Options{DebugFile: f.debugFile}
-		o.Bodies = f.bodies
+		o.Bodies, o.Folders, o.Debug = f.bodies, f.folders, f.debug
 		g, err = files.Graph(path, choice, o)
 		return inspectError(path, err)
 	})

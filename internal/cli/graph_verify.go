@@ -50,10 +50,10 @@ func (v *verifyFlags) chosen(flags *pflag.FlagSet) (string, error) {
 // the cuts, or without cuts for the patterns.
 func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFlags, c *report.GraphContext, w *refgraph.Why) (*report.WhyVerified, error) {
 	p := &w.Prediction
-	out := &report.WhyVerified{Before: c.Graph.Loaded(), Predicted: p.Estimate, Low: p.Low, High: p.High}
 	if w.Cut != nil {
-		out.Predicted, out.Low, out.High = w.Cut.Saves.Size, 0, 0
+		p = &w.Cut.Prediction
 	}
+	out := &report.WhyVerified{Before: c.Graph.Loaded(), Predicted: p.Estimate, Low: p.Low, High: p.High}
 	path := v.with
 	out.How = v.with
 	switch way {

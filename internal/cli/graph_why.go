@@ -33,7 +33,7 @@ func newWhyCommand(e *env) *cobra.Command {
 		way, err := v.chosen(flags)
 		f.builds = way != "" && err == nil
 	}
-	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default 5, all in json and csv)")
+	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default one screen in text, 5 in pages, all in json and csv; -v shows 5 in text)")
 	return e.graphCommand(cmd, &f, func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		if len(items) == 0 {
 			return nil, usageError("minsize why FILE core::fmt", "no pattern given")
@@ -43,6 +43,7 @@ func newWhyCommand(e *env) *cobra.Command {
 			return nil, err
 		}
 		o := refgraph.WhyOptions{Own: own, Max: f.limit(flags, "max-items", 5)}
+		c.Brief = f.output.format == "text" && !flags.Changed("max-items") && e.global.verbose == 0
 		for _, text := range items {
 			o.Patterns = append(o.Patterns, refgraph.Pattern{Text: text, Expression: regex})
 		}

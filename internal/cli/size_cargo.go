@@ -28,6 +28,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 		return nil, cargoError(err)
 	}
 	project := m.project
+	o.Folders = inspect.PackageFolders(project)
 	if m.path != "" {
 		l := &loadedPrograms{}
 		l.Notes = []string{m.note}

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,4 +30,13 @@ func PackageVersions(p *cargo.Project) *attrib.Metadata {
 		slices.Sort(versions)
 	}
 	return m
+}
+
+// PackageFolders are the versions of all packages by their folders.
+func PackageFolders(p *cargo.Project) map[string]string {
+	folders := map[string]string{}
+	for _, pkg := range p.Metadata.Packages {
+		folders[filepath.ToSlash(filepath.Dir(pkg.ManifestPath))] = pkg.Version
+	}
+	return folders
 }

@@ -13,7 +13,7 @@ type Advice struct {
 // what was asked about and on the chain that leads there; see adviceFor.
 var adviceTable = []Advice{
 	{"core::fmt", []string{"core::fmt"},
-		"write through std::io::Write with bytes instead of format strings (write_all(b\"...\"), itoa for numbers); without std: #![no_main] and libc's puts; what the panic machinery keeps goes with the line below"},
+		"write through std::io::Write with bytes instead of format strings (write_all(b\"...\"), itoa for numbers); without std: #![no_main] and libc's puts; what the panic machinery keeps goes with the advice on panics"},
 	{"panic messages and the panic hook", []string{"std::panicking", "core::panicking", "std::rt::lang_start_internal", "std::panic::panic_any"},
 		"panic = \"abort\" keeps the messages; `minsize shrink --cut silent-panics` (stable) or -Z build-std with -Cpanic=immediate-abort (nightly) take them out; get()/checked_* instead of indexing avoid single ones"},
 	{"the backtrace printer and symbolizer", []string{"std::backtrace_rs", "std::backtrace", "std::sys::backtrace", "gimli", "addr2line"},

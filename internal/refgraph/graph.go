@@ -104,7 +104,8 @@ type Graph struct {
 	// where something points, and named after who refers to it.
 	Anonymous Rest
 	// Notes say what the reader must know to believe the answers.
-	Notes []string
+	Notes   []string
+	Details []string // the same, what is so in most programs
 }
 
 // Len returns the number of nodes, the root included.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/demangle"
 )
 
@@ -102,9 +103,22 @@ func compile(items []string) ([]*regexp.Regexp, error) {
 	return set, nil
 }
 
-// similar lists up to five names that hold the text.
+// similar lists up to five names that hold the text: crates first, since one
+// that people depend on may be a door to others (clap has its code in clap_builder).
 func (g *Graph) similar(text string) []string {
 	var out []string
+	if crate, _, _ := strings.Cut(text, "::"); g.Program != nil {
+		crate, _, _ = strings.Cut(strings.ReplaceAll(crate, "-", "_"), "@")
+		for _, name := range g.crates().names[1:] {
+			if strings.HasPrefix(name, crate) {
+				out = append(out, name)
+			}
+		}
+		slices.Sort(out)
+		if out = out[:min(len(out), 5)]; len(out) > 0 {
+			return out
+		}
+	}
 	for n := int32(1); n < int32(g.Len()) && len(out) < 5; n++ {
 		if name := g.Name(n); strings.Contains(name, text) && !slices.Contains(out, name) {
 			out = append(out, strings.Clone(name)) // the error outlives the mapped file
@@ -128,7 +142,8 @@ type matcher struct {
 	re     *regexp.Regexp
 	parser demangle.Parser
 
-	itself bool // not the methods that other types have of a trait under text
+	itself bool                // not the methods that other types have of a trait under text
+	copies []*attrib.CrateCopy // with parse@1.0.1: those of several crates of one name that are meant
 }
 
 func (p Pattern) matcher() (*matcher, error) {
@@ -139,9 +154,56 @@ func (p Pattern) matcher() (*matcher, error) {
 			return nil, err
 		}
 		m.re = set[0]
+	} else if crate, rest, _ := strings.Cut(m.text, "::"); strings.Contains(crate, "-") && strings.Trim(crate, dashed) == "" {
+		m.text = strings.ReplaceAll(crate, "-", "_") + m.text[len(m.text)-len(rest)-min(2*len(rest), 2):]
 	}
 	return m, nil
 }
+
+// matcher is Pattern.matcher where several crates may have one name, and a
+// pattern names one of them: parse@1.0.1::sum, miniz_oxide@std, parse#h4sh.
+func (g *Graph) matcher(p Pattern) (*matcher, error) {
+	m, err := p.matcher()
+	if err != nil || p.Expression || g.Program == nil {
+		return m, err
+	}
+	crate, rest, _ := strings.Cut(m.text, "::")
+	i := strings.IndexAny(crate, "@#")
+	if i <= 0 || i+1 == len(crate) {
+		return m, nil
+	}
+	name, selector := strings.ReplaceAll(crate[:i], "-", "_"), crate[i:]
+	var labels []string
+	for _, c := range g.Program.CrateCopies() {
+		if c.Crate != name {
+			continue
+		}
+		labels = append(labels, c.Label)
+		if c.Is(selector) {
+			m.copies = append(m.copies, c)
+		}
+	}
+	if labels == nil {
+		return m, nil // a symbol with a version, or a crate that there is one of
+	}
+	if m.copies == nil {
+		return nil, &NoMatchError{Pattern: p.Text, Similar: labels}
+	}
+	m.text = name
+	if rest != "" {
+		m.text += "::" + rest
+	}
+	return m, nil
+}
+
+// of says whether a node belongs to the copies that are meant.
+func (m *matcher) of(g *Graph, n int32) bool {
+	return m.copies == nil || slices.Contains(m.copies, g.Program.CopyOf(n-1))
+}
+
+// dashed are the characters of a package's name, which cargo spells with dashes
+// and rustc with underscores.
+const dashed = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 // under says whether path is text or lies below it; the character behind may
 // not continue the last name.
@@ -170,7 +232,7 @@ func (m *matcher) matches(g *Graph, n int32) bool {
 	}
 	name := m.parser.Parse(mangled)
 	// Mach-O's symbols have an underscore more than the names that are shown.
-	return m.covers(&name) || under(g.Name(n), m.text)
+	return (m.covers(&name) || under(g.Name(n), m.text)) && m.of(g, n)
 }
 
 // covers says whether a name falls under the pattern.
@@ -190,7 +252,7 @@ func (m *matcher) covers(name *demangle.Name) bool {
 func (g *Graph) Matching(patterns []Pattern) (NodeSet, error) {
 	set := g.NewSet()
 	for _, p := range patterns {
-		m, err := p.matcher()
+		m, err := g.matcher(p)
 		if err != nil {
 			return nil, err
 		}

@@ -84,7 +84,7 @@ func FromProgram(p *attrib.Program) *Graph {
 		}
 	}
 	if g.Anonymous.Count > 0 {
-		g.Notes = append(g.Notes, fmt.Sprintf("%d items of data without a symbol, %d of %d bytes of data, are named after who refers to them", g.Anonymous.Count, g.Anonymous.Size, data))
+		g.Details = append(g.Details, fmt.Sprintf("%d items of data without a symbol, %d of %d bytes of data, are named after who refers to them", g.Anonymous.Count, g.Anonymous.Size, data))
 	}
 	if undecoded(p.File) {
 		g.Notes = append(g.Notes, fmt.Sprintf("code of %s is not decoded here: references are those of relocations alone, everything counts as used from outside, and retained sizes are too small", p.File.Arch))
@@ -99,10 +99,10 @@ func FromProgram(p *attrib.Program) *Graph {
 		g.Notes = append(g.Notes, fmt.Sprintf("BOLT has moved the code and left %d bytes of the original in .bolt.org sections, which nothing reaches", bytes))
 	}
 	if stray, used := strayTables(p); stray > used/10 && stray > 1024 {
-		g.Notes = append(g.Notes, fmt.Sprintf("%d bytes of exception tables belong to functions that the linker has removed (lld keeps them)", stray))
+		g.Details = append(g.Details, fmt.Sprintf("%d bytes of exception tables belong to functions that the linker has removed (lld keeps them)", stray))
 	}
 	if stripped > 0 {
-		g.Notes = append(g.Notes, fmt.Sprintf("sizes are those of the stripped file: %d bytes of symbols, debug information and their headers are left out", stripped))
+		g.Details = append(g.Details, fmt.Sprintf("sizes are those of the stripped file: %d bytes of symbols, debug information and their headers are left out", stripped))
 	}
 	return g
 }

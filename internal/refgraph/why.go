@@ -68,6 +68,8 @@ type CutResult struct {
 	Left     Rest   // what the root still reaches of the patterns' set
 	Chain    []Step // why it is still reached; nil when it is not
 	Frontier []Referrer
+
+	Prediction Prediction // what a program that is built without them is smaller by
 }
 
 // Why answers for a program. The tree must be g's.
@@ -209,7 +211,11 @@ func (g *Graph) cut(o WhyOptions, alive, now NodeSet, t *Tree, crates *crateTabl
 	if err != nil {
 		return nil, err
 	}
-	r := &CutResult{}
+	belongs, err := g.members(o.Cuts)
+	if err != nil {
+		return nil, err
+	}
+	r := &CutResult{Prediction: g.predict(belongs, o.Cuts, now)}
 	for n, in := range cuts {
 		if in && now[n] {
 			r.Set.add(g.nodes[n].Size)
@@ -295,10 +301,16 @@ func (g *Graph) crates() *crateTable {
 		if name.Crate == "" {
 			continue
 		}
-		id, known := number[name.Crate]
+		label := name.Crate
+		if g.Program != nil {
+			if x := g.Program.CopyOf(n - 1); x != nil {
+				label = x.Label
+			}
+		}
+		id, known := number[label]
 		if !known {
 			id = int32(len(c.names))
-			crate := string([]byte(name.Crate))
+			crate := string([]byte(label))
 			number[crate] = id
 			c.names = append(c.names, crate)
 		}

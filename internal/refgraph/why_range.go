@@ -1,6 +1,7 @@
 package refgraph
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"strings"
@@ -27,9 +28,10 @@ import (
 // Prediction is what is smaller in a rebuilt program without the part.
 type Prediction struct {
 	Estimate, Low, High uint64
-	Inlined             Rest // of it, code inside functions that stay; Count is of those functions
-	Callers             Rest // functions outside that refer to the part, where inlining is not known
-	Debug               bool // debug information told what is inlined
+	Inlined             Rest     // of it, code inside functions that stay; Count is of those functions
+	Callers             Rest     // functions outside that refer to the part
+	CallerNames         []string // the largest of them
+	Debug               bool     // debug information told what is inlined
 }
 
 // Measured spread of rebuilt programs around the estimate: a share of it, and,
@@ -71,7 +73,7 @@ func (g *Graph) predict(m *membership, patterns []Pattern, now NodeSet) Predicti
 	if known {
 		p.Low = p.Estimate
 	}
-	p.High = max(p.High, g.callersToo(m, now, parts, &p.Callers))
+	p.High = max(p.High, g.callersToo(m, now, parts, &p))
 	spread := func(n uint64) uint64 { return n/spreadShare + g.Total/spreadProgram + spreadBytes }
 	p.Low -= min(p.Low, spread(p.Low))
 	p.High = min(p.High+spread(p.High), g.Total)
@@ -109,9 +111,10 @@ func (g *Graph) reachWith(without NodeSet, edges func(int32) []int32) NodeSet {
 // well, but for what these use of other crates and of their own. Of a main
 // function only what debug information calls one caller (a function that is
 // inlined into it) goes; without it all of main counts.
-func (g *Graph) callersToo(m *membership, now NodeSet, parts map[int32]*part, callers *Rest) uint64 {
+func (g *Graph) callersToo(m *membership, now NodeSet, parts map[int32]*part, p *Prediction) uint64 {
 	crates := g.crates()
 	frontier := g.NewSet()
+	var largest []int32
 	for n := int32(1); n < int32(g.Len()); n++ {
 		if !now[n] || m.likely[n] || g.nodes[n].Kind != KindCode {
 			continue
@@ -125,7 +128,12 @@ func (g *Graph) callersToo(m *membership, now NodeSet, parts map[int32]*part, ca
 		if x != nil && isMain(g.Name(n)) {
 			size = x.callerBytes
 		}
-		callers.add(size)
+		p.Callers.add(size)
+		largest = append(largest, n)
+	}
+	slices.SortStableFunc(largest, func(a, b int32) int { return cmp.Compare(g.nodes[b].Size, g.nodes[a].Size) })
+	for _, n := range largest[:min(len(largest), 3)] {
+		p.CallerNames = append(p.CallerNames, g.Name(n))
 	}
 	then := g.reachWith(m.likely, func(n int32) []int32 {
 		if !frontier[n] {
@@ -136,7 +144,7 @@ func (g *Graph) callersToo(m *membership, now NodeSet, parts map[int32]*part, ca
 		}
 		var stays []int32
 		for _, to := range g.out.of(n) {
-			if crate := crates.of(to); frontier[to] || g.nodes[to].Kind == KindCode && crate != "" && !prebuilt[crate] {
+			if crate := crates.of(to); frontier[to] || g.nodes[to].Kind == KindCode && crate != "" && !prebuilt[strings.TrimSuffix(crate, "@std")] {
 				stays = append(stays, to)
 			}
 		}
@@ -182,20 +190,23 @@ func (g *Graph) inlinedParts(m *membership, patterns []Pattern, now NodeSet) (pa
 	}
 	var matchers []*matcher
 	for _, x := range patterns {
-		if y, err := x.matcher(); err == nil {
+		if y, err := g.matcher(x); err == nil {
 			matchers = append(matchers, y)
 		}
 	}
 	var parser demangle.Parser
 	answers := map[string]bool{}
-	ours := func(link string) bool {
+	ours := func(names *dwarf.Names, data *dwarf.Data) bool {
+		link := names.Link
 		if link == "" {
 			return false
 		}
 		answer, done := answers[link]
 		if !done {
 			name := parser.Parse(link)
-			answer = slices.ContainsFunc(matchers, func(x *matcher) bool { return x.covers(&name) })
+			answer = slices.ContainsFunc(matchers, func(x *matcher) bool {
+				return x.covers(&name) && (x.copies == nil || slices.Contains(x.copies, g.declaredIn(name.Crate, names, data)))
+			})
 			answers[link] = answer
 		}
 		return answer
@@ -222,9 +233,9 @@ func (g *Graph) inlinedParts(m *membership, patterns []Pattern, now NodeSet) (pa
 			in := &code.Inlined[k]
 			answer, done := origins[in.Origin]
 			if !done {
-				link := data.Names(in.Origin).Link
-				named = named || link != "" && u.Language == dwarf.DW_LANG_Rust
-				answer = ours(link)
+				names := data.Names(in.Origin)
+				named = named || names.Link != "" && u.Language == dwarf.DW_LANG_Rust
+				answer = ours(&names, data)
 				origins[in.Origin] = answer
 			}
 			if in.Parent < 0 {
@@ -275,6 +286,18 @@ func (g *Graph) inlinedParts(m *membership, patterns []Pattern, now NodeSet) (pa
 		parts[n].callerBytes, parts[n].callerRest = whole.bytes, whole.rest
 	}
 	return parts, true
+}
+
+// declaredIn is the copy of a crate that an inlined function was declared in.
+func (g *Graph) declaredIn(crate string, n *dwarf.Names, data *dwarf.Data) *attrib.CrateCopy {
+	if n.Unit == nil {
+		return nil
+	}
+	files, err := data.Files(n.Unit)
+	if err != nil {
+		return nil
+	}
+	return g.Program.CopyByPath(crate, files.File(n.DeclFile))
 }
 
 // standard says whether a function was compiled with the standard library,

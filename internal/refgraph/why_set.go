@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/demangle"
 )
 
@@ -68,15 +69,20 @@ func (g *Graph) members(patterns []Pattern) (*membership, error) {
 	}
 	std := newStandardLibrary(g.Program)
 	for _, p := range patterns {
-		m.notes = append(m.notes, g.keepCratesApart(p, set, std)...)
+		matcher, err := g.matcher(p)
+		if err != nil {
+			return nil, err
+		}
+		m.notes = append(m.notes, g.keepCratesApart(matcher, set, std)...)
 	}
 	own := true
+	named := slices.Clone(set)
 	var parser demangle.Parser
 	for _, p := range patterns {
 		if p.Expression {
 			continue
 		}
-		matcher, err := p.matcher()
+		matcher, err := g.matcher(p)
 		if err != nil {
 			return nil, err
 		}
@@ -102,6 +108,9 @@ func (g *Graph) members(patterns []Pattern) (*membership, error) {
 					continue
 				}
 			default:
+				continue
+			}
+			if c := g.Program.CopyOf(n - 1); c != nil && c.Std || matcher.copies != nil && (c != nil && !matcher.of(g, n) || !matcher.touches(g, n, named)) {
 				continue
 			}
 			set[n] = true
@@ -157,70 +166,100 @@ func rootOf(selfType string) string {
 	return path
 }
 
-// keepCratesApart takes std's own copy of a crate out of set when the program
-// has a crate of that name too. Std's is the one that std refers to; the v0
-// scheme gives each crate a number of its own, in base 62.
-func (g *Graph) keepCratesApart(p Pattern, set NodeSet, std standardLibrary) []string {
-	crate, _, _ := strings.Cut(p.Text, "::")
-	if crate, _, _ = strings.Cut(crate, "["); p.Expression || !prebuilt[crate] || library(crate) {
+// keepCratesApart says which crates of one name a pattern means. Without a
+// selector that is all of the program's; the standard library's own copy, which
+// no removal takes out, leaves the set.
+func (g *Graph) keepCratesApart(m *matcher, set NodeSet, std standardLibrary) (notes []string) {
+	crate, _, _ := strings.Cut(m.text, "::")
+	if m.re != nil || m.copies != nil {
 		return nil
 	}
-	var parser demangle.Parser
-	type group struct {
-		members []int32
-		bytes   uint64
-		std     bool
-	}
-	groups := map[string]*group{}
+	sizes := map[*attrib.CrateCopy]uint64{}
+	vague := Rest{}
 	for n := int32(1); n < int32(g.Len()); n++ {
-		mangled := ""
-		if set[n] {
-			mangled = g.Mangled(n)
-		}
-		if mangled == "" {
-			continue
-		}
-		name := parser.Parse(mangled)
-		if name.Crate != crate {
-			continue
-		}
-		x := groups[name.CrateHash]
-		if x == nil {
-			x = &group{}
-			groups[strings.Clone(name.CrateHash)] = x
-		}
-		x.members = append(x.members, n)
-		x.bytes += g.nodes[n].Size
-		for _, from := range g.in.of(n) {
-			if x.std || from == Root {
-				break
-			}
-			if raw := g.Mangled(from); raw != "" {
-				caller := parser.Parse(raw)
-				x.std = caller.Crate != crate && prebuilt[caller.Crate] && std.has(&caller)
-			}
+		if c := g.Program.CopyOf(n - 1); c != nil && c.Crate == crate {
+			sizes[c] += g.nodes[n].Size
+		} else if set[n] && g.nodes[n].Kind == KindCode {
+			vague.add(g.nodes[n].Size)
 		}
 	}
-	if len(groups) < 2 {
+	if len(sizes) < 2 {
 		return nil
 	}
-	var others, notes []string
-	for hash, x := range groups {
-		if !x.std {
-			others = append(others, hash)
+	g.markStd(crate, sizes, std)
+	var own, prebuilt []string
+	for c, size := range sizes {
+		text := fmt.Sprintf("%s (%d bytes)", c.Label, size)
+		if c.Std {
+			prebuilt = append(prebuilt, text)
+		} else {
+			own = append(own, text)
 		}
 	}
-	if len(others) == 0 {
-		return nil
+	slices.Sort(own)
+	slices.Sort(prebuilt)
+	if len(own) > 1 {
+		notes = append(notes, fmt.Sprintf("%d crates are called %s: %s; all count here, and each can be named so", len(own), crate, strings.Join(own, ", ")))
+		if vague.Count > 0 {
+			notes = append(notes, fmt.Sprintf("nothing tells of %d functions (%d bytes) to which of them they belong: debug = 1 or v0 names would", vague.Count, vague.Size))
+		}
 	}
-	for hash, x := range groups {
-		if x.std {
-			for _, n := range x.members {
+	if len(own) > 0 && len(prebuilt) > 0 {
+		for n := range set {
+			if c := g.Program.CopyOf(int32(n) - 1); n > 0 && set[n] && c != nil && c.Std {
 				set[n] = false
 			}
-			notes = append(notes, fmt.Sprintf("the standard library has a crate %s of its own (disambiguator %s, %d bytes): it is not counted here", crate, hash, x.bytes))
+		}
+		notes = append(notes, fmt.Sprintf("the standard library has a crate %s of its own, which is not counted here: %s; yours is %s", crate, strings.Join(prebuilt, ", "), strings.Join(own, ", ")))
+	}
+	return notes
+}
+
+// markStd finds the standard library's copy where only references tell it: std
+// refers to it.
+func (g *Graph) markStd(crate string, copies map[*attrib.CrateCopy]uint64, std standardLibrary) {
+	if !prebuilt[crate] {
+		return
+	}
+	for c := range copies {
+		if c.Std {
+			return
 		}
 	}
-	slices.Sort(notes)
-	return notes
+	var parser demangle.Parser
+	for n := int32(1); n < int32(g.Len()); n++ {
+		c := g.Program.CopyOf(n - 1)
+		if c == nil || c.Crate != crate {
+			continue
+		}
+		for _, from := range g.in.of(n) {
+			if from == Root {
+				continue
+			}
+			if raw := g.Mangled(from); raw != "" {
+				if caller := parser.Parse(raw); caller.Crate != crate && prebuilt[caller.Crate] && std.has(&caller) {
+					g.Program.MarkStd(c)
+					return
+				}
+			}
+		}
+	}
+}
+
+// touches says whether a node has an edge from or to a member of set, and none
+// to another crate of the name.
+func (m *matcher) touches(g *Graph, n int32, set NodeSet) bool {
+	some := false
+	for _, list := range [][]int32{g.in.of(n), g.out.of(n)} {
+		for _, other := range list {
+			if other == Root {
+				continue
+			}
+			some = some || set[other]
+			if c := g.Program.CopyOf(other - 1); c != nil && c.Crate == m.copies[0].Crate && !slices.Contains(m.copies, c) {
+				return false
+			}
+		}
+	}
+	return some
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
@@ -21,6 +22,8 @@ type GraphContext struct {
 	// Table: the report is csv or tsv, which may have a row for each of a
 	// million items: what only people or JSON get is not made.
 	Table bool
+	// Brief: the answer has to fit a screen of 24 lines.
+	Brief bool
 }
 
 func (c *GraphContext) share(n uint64) float64 {
@@ -33,7 +36,9 @@ func (c *GraphContext) share(n uint64) float64 {
 // percent is what Twiggy calls a percentage: 0 to 100.
 func (c *GraphContext) percent(n uint64) float64 { return 100 * c.share(n) }
 
-func (c *GraphContext) notes(more ...string) []string { return append(more, c.Graph.Notes...) }
+func (c *GraphContext) notes(more ...string) []string {
+	return slices.Concat(more, c.Graph.Notes, c.Graph.Details)
+}
 
 // name marks items whose code could not be decoded throughout.
 func itemName(i *refgraph.Item) string {
@@ -120,7 +125,7 @@ type programJSON struct {
 }
 
 func (c *GraphContext) program() programJSON {
-	p := programJSON{File: c.File, Total: c.Graph.Total, Nodes: c.Graph.Len() - 1, Edges: c.Graph.EdgeCount(), Notes: c.Graph.Notes}
+	p := programJSON{File: c.File, Total: c.Graph.Total, Nodes: c.Graph.Len() - 1, Edges: c.Graph.EdgeCount(), Notes: c.notes()}
 	if !c.Graph.Wasm {
 		anonymous := c.rest(c.Graph.Anonymous)
 		p.Anonymous = &anonymous

@@ -5,7 +5,9 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -86,6 +88,41 @@ func TestGraphReports(t *testing.T) {
 		t.Run(verb+"/schema", func(t *testing.T) {
 			compareGolden(t, filepath.Join("..", "..", "docs", "schema", verb+"-1.json"), SchemaOf(d.Schema, d.Data))
 		})
+	}
+}
+
+// TestWhyScreen: the default answer of `why` fits 24 lines of 80 columns, with
+// the longest names, notes and advice that there are, and the saving comes first.
+func TestWhyScreen(t *testing.T) {
+	c := sampleGraph()
+	c.Brief = true
+	long := strings.Repeat("module::", 30) + "function"
+	w := &refgraph.Why{Notes: []string{strings.Repeat("a note on crates ", 8)}, Advice: []refgraph.Advice{{Name: "it", Saves: strings.Repeat("words of advice ", 13)}, {Name: "b", Saves: "c"}}}
+	w.Prediction = refgraph.Prediction{Estimate: 1_000_000, Low: 900_000, High: 9_000_000, Callers: refgraph.Rest{Count: 9, Size: 5}, CallerNames: []string{long}, Debug: true}
+	for range 9 {
+		item := refgraph.Item{Name: long, Size: 1 << 20, Retained: 1 << 30}
+		w.Largest = append(w.Largest, item)
+		w.Frontier = append(w.Frontier, refgraph.Referrer{Item: item, Saves: 1 << 30, Crate: long})
+		w.Chain = append(w.Chain, refgraph.Step{Item: item, Crate: long})
+	}
+	var b bytes.Buffer
+	if err := Write(&b, "text", c.Why(w, []string{"some::pattern"}, nil, nil), Options{ExactBytes: true, Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if len(lines) > 24 {
+		t.Errorf("%d lines:\n%s", len(lines), b.String())
+	}
+	for _, line := range lines {
+		if n := utf8.RuneCountInString(line); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if !strings.HasPrefix(lines[1], "A rebuild without it is smaller by about 1,000,000 bytes, between 900,000 and") {
+		t.Errorf("the second line is %q", lines[1])
+	}
+	if all := strings.ReplaceAll(b.String(), "\n  ", " "); !strings.Contains(all, "1 more piece of advice") || strings.Count(all, "words of advice") < 10 {
+		t.Errorf("advice is missing:\n%s", all)
 	}
 }
 

@@ -37,6 +37,7 @@ type cutJSON struct {
 	Patterns []string       `json:"patterns"`
 	Set      restJSON       `json:"cut"`
 	Saves    restJSON       `json:"saves"`
+	Rebuild  predictionJSON `json:"prediction"`
 	Left     restJSON       `json:"left"`
 	Chain    []stepJSON     `json:"chain,omitempty"`
 	Frontier []referrerJSON `json:"referrers,omitempty"`
@@ -44,18 +45,19 @@ type cutJSON struct {
 
 // predictionJSON: what a rebuilt program without the patterns is smaller by.
 type predictionJSON struct {
-	Estimate uint64    `json:"estimate"`
-	Low      uint64    `json:"low"`
-	High     uint64    `json:"high"`
-	Debug    bool      `json:"inlining_known"`             // debug information told what is inlined
-	Inlined  *restJSON `json:"inlined,omitempty"`          // of it, code inside functions that stay
-	Made     *restJSON `json:"copies_for_types,omitempty"` // of the set: drop glue, vtables, generic code for its types
-	Derived  *restJSON `json:"copies_by_reference,omitempty"`
-	Callers  *restJSON `json:"callers,omitempty"` // in the high end
+	Estimate    uint64    `json:"estimate"`
+	Low         uint64    `json:"low"`
+	High        uint64    `json:"high"`
+	Debug       bool      `json:"inlining_known"`             // debug information told what is inlined
+	Inlined     *restJSON `json:"inlined,omitempty"`          // of it, code inside functions that stay
+	Made        *restJSON `json:"copies_for_types,omitempty"` // of the set: drop glue, vtables, generic code for its types
+	Derived     *restJSON `json:"copies_by_reference,omitempty"`
+	Callers     *restJSON `json:"callers,omitempty"` // in the high end
+	CallerNames []string  `json:"largest_callers,omitempty"`
 }
 
 func (c *GraphContext) prediction(w *refgraph.Why) *predictionJSON {
-	p := &predictionJSON{Estimate: w.Prediction.Estimate, Low: w.Prediction.Low, High: w.Prediction.High, Debug: w.Prediction.Debug}
+	p := predictionOf(&w.Prediction)
 	for _, x := range []struct {
 		rest refgraph.Rest
 		to   **restJSON
@@ -68,11 +70,20 @@ func (c *GraphContext) prediction(w *refgraph.Why) *predictionJSON {
 	return p
 }
 
+func predictionOf(p *refgraph.Prediction) *predictionJSON {
+	return &predictionJSON{Estimate: p.Estimate, Low: p.Low, High: p.High, Debug: p.Debug, CallerNames: p.CallerNames}
+}
+
+func rebuildLine(p *refgraph.Prediction) string {
+	size := func(n uint64) string { return FormatBytes(int64(n), true) }
+	return fmt.Sprintf("A rebuild without it is smaller by about %s bytes, between %s and %s.", size(p.Estimate), size(p.Low), size(p.High))
+}
+
 // predictionText says what a rebuild saves and what that includes.
 func (c *GraphContext) predictionText(w *refgraph.Why) []string {
 	p := &w.Prediction
 	size := func(n uint64) string { return FormatBytes(int64(n), true) }
-	lines := []string{fmt.Sprintf("A rebuild without it is smaller by about %s bytes, between %s and %s.", size(p.Estimate), size(p.Low), size(p.High))}
+	lines := []string{rebuildLine(p)}
 	var with []string
 	if w.Made.Count > 0 {
 		with = append(with, fmt.Sprintf("drop glue, vtables and generic code for its types (%s)", size(w.Made.Size)))
@@ -87,13 +98,22 @@ func (c *GraphContext) predictionText(w *refgraph.Why) []string {
 		lines = append(lines, "That includes "+strings.Join(with, ", ")+".")
 	}
 	if p.Debug && p.Callers.Count > 0 {
-		lines = append(lines, fmt.Sprintf("The high end holds if its %s for it alone (%s).", count(p.Callers.Count, "caller is there", "callers are there"), size(p.Callers.Size)))
+		lines = append(lines, fmt.Sprintf("The high end holds if its %s for it alone (%s bytes: %s); name one as a second pattern to have it in the estimate.",
+			count(p.Callers.Count, "caller is there", "callers are there"), size(p.Callers.Size), some(p.CallerNames, p.Callers.Count)))
 	}
 	if !p.Debug && p.Callers.Count > 0 {
-		lines = append(lines, fmt.Sprintf("What is inlined into its %s is not known without debug information, so the range is wide:", count(p.Callers.Count, "caller", "callers")),
-			"`cargo minsize why --cargo-build` in the project builds with it, or build with debug = 1 and strip = false.")
+		lines = append(lines, fmt.Sprintf("What is inlined into its %s is not known without debug information, so the range is wide: `cargo minsize why --cargo-build` in the project builds with it, or build with debug = 1 and strip = false.", count(p.Callers.Count, "caller", "callers")))
 	}
 	return lines
+}
+
+// some names a few of all.
+func some(names []string, all int) string {
+	text := strings.Join(names, ", ")
+	if all > len(names) {
+		text += ", ..."
+	}
+	return text
 }
 
 // WhyVerified is what a rebuild said to a prediction.
@@ -102,7 +122,7 @@ type WhyVerified struct {
 	Before    uint64 // bytes of the sections that are loaded
 	After     uint64
 	Predicted uint64
-	Low, High uint64 // of the prediction; both 0 for imagined cuts, which have none
+	Low, High uint64 // of the prediction
 }
 
 type verifiedJSON struct {
@@ -112,10 +132,10 @@ type verifiedJSON struct {
 	Predicted uint64  `json:"predicted_saving"`
 	Real      int64   `json:"real_saving"`
 	OffBy     float64 `json:"off_by_percent"`
-	Low       uint64  `json:"predicted_low,omitempty"`
-	High      uint64  `json:"predicted_high,omitempty"`
-	Inside    *bool   `json:"inside,omitempty"` // whether the real saving lies in the range
-	OffShare  float64 `json:"off_by"`           // a fraction
+	Low       uint64  `json:"predicted_low"`
+	High      uint64  `json:"predicted_high"`
+	Inside    bool    `json:"inside"` // whether the real saving lies in the range
+	OffShare  float64 `json:"off_by"` // a fraction
 }
 
 func steps(chain []refgraph.Step) []stepJSON {
@@ -232,21 +252,24 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		}
 		blocks = append(blocks, Block{Heading: "One way that leads there", Part: "chain", Table: c.chainTable(w.Chain), Notes: []string{note}})
 	}
+	var asked []Block // what was asked for besides
 	if w.Cut != nil {
 		r := w.Cut
-		data.Cut = &cutJSON{cuts, c.rest(r.Set), c.rest(r.Saves), c.rest(r.Left), steps(r.Chain), referrers(r.Frontier)}
+		data.Cut = &cutJSON{cuts, c.rest(r.Set), c.rest(r.Saves), *predictionOf(&r.Prediction), c.rest(r.Left), steps(r.Chain), referrers(r.Frontier)}
 		b := Block{Heading: "If " + strings.Join(cuts, ", ") + " went", Text: []string{
 			fmt.Sprintf("%s cut, %s: %s, %.1f%% of the file.", count(r.Set.Count, "item is", "items are"), count(r.Saves.Count, "item goes", "items go"), bytes(r.Saves.Size), c.percent(r.Saves.Size)),
+			rebuildLine(&r.Prediction),
 		}}
 		if r.Left.Count == 0 {
 			b.Text = append(b.Text, fmt.Sprintf("Nothing of %s is left.", subject))
-			blocks = append(blocks, b)
+			asked = append(asked, b)
 		} else {
 			b.Text = append(b.Text, fmt.Sprintf("Of %s %s are left (%s), since this still leads there:", subject, bytes(r.Left.Size), count(r.Left.Count, "item", "items")))
 			b.Part, b.Table = "chain after the cut", c.chainTable(r.Chain)
-			blocks = append(blocks, b, Block{Heading: "Who refers to what is left", Part: "referrer after the cut", Table: c.frontierTable(r.Frontier)})
+			asked = append(asked, b, Block{Heading: "Who refers to what is left", Part: "referrer after the cut", Table: c.frontierTable(r.Frontier)})
 		}
 	}
+	blocks = append(blocks, asked...)
 	if len(w.Advice) > 0 {
 		b := Block{Heading: "What to do"}
 		for _, a := range w.Advice {
@@ -262,20 +285,22 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 			v.OffShare = float64(int64(v.Predicted)-v.Real) / float64(v.Real)
 			v.OffBy = 100 * v.OffShare
 		}
-		var low, high Cell
-		if verified.High > 0 {
-			low, high = verified.Low, verified.High
-			inside := v.Real >= int64(verified.Low) && v.Real <= int64(verified.High)
-			v.Low, v.High, v.Inside = verified.Low, verified.High, &inside
-		}
+		v.Low, v.High = verified.Low, verified.High
+		v.Inside = v.Real >= int64(v.Low) && v.Real <= int64(v.High)
 		data.Verified = v
-		blocks = append(blocks, Block{Heading: "Predicted against real", Part: "verified", Table: &Table{
+		last := Block{Heading: "Predicted against real", Part: "verified", Table: &Table{
 			Columns: []Column{{Name: "Rebuilt", Key: "Name"}, {Name: "Before", Kind: Bytes}, {Name: "After", Kind: Bytes}, {Name: "Real saving", Kind: Bytes}, {Name: "Predicted", Kind: Bytes},
 				{Name: "Low", Kind: Bytes}, {Name: "High", Kind: Bytes}, {Name: "Off by", Key: "OffByShare", Kind: Percent}},
-			Rows: []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, low, high, v.OffShare}}},
-		}, Notes: []string{"bytes of loaded sections: what alignment to pages adds in the file is left out"}})
+			Rows: []Row{{Cells: []Cell{v.How, v.Before, v.After, v.Real, v.Predicted, v.Low, v.High, v.OffShare}}},
+		}, Notes: []string{"bytes of loaded sections: what alignment to pages adds in the file is left out"}}
+		asked = append(asked, last)
+		blocks = append(blocks, last)
 	}
-	blocks[len(blocks)-1].Notes = append(blocks[len(blocks)-1].Notes, c.Graph.Notes...)
+	if c.Brief {
+		blocks = c.whyScreen(w, subject, asked)
+	} else {
+		blocks[len(blocks)-1].Notes = append(blocks[len(blocks)-1].Notes, c.notes()...)
+	}
 	return &Document{Title: "Why " + subject + " is in " + c.File, Schema: "minsize.why/1", Data: data, Blocks: blocks}
 }
 
