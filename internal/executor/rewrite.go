@@ -27,18 +27,22 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		return fmt.Errorf("stripping: %w", err)
 	}
 	file.Stripped = int64(len(stripped))
-	level := strip.Level(0)
+	level, by := strip.Level(0), ""
 	switch {
 	case r.Layout:
-		level = strip.Max
+		level, by = strip.Max, "layout"
 	case r.SectionHeaders:
-		level = strip.Sections
+		level, by = strip.Sections, "section-headers-out"
 	case r.StripSymbols:
 		data = stripped
 	}
 	if level != 0 {
-		if data, _, err = strip.Rewrite(data, strip.Options{Level: level}); err != nil {
+		var report strip.Report
+		if data, report, err = strip.Rewrite(data, strip.Options{Level: level}); err != nil {
 			return fmt.Errorf("rewriting: %w", err)
+		}
+		for _, note := range report.Notes {
+			file.Notes = append(file.Notes, ladder.Note{About: by, Text: note})
 		}
 		file.Stripped = int64(len(data))
 	}

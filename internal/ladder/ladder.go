@@ -67,15 +67,15 @@ type File struct {
 }
 
 // Note is what a link has to say about one of its cuts, as that it matched
-// nothing, or a packer about its work.
+// nothing, or a rewrite about what it left alone.
 type Note struct {
-	About string // a cut or option as in technique.Link, or a codec as in technique.Rewrite
+	About string // a cut or option as in technique.Link, a codec as in technique.Rewrite, or a technique of the file
 	Text  string
 }
 
 // of says whether the note is about what t does.
 func (n Note) of(t *technique.Technique) bool {
-	return t.Link != nil && (slices.Contains(t.Link.Cuts, n.About) || slices.Contains(t.Link.Options, n.About)) || t.Rewrite != nil && t.Rewrite.Pack == n.About
+	return t.Link != nil && (slices.Contains(t.Link.Cuts, n.About) || slices.Contains(t.Link.Options, n.About)) || t.Rewrite != nil && (t.Rewrite.Pack == n.About || t.Name == n.About)
 }
 
 // Verifier runs the checks.
