@@ -479,7 +479,7 @@ func (s *evidenceSearch) sections() {
 }
 
 // ordinary are the sections that compilers and C libraries make themselves.
-var ordinary = []string{".text", ".rodata", ".data", ".bss", ".tdata", ".tbss", ".init", ".fini", ".ctors", ".dtors", ".preinit_array", ".eh_frame", ".gcc_except_table",
+var ordinary = []string{".text", ".rodata", ".data", ".bss", ".tdata", ".tbss", ".init", ".fini", ".ctors", ".dtors", ".preinit_array", ".eh_frame", ".gcc_except_table", ".debug", ".zdebug",
 	".lrodata", ".ldata", ".lbss", ".ltext", ".note", ".rustc", ".sdata", ".sbss", ".jcr", ".got", ".plt", ".llvm", ".comment", ".group", "__llvm", "__libc", "__sancov", "asan_globals", "COMMON",
 	".dep-v0", "__patchable_function_entries", ".stapsdt", ".probes", "__rust"}
 

@@ -47,6 +47,7 @@ var evidenceCases = []struct {
 	{SectionLists, "", `#[used] #[link_section = "mylist"] static A: u32 = 7;
 		extern "C" { static __start_mylist: u32; } fn main() { println!("{}", unsafe { __start_mylist }) }`, []Kind{OwnSections}, nil},
 	{OwnFile, "evidence::main", `fn main() { println!("{}", std::env::current_exe().unwrap().display()) }`, []Kind{OwnSections}, nil},
+	{OwnFile, "evidence::main", `fn main() { println!("{}", std::env::current_exe().unwrap().display()) }`, []Kind{OwnSections}, []string{"-g"}},
 	{OwnFile, "evidence::main", `fn main() { println!("{}", std::fs::read("/proc/self/exe").unwrap().len()) }`, []Kind{OwnSections}, nil},
 	{OwnSections, ".myblob", `#[used] #[link_section = ".myblob"] static A: [u8; 4] = *b"blob";
 		fn main() { println!("{} {}", std::fs::read(std::env::current_exe().unwrap()).unwrap().len(), unsafe { std::ptr::read_volatile(&A[0]) }) }`, nil, nil},
