@@ -49,6 +49,15 @@ type Request struct {
 	Links func(ctx context.Context, rustflags []string) (linker string, err error)
 }
 
+// Diff is the edit as a unified diff, with the path as seen from root.
+func (f *FileEdit) Diff(root string) []string {
+	name := f.Path
+	if rel, err := filepath.Rel(root, f.Path); err == nil {
+		name = filepath.ToSlash(rel)
+	}
+	return Diff(name, f.Before, f.After)
+}
+
 // Edit is what would be written, and what cannot be.
 type Edit struct {
 	Files     []FileEdit

@@ -55,7 +55,7 @@ var house = []lane{
 			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
 		{"inspect", "attrib byteio cargo dwarf objfile pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
 		{"advice", "attrib byteio cargo objfile", "testbin", "a name becomes a step that somebody can take: about findings, about what a project brings along, after a search"},
-		{"report", "attrib budget history ladder llvmlines oci outline refgraph", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
+		{"report", "apply attrib budget cargo history ladder llvmlines oci outline refgraph technique", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
 		{"byteio", "", "", "bounded reads, checked arithmetic, mapped input, transactional output"},
 		{"process", "", "", "children in groups of their own, with the cost of the whole tree"},
 		{"demangle", "", "", "Rust names taken apart; C++ by a library"},

@@ -87,7 +87,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	edit.Notes = append(edit.Notes, afterwards(edit, c))
 	for _, path := range project.IgnoredProfiles() {
-		edit.Notes = append(edit.Notes, noEffect(project.Short(path)))
+		edit.Notes = append(edit.Notes, report.NoEffect(project.Short(path)))
 	}
 	if err := e.printEdit(ctx, project.Root, edit, &f.output); err != nil {
 		return err
@@ -248,13 +248,13 @@ func applyError(err error) error {
 // printEdit shows the diff and what goes with it. As text the diff is what
 // stdout gets; the rest is advice.
 func (e *env) printEdit(ctx context.Context, root string, edit *apply.Edit, o *reportFlags) error {
-	d := editDocument(root, edit)
+	d := report.Edit(root, edit)
 	if o.typed() {
 		return e.print(ctx, d, o)
 	}
 	colorful := e.colorful(e.stdout)
 	for _, file := range edit.Files {
-		for _, line := range apply.Diff(relative(root, file.Path), file.Before, file.After) {
+		for _, line := range file.Diff(root) {
 			fmt.Fprintln(e.stdout, paintDiff(line, colorful))
 		}
 	}
@@ -295,91 +295,4 @@ func paintDiff(line string, colorful bool) string {
 		return line
 	}
 	return color + line + "\x1b[0m"
-}
-
-func relative(root, path string) string {
-	if rel, err := filepath.Rel(root, path); err == nil {
-		return filepath.ToSlash(rel)
-	}
-	return path
-}
-
-// editJSON is the contract minsize.apply/1.
-type editJSON struct {
-	Root      string          `json:"root"`
-	Files     []editFile      `json:"files"`
-	Settings  []editSetting   `json:"settings"`
-	Left      []editLeft      `json:"not_expressible"`
-	Overruled []editOverruled `json:"overruled"`
-	Notes     []string        `json:"notes"`
-}
-
-type editFile struct {
-	Path string   `json:"path"`
-	New  bool     `json:"new"`
-	Diff []string `json:"diff"`
-}
-
-type editSetting struct {
-	File  string `json:"file"`
-	Key   string `json:"key"`
-	Value string `json:"value"`
-	Was   string `json:"was"`
-}
-
-type editLeft struct {
-	Name string `json:"name"`
-	Why  string `json:"why"`
-}
-
-type editOverruled struct {
-	Key   string `json:"key"`
-	By    string `json:"by"`
-	Value string `json:"value"`
-}
-
-// editDocument is an edit in every format.
-func editDocument(root string, edit *apply.Edit) *report.Document {
-	j := editJSON{Root: root, Files: []editFile{}, Settings: []editSetting{}, Left: []editLeft{}, Overruled: []editOverruled{}, Notes: edit.Notes}
-	d := &report.Document{Title: "minsize apply", Schema: "minsize.apply/1"}
-	diffs := report.Block{Heading: "Changes"}
-	for _, f := range edit.Files {
-		diff := apply.Diff(relative(root, f.Path), f.Before, f.After)
-		j.Files = append(j.Files, editFile{relative(root, f.Path), f.Before == nil, diff})
-		diffs.Code = append(diffs.Code, diff...)
-	}
-	settings := &report.Table{Columns: []report.Column{{Name: "file"}, {Name: "setting", Key: "Name"}, {Name: "value", Flex: true}, {Name: "before"}}}
-	for _, s := range edit.Written {
-		j.Settings = append(j.Settings, editSetting{relative(root, s.File), s.Key, s.Value, s.Was})
-		settings.Rows = append(settings.Rows, report.Row{Cells: []report.Cell{relative(root, s.File), s.Key, s.Value, s.Was}})
-	}
-	left := &report.Table{Columns: []report.Column{{Name: "only with minsize build", Key: "Name"}, {Name: "why", Flex: true, Wrap: true}}}
-	for _, l := range edit.Left {
-		j.Left = append(j.Left, editLeft(l))
-		left.Rows = append(left.Rows, report.Row{Cells: []report.Cell{l.Name, l.Why}})
-	}
-	for _, o := range edit.Overruled {
-		j.Overruled = append(j.Overruled, editOverruled(o))
-		diffs.Notes = append(diffs.Notes, fmt.Sprintf("%s has no effect here: %s says %s", o.Key, o.By, o.Value))
-	}
-	d.Blocks = append(d.Blocks, diffs)
-	if len(settings.Rows) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "Settings", Part: "setting", Table: settings, Notes: edit.Notes})
-	}
-	if len(left.Rows) > 0 {
-		d.Blocks = append(d.Blocks, report.Block{Heading: "What cargo cannot express", Part: "left", Table: left})
-	}
-	d.Data = j
-	return d
-}
-
-// losses are the plain sentences of what a plan gives up.
-func losses(names []string) []string {
-	var lines []string
-	for _, name := range names {
-		if t := technique.Find(name); t != nil && len(t.Loses) > 0 {
-			lines = append(lines, name+": "+t.Losses())
-		}
-	}
-	return lines
 }

@@ -68,27 +68,6 @@ The program lies in target/minsize, or where -o says.`,
 	return cmd
 }
 
-// built is the result of minsize build, and its contract minsize.build/1.
-type built struct {
-	Program   string         `json:"program"`
-	Symbols   string         `json:"symbols,omitempty"` // its symbol file
-	Size      int64          `json:"size"`
-	SHA256    string         `json:"sha256"`
-	Recorded  int64          `json:"recorded_size"`
-	Same      bool           `json:"same_bytes"`
-	Baseline  int64          `json:"baseline_stripped_size"`
-	Toolchain string         `json:"toolchain"`
-	CPU       float64        `json:"cpu_seconds"`
-	Cached    bool           `json:"from_cache"`
-	Settings  technique.Plan `json:"settings"`
-	Loses     []string       `json:"loses"`
-	Checked   int            `json:"checks_passed"`
-
-	Refused []technique.Refused `json:"refused"` // what the recipe has and this program does not bear
-	Drift   []string            `json:"drift"`
-	Notes   []string            `json:"notes"`
-}
-
 // build reads the recipe, refuses drift, builds, and reports.
 func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err := e.programTo(f.file, &f.output); err != nil {
@@ -161,8 +140,8 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err != nil {
 		return err
 	}
-	result := &built{Size: finished.Size, SHA256: sum, Recorded: c.Result.Size, Same: sum == c.Result.SHA256, Baseline: c.Result.Baseline,
-		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: losses(plan.Techniques),
+	result := &report.Built{Size: finished.Size, SHA256: sum, Recorded: c.Result.Size, Same: sum == c.Result.SHA256, Baseline: c.Result.Baseline,
+		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: technique.Losses(plan.Techniques),
 		Drift: drift, Refused: refused}
 	for _, n := range finished.Notes {
 		result.Notes = append(result.Notes, n.Text)
@@ -195,7 +174,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 		result.Notes = append(result.Notes, why)
 	}
 	view.end()
-	return e.print(ctx, builtDocument(result), &f.output)
+	return e.print(ctx, result.Document(), &f.output)
 }
 
 // findToolchain is the recipe's own compiler, else the one that goes by its
@@ -285,46 +264,4 @@ func (e *env) placeProgram(ctx context.Context, from, to string) error {
 	}
 	_, err = e.deliver(ctx, to, byteio.Content{{Data: m.Data}}, byteio.WriteOptions{Perm: 0o755})
 	return err
-}
-
-// builtDocument is a build in every format.
-func builtDocument(b *built) *report.Document {
-	d := &report.Document{Title: "minsize build", Schema: "minsize.build/1"}
-	if b.Loses == nil {
-		b.Loses = []string{}
-	}
-	if b.Drift == nil {
-		b.Drift = []string{}
-	}
-	if b.Refused == nil {
-		b.Refused = []technique.Refused{}
-	}
-	if b.Notes == nil {
-		b.Notes = []string{}
-	}
-	t := &report.Table{Columns: []report.Column{{Name: "program"}, {Name: "size", Kind: report.Bytes}, {Name: "recorded", Kind: report.Bytes}, {Name: "of release", Key: "share", Kind: report.Percent}, {Name: "CPU s", Kind: report.Seconds}}}
-	var share report.Cell
-	if b.Baseline > 0 {
-		share = float64(b.Size) / float64(b.Baseline)
-	}
-	t.Rows = append(t.Rows, report.Row{Strong: true, Cells: []report.Cell{b.Program, b.Size, b.Recorded, share, b.CPU}})
-	block := report.Block{Table: t}
-	switch {
-	case b.Same:
-		block.Notes = append(block.Notes, "the same bytes that shrink found and checked")
-	case b.Checked > 0:
-		block.Notes = append(block.Notes, fmt.Sprintf("other bytes than shrink found; %d checks passed", b.Checked))
-	default:
-		block.Notes = append(block.Notes, "other bytes than shrink found: sources, paths or settings from outside differ; --check runs the recorded checks")
-	}
-	for _, line := range b.Drift {
-		block.Notes = append(block.Notes, "drift: "+line)
-	}
-	for _, r := range b.Refused {
-		block.Notes = append(block.Notes, fmt.Sprintf("left out: %s: %s", r.Technique, r.Why))
-	}
-	block.Notes = append(block.Notes, b.Notes...)
-	d.Blocks = append(d.Blocks, block)
-	d.Data = b
-	return d
 }

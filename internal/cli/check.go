@@ -307,5 +307,5 @@ func (e *env) baselineSize(ctx context.Context, path string) (uint64, error) {
 			return 0, err
 		}
 	}
-	return totalFile(old.Files, path).File, nil
+	return old.Total(path).File, nil
 }

@@ -3,8 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -150,26 +149,11 @@ func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if before.CrateBy != after.CrateBy && before.CrateBy != "" && after.CrateBy != "" {
 		return usageError("--crate-by "+before.CrateBy, "crates by %s in one file and by %s in the other", before.CrateBy, after.CrateBy)
 	}
-	d := &report.DiffResult{CrateBy: after.CrateBy, Notes: after.Notes}
-	d.Old, d.New = totalFile(before.Files, args[0]), totalFile(after.Files, args[1])
-	if len(r.views) == 0 {
-		for _, part := range after.Parts {
-			i := slices.IndexFunc(before.Parts, func(p report.SizePart) bool { return p.View == part.View })
-			if i < 0 {
-				continue // a program of Rust and one of C, say
-			}
-			rows, err := attrib.Diff(before.Parts[i].Rows, part.Rows)
-			if err != nil {
-				return err
-			}
-			d.Parts = append(d.Parts, report.DiffPart{View: part.View, Rows: rows})
-		}
-	}
 	if !slices.Equal(before.Views, after.Views) {
 		return viewsDiffer(args, before, after)
 	}
-	d.Views = after.Views
-	if d.Rows, err = attrib.Diff(before.Rows, after.Rows); err != nil {
+	d, err := report.NewDiff(&before.SizeResult, &after.SizeResult, [2]string{args[0], args[1]}, len(r.views) == 0)
+	if err != nil {
 		return err
 	}
 	machine := f.output.machine()
@@ -185,20 +169,6 @@ func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 func viewsDiffer(args []string, before, after *sized) error {
 	return usageError("-d "+strings.Join(before.Views, ",")+", or save both the same way",
 		"%s has the views %s, %s has %s", args[0], strings.Join(before.Views, ","), args[1], strings.Join(after.Views, ","))
-}
-
-// totalFile is one line for all files of one side.
-func totalFile(files []report.SizeFile, name string) report.SizeFile {
-	if len(files) == 1 {
-		return files[0]
-	}
-	total := report.SizeFile{Name: name}
-	for _, f := range files {
-		total.Format, total.Arch, total.Kind = f.Format, f.Arch, f.Kind
-		total.File += f.File
-		total.Memory += f.Memory
-	}
-	return total
 }
 
 // sized is one side of a comparison.
@@ -226,49 +196,27 @@ func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, pat
 	e.printWarnings(l)
 	var result *report.SizeResult
 	err = interruptible(ctx, func() (err error) {
-		result, err = sizeResult(l, r)
+		result, err = newSize(l, r)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &sized{SizeResult: *cloneNames(result)}, nil
-}
-
-// cloneNames copies what shares the mapping's memory, which is closed soon.
-func cloneNames(s *report.SizeResult) *report.SizeResult {
-	var walk func(rows []attrib.Row)
-	walk = func(rows []attrib.Row) {
-		for i := range rows {
-			rows[i].Name = strings.Clone(rows[i].Name)
-			walk(rows[i].Children)
-		}
-	}
-	walk(s.Rows)
-	for i := range s.Parts {
-		walk(s.Parts[i].Rows)
-	}
-	return s
+	return &sized{SizeResult: *result.Clone()}, nil
 }
 
 func readSaved(path string, r *sizeRequest) (*sized, error) {
-	data, err := os.ReadFile(path)
+	saved, err := report.ReadSize(path)
+	var other *report.SchemaError
+	if errors.As(err, &other) {
+		return nil, usageError("minsize size --json --report FILE PROGRAM", "%v", err)
+	}
 	if err != nil {
 		return nil, err
-	}
-	var saved struct {
-		Schema string `json:"schema"`
-		report.SizeResult
-	}
-	if err := json.Unmarshal(data, &saved); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if saved.Schema != "minsize.size/1" {
-		return nil, usageError("minsize size --json --report FILE PROGRAM", "%s: expected the schema minsize.size/1 but got %q", path, saved.Schema)
 	}
 	if len(r.views) > 0 && !slices.Equal(saved.Views, r.views) {
 		return nil, usageError("minsize size --json -d "+strings.Join(r.views, ",")+" --report "+path+" PROGRAM",
 			"%s was saved with the views %s", path, strings.Join(saved.Views, ","))
 	}
-	return &sized{SizeResult: saved.SizeResult, saved: true}, nil
+	return &sized{SizeResult: *saved, saved: true}, nil
 }

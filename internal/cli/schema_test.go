@@ -18,9 +18,9 @@ import (
 // committed schemas (-update writes them anew). Fields may be added only.
 func TestSchemas(t *testing.T) {
 	for name, d := range map[string]*report.Document{
-		"doctor-1.json":       doctorDocument(&cargo.Survey{}),
-		"apply-1.json":        editDocument("", &apply.Edit{}),
-		"build-1.json":        builtDocument(&built{}),
+		"doctor-1.json":       report.Doctor(&cargo.Survey{}),
+		"apply-1.json":        report.Edit("", &apply.Edit{}),
+		"build-1.json":        (&report.Built{}).Document(),
 		"strip-1.json":        report.StripResult{}.Document(),
 		"pack-1.json":         report.PackResult{}.Document(),
 		"size-1.json":         report.Size(&report.SizeResult{}, report.SizeOptions{}),

@@ -88,7 +88,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.list {
-				return e.print(cmd.Context(), techniquesDocument(), &f.out)
+				return e.print(cmd.Context(), report.Techniques(), &f.out)
 			}
 			return e.shrink(cmd.Context(), cmd, f)
 		},
@@ -320,7 +320,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		notes = append(notes, noRun)
 	}
 	for _, path := range project.IgnoredProfiles() {
-		notes = append(notes, noEffect(project.Short(path)))
+		notes = append(notes, report.NoEffect(project.Short(path)))
 	}
 	if plan.wantsUnstable() {
 		var said []string

@@ -119,7 +119,12 @@ func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
 	}
 	var err error
 	if f.rules != "" {
-		if r.rules, err = readRules(f.rules); err != nil {
+		r.rules, err = attrib.ReadRules(f.rules)
+		var wrong *attrib.RulesError
+		if errors.As(err, &wrong) {
+			return nil, usageError("view NAME BASE, or /REGEX/ LABEL", "%v", err)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -167,7 +172,7 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	}
 	var result *report.SizeResult
 	err = interruptible(ctx, func() (err error) {
-		result, err = sizeResult(loaded, r)
+		result, err = newSize(loaded, r)
 		return err
 	})
 	if err != nil {
@@ -254,91 +259,11 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 	return l, nil
 }
 
-// overviewParts are the tables of the answer without -d. Whose code it is means
-// crates in Rust and packages in Go, and nothing that a program in C could tell.
-func overviewParts(l *loadedPrograms, by string) []report.SizePart {
-	whose := report.SizePart{Heading: "Largest sections", View: "sections"}
-	for _, in := range l.Inputs {
-		switch in.Program.Language() {
-		case attrib.Rust:
-			verb := map[string]string{"generic": "defines", "instance": "instantiated", "origin": "wrote"}[by]
-			whose = report.SizePart{Heading: "Largest crates, by who " + verb + " the code", View: "crates"}
-		case attrib.Go:
-			if whose.View == "sections" {
-				whose = report.SizePart{Heading: "Largest packages", View: "crates"}
-			}
-		}
-	}
-	return []report.SizePart{{Heading: "What the bytes are", View: "kind"}, whose, {Heading: "Largest functions", View: "functions"}}
-}
-
-// treeViews are nested for the figures of an overview.
-var treeViews = []string{"crates", "modules", "symbols"}
-
-func sizeResult(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
-	s := &report.SizeResult{Views: r.views, Shipped: l.shipped, Notes: l.Notes}
-	for _, in := range l.Inputs {
-		p := in.Program
-		name := in.Name
-		if in.Member != "" {
-			name += "(" + in.Member + ")"
-		}
-		s.Files = append(s.Files, report.SizeFile{
-			Name: name, Format: string(p.File.Format), Arch: string(p.File.Arch), Kind: string(p.File.Kind),
-			File: p.File.Size, Memory: p.Space.MemorySize(),
-		})
-	}
-	r.show.Go = len(l.Inputs) > 0
-	for _, in := range l.Inputs {
-		r.show.Go = r.show.Go && r.need > attrib.NeedLayout && in.Program.Language() == attrib.Go
-	}
-	overview := len(r.views) == 0
-	if overview {
-		s.Views = treeViews
-	}
-	var parts []report.SizePart
-	if overview {
-		parts = overviewParts(l, r.rollup.By.String())
-	}
-	if overview || slices.Contains(r.views, "crates") || slices.Contains(r.views, "packages") {
-		s.CrateBy = r.rollup.By.String()
-		if !r.show.Go && (!overview || strings.HasPrefix(parts[1].Heading, "Largest crates")) {
-			s.Notes = append(s.Notes, r.rollup.By.Sentence())
-		}
-	}
-	if overview {
-		for _, part := range parts {
-			o := r.rollup
-			o.Views = []string{part.View}
-			got, err := attrib.Rollup(l.Inputs, o)
-			if err != nil {
-				return nil, viewError(err)
-			}
-			part.Rows = got.Rows
-			s.Parts = append(s.Parts, part)
-		}
-		for _, in := range l.Inputs {
-			for _, finding := range advice.Findings(in.Program) {
-				if r.rollup.Shipped == attrib.ShippedAsIs || finding.Name != "debug" && (finding.Name != "symbols" || r.rollup.Shipped == attrib.ShippedWithSymbols) {
-					s.Findings = append(s.Findings, finding) // the others are not shipped
-				}
-			}
-		}
-	}
-	if overview && !r.figure {
-		return s, nil
-	}
-	o := r.rollup
-	o.Views = s.Views
-	got, err := attrib.Rollup(l.Inputs, o)
-	if err != nil {
-		return nil, viewError(err)
-	}
-	s.Rows, s.LeftOut = got.Rows, got.LeftOut
-	if r.rollup.Filter != nil {
-		s.Notes = append(s.Notes, fmt.Sprintf("the filter left %d bytes of the file out", got.LeftOut))
-	}
-	return s, nil
+// newSize rolls up what was loaded.
+func newSize(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
+	result, err := report.NewSize(l.Inputs, &report.SizeRequest{Views: r.views, Layout: r.need == attrib.NeedLayout, Rollup: r.rollup,
+		Figure: r.figure, Shipped: l.shipped, Notes: l.Notes, Advise: advice.Findings})
+	return result, viewError(err)
 }
 
 // viewError gives errors of views their hints.

@@ -37,6 +37,8 @@ type SizeResult struct {
 	Shipped  *SizeShipped     `json:"as_shipped,omitempty"`
 	LeftOut  uint64           `json:"left_out,omitempty"` // bytes that the filter left out
 	Notes    []string         `json:"notes,omitempty"`
+
+	packages bool // what owns code are packages, and no crates
 }
 
 // SizeShipped is what strip takes away from the file that was measured.
@@ -51,11 +53,13 @@ type SizeOptions struct {
 	Sort   string // file, memory, both or name
 	Domain string // file, memory or both
 	Full   bool   // JSON and CSV have all rows unless N was asked for
-	Go     bool   // what owns code are packages, and no crates
+
+	packages bool // of the result
 }
 
 // Size turns a result into a Document.
 func Size(s *SizeResult, o SizeOptions) *Document {
+	o.packages = s.packages
 	d := &Document{Title: sizeTitle(s), Schema: "minsize.size/1", Data: s}
 	head := Block{Text: sizeHead(s)}
 	if len(s.Parts) == 0 {
@@ -227,7 +231,7 @@ func sectionsLast(rows []attrib.Row) []attrib.Row {
 // viewTitle is the heading of the names' column.
 func viewTitle(views []string, o SizeOptions) string {
 	title := strings.Join(views, " > ")
-	if o.Go {
+	if o.packages {
 		title = strings.ReplaceAll(title, "crates", "packages")
 	}
 	return title

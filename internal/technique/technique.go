@@ -167,6 +167,17 @@ func (t *Technique) Kind() string {
 	}
 }
 
+// Losses are the plain sentences of what a plan gives up.
+func Losses(names []string) []string {
+	var lines []string
+	for _, name := range names {
+		if t := Find(name); t != nil && len(t.Loses) > 0 {
+			lines = append(lines, name+": "+t.Losses())
+		}
+	}
+	return lines
+}
+
 // KeyValue is one key of a cargo profile. Value is a TOML literal: `"z"`, `1`.
 type KeyValue struct {
 	Key   string `json:"key"`

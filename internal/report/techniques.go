@@ -1,10 +1,9 @@
-package cli
+package report
 
 import (
 	"slices"
 	"strings"
 
-	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -23,11 +22,11 @@ type techniquesJSON struct {
 	Techniques []techniqueJSON `json:"techniques"`
 }
 
-// techniquesDocument lists the catalogue: names as --with and --without take
+// Techniques lists the catalogue: names as --with and --without take
 // them.
-func techniquesDocument() *report.Document {
+func Techniques() *Document {
 	data := techniquesJSON{}
-	t := &report.Table{Columns: []report.Column{{Name: "technique"}, {Name: "enters at"}, {Name: "risk"}, {Name: "what is lost", Flex: true, Wrap: true}}}
+	t := &Table{Columns: []Column{{Name: "technique"}, {Name: "enters at"}, {Name: "risk"}, {Name: "what is lost", Flex: true, Wrap: true}}}
 	for _, x := range slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable()) {
 		j := techniqueJSON{x.Name, x.Kind(), x.Summary, strings.Trim(x.Enters(), "`"), x.Risk.String(), x.Losses()}
 		data.Techniques = append(data.Techniques, j)
@@ -39,7 +38,7 @@ func techniquesDocument() *report.Document {
 		if x.ByName {
 			enters = "--with"
 		}
-		t.Rows = append(t.Rows, report.Row{Cells: []report.Cell{x.Name, enters, j.Risk, loses}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{x.Name, enters, j.Risk, loses}})
 	}
-	return &report.Document{Title: "minsize techniques", Schema: "minsize.techniques/1", Data: data, Blocks: []report.Block{{Table: t}}}
+	return &Document{Title: "minsize techniques", Schema: "minsize.techniques/1", Data: data, Blocks: []Block{{Table: t}}}
 }

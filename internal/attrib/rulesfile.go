@@ -1,28 +1,36 @@
-package cli
+package attrib
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
-
-	"github.com/minsize/minsize/internal/attrib"
 )
 
-// readRules reads custom views. The file is lines; `#` begins a comment:
+// RulesError says what is wrong in a file of rules.
+type RulesError struct {
+	Path string
+	Line int
+	What string
+}
+
+func (e *RulesError) Error() string { return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.What) }
+
+// ReadRules reads custom views. The file is lines; `#` begins a comment:
 //
 //	view team symbols          a view "team" made of the view "symbols"
 //	/^serde/    data team      a regular expression, then the label; $1 is its first group
 //	/^(\w+)::/  $1
 //
 // The first rule that matches wins; what none matches keeps its name.
-func readRules(path string) ([]attrib.Rules, error) {
+func ReadRules(path string) ([]Rules, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var list []attrib.Rules
+	var list []Rules
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -30,16 +38,16 @@ func readRules(path string) ([]attrib.Rules, error) {
 			continue
 		}
 		bad := func(what string) error {
-			return usageError("view NAME BASE, or /REGEX/ LABEL", "%s:%d: %s", path, n, what)
+			return &RulesError{path, n, what}
 		}
 		if words := strings.Fields(line); words[0] == "view" {
 			if len(words) != 3 {
 				return nil, bad("expected `view NAME BASE`")
 			}
-			if _, err := attrib.CanonicalView(words[2], nil); err != nil {
+			if _, err := CanonicalView(words[2], nil); err != nil {
 				return nil, bad(err.Error())
 			}
-			list = append(list, attrib.Rules{Name: words[1], Base: words[2]})
+			list = append(list, Rules{Name: words[1], Base: words[2]})
 			continue
 		}
 		pattern, label, ok := cutRule(line)
@@ -54,7 +62,7 @@ func readRules(path string) ([]attrib.Rules, error) {
 			return nil, bad(err.Error())
 		}
 		last := &list[len(list)-1]
-		last.Rules = append(last.Rules, attrib.Rule{Pattern: re, Replace: label})
+		last.Rules = append(last.Rules, Rule{Pattern: re, Replace: label})
 	}
 	return list, lines.Err()
 }

@@ -1,0 +1,85 @@
+package report
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/minsize/minsize/internal/apply"
+)
+
+// editJSON is the contract minsize.apply/1.
+type editJSON struct {
+	Root      string          `json:"root"`
+	Files     []editFile      `json:"files"`
+	Settings  []editSetting   `json:"settings"`
+	Left      []editLeft      `json:"not_expressible"`
+	Overruled []editOverruled `json:"overruled"`
+	Notes     []string        `json:"notes"`
+}
+
+type editFile struct {
+	Path string   `json:"path"`
+	New  bool     `json:"new"`
+	Diff []string `json:"diff"`
+}
+
+type editSetting struct {
+	File  string `json:"file"`
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Was   string `json:"was"`
+}
+
+type editLeft struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+type editOverruled struct {
+	Key   string `json:"key"`
+	By    string `json:"by"`
+	Value string `json:"value"`
+}
+
+// Edit is an edit in every format.
+func Edit(root string, edit *apply.Edit) *Document {
+	j := editJSON{Root: root, Files: []editFile{}, Settings: []editSetting{}, Left: []editLeft{}, Overruled: []editOverruled{}, Notes: edit.Notes}
+	d := &Document{Title: "minsize apply", Schema: "minsize.apply/1"}
+	diffs := Block{Heading: "Changes"}
+	for _, f := range edit.Files {
+		diff := f.Diff(root)
+		j.Files = append(j.Files, editFile{relative(root, f.Path), f.Before == nil, diff})
+		diffs.Code = append(diffs.Code, diff...)
+	}
+	settings := &Table{Columns: []Column{{Name: "file"}, {Name: "setting", Key: "Name"}, {Name: "value", Flex: true}, {Name: "before"}}}
+	for _, s := range edit.Written {
+		j.Settings = append(j.Settings, editSetting{relative(root, s.File), s.Key, s.Value, s.Was})
+		settings.Rows = append(settings.Rows, Row{Cells: []Cell{relative(root, s.File), s.Key, s.Value, s.Was}})
+	}
+	left := &Table{Columns: []Column{{Name: "only with minsize build", Key: "Name"}, {Name: "why", Flex: true, Wrap: true}}}
+	for _, l := range edit.Left {
+		j.Left = append(j.Left, editLeft(l))
+		left.Rows = append(left.Rows, Row{Cells: []Cell{l.Name, l.Why}})
+	}
+	for _, o := range edit.Overruled {
+		j.Overruled = append(j.Overruled, editOverruled(o))
+		diffs.Notes = append(diffs.Notes, fmt.Sprintf("%s has no effect here: %s says %s", o.Key, o.By, o.Value))
+	}
+	d.Blocks = append(d.Blocks, diffs)
+	if len(settings.Rows) > 0 {
+		d.Blocks = append(d.Blocks, Block{Heading: "Settings", Part: "setting", Table: settings, Notes: edit.Notes})
+	}
+	if len(left.Rows) > 0 {
+		d.Blocks = append(d.Blocks, Block{Heading: "What cargo cannot express", Part: "left", Table: left})
+	}
+	d.Data = j
+	return d
+}
+
+// relative is path from root, with slashes.
+func relative(root, path string) string {
+	if rel, err := filepath.Rel(root, path); err == nil {
+		return filepath.ToSlash(rel)
+	}
+	return path
+}
