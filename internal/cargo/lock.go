@@ -1,11 +1,13 @@
 package cargo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // LockedError says that another run works on the same program.
@@ -54,6 +56,31 @@ func (p *Project) Lock(verb string) (unlock func(), err error) {
 		f.Truncate(0)
 		f.Close()
 	}, nil
+}
+
+// LockSettings takes the workspace's settings files for as long as one is chosen
+// and written: searches of two programs may end together, and each looks which
+// files are there before it makes its own. It waits, for nobody holds it long.
+// What is locked is the root manifest, which every target dir shares.
+func (p *Project) LockSettings(ctx context.Context) (unlock func(), err error) {
+	f, err := os.Open(p.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := lockFile(f)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, errLocked) {
+			return nil, errors.Join(fmt.Errorf("%s: %w", p.Manifest, err), f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // cacheTag marks a folder as one that can be made again (bford.info/cachedir):

@@ -423,6 +423,11 @@ func (e *env) keepWinner(ctx context.Context, x *executor.Executor, f *shrinkFla
 	if err != nil {
 		return err
 	}
+	unlock, err := x.Project.LockSettings(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	path, err := c.Write(ctx, x.Project.Root)
 	if err != nil {
 		return err
