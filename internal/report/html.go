@@ -60,7 +60,7 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 		p.Figure = template.HTML(d.Trend.svg(o)) // names in it are escaped
 	}
 	if d.Visual != nil {
-		script, err := assets.ReadFile("assets/" + d.Visual.Kind + ".js")
+		script, err := readScripts(d.Visual.Kind)
 		if err != nil {
 			return fmt.Errorf("figure %q: %w", d.Visual.Kind, err)
 		}
@@ -71,4 +71,14 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 		p.Script, p.JSON = template.JS(script), template.JS(data)
 	}
 	return page.Execute(w, p)
+}
+
+// readScripts is the script of a kind of figure, behind what it shares.
+func readScripts(kind string) ([]byte, error) {
+	script, err := assets.ReadFile("assets/" + kind + ".js")
+	if err != nil || kind != "icicle" && kind != "paths" {
+		return script, err
+	}
+	names, err := assets.ReadFile("assets/names.js")
+	return append(names, script...), err
 }

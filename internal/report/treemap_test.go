@@ -8,11 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
+	"github.com/minsize/minsize/internal/refgraph"
 )
 
 // largeResult has 100,000 functions in 200 crates of 10 modules.
@@ -109,7 +111,11 @@ func TestPageOnAPhone(t *testing.T) {
 	s.Files[0].Name, s.Rows[0].Name, s.Rows[0].Children[0].Name = long, long, long
 	s.Notes = []string{long}
 	budgets := &CheckResult{File: long, Limits: []budget.Verdict{{Limit: budget.Limit{What: "crates:" + long}, Missing: true}}}
-	for name, d := range map[string]*Document{"size": Size(s, SizeOptions{N: 20, Domain: "both"}), "check": Check(budgets)} {
+	graphs := sampleDocuments(t)
+	for _, verb := range []string{"dominators", "paths"} {
+		graphs[verb].Visual.Data.(*icicleData).Names[1] = long
+	}
+	for name, d := range map[string]*Document{"size": Size(s, SizeOptions{N: 20, Domain: "both"}), "check": Check(budgets), "dominators": graphs["dominators"], "paths": graphs["paths"]} {
 		dir := t.TempDir()
 		var page bytes.Buffer
 		if err := Write(&page, "html", d, Options{}); err != nil {
@@ -132,12 +138,18 @@ func TestPageOnAPhone(t *testing.T) {
 }
 
 // openInChromium loads the page from file:// and returns what the probe wrote.
-func openInChromium(t *testing.T, page []byte) probed {
+func openInChromium(t *testing.T, page []byte) (p probed) {
+	t.Helper()
+	probeInChromium(t, page, probe, &p)
+	return p
+}
+
+func probeInChromium(t *testing.T, page []byte, script string, into any) {
 	t.Helper()
 	browser := findChromium(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "page.html")
-	page = bytes.Replace(page, []byte("</html>"), []byte(probe+"</html>"), 1)
+	page = bytes.Replace(page, []byte("</html>"), []byte(script+"</html>"), 1)
 	if err := os.WriteFile(file, page, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -150,12 +162,60 @@ func openInChromium(t *testing.T, page []byte) probed {
 	if m == nil {
 		t.Fatalf("the page's script did not run to its end: %.2000s", out)
 	}
-	var p probed
 	text := strings.NewReplacer("&quot;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">").Replace(string(m[1]))
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
+	if err := json.Unmarshal([]byte(text), into); err != nil {
 		t.Fatal(err)
 	}
-	return p
+}
+
+// graphProbe drives a page of the reference graph: what it calls its rows, what
+// a search says, and where a zoom leads.
+const graphProbe = `<script>
+const figure = window.icicle || window.paths, out = {};
+out.labels = figure.labels();
+figure.find("FMT");
+out.hits = figure.hits;
+figure.find("");
+figure.go(1);
+out.address = decodeURIComponent(location.hash);
+out.zoom = figure.zoom;
+document.title = "probe " + JSON.stringify(out);
+</script>`
+
+// TestGraphPagesInBrowser: rows leave out the path that their parent has too, a
+// search tells its matches and their sum, and a zoomed state has an address.
+func TestGraphPagesInBrowser(t *testing.T) {
+	c := sampleGraph()
+	tree := c.Graph.Dominators()
+	for verb, d := range map[string]*Document{
+		"dominators": c.Dominators(c.Graph.DominatorTree(tree, nil, refgraph.TreeOptions{}), tree, c.Graph.LargestBranches(tree, nil, 100)),
+		"paths":      c.Paths(c.Graph.Paths(tree, []int32{3}, refgraph.PathOptions{Depth: 3, Width: 2})),
+	} {
+		var page bytes.Buffer
+		if err := Write(&page, "html", d, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Labels        []string
+			Hits, Address string
+			Zoom          int
+		}
+		probeInChromium(t, page.Bytes(), graphProbe, &got)
+		data := d.Visual.Data.(*icicleData)
+		row := got.Zoom
+		if verb == "dominators" {
+			row-- // 0 is the whole program there
+		}
+		if got.Zoom != 1 || got.Address != "#"+data.Names[row] {
+			t.Errorf("%s: zoomed to %d, address %q", verb, got.Zoom, got.Address)
+		}
+		if !slices.Contains(got.Labels, "…::parse") && !slices.Contains(got.Labels, "…::main") {
+			t.Errorf("%s: labels %q", verb, got.Labels)
+		}
+		if want := "2 items match, 900 B of their own together, 30.00 % of the file"; verb == "dominators" && got.Hits != want {
+			t.Errorf("%s: search says %q, want %q", verb, got.Hits, want)
+		}
+	}
 }
 
 func TestTreemapInBrowser(t *testing.T) {

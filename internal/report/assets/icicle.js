@@ -10,16 +10,20 @@
       <span class="hits" role="status"></span><button type="button" class="up">Up</button><button type="button" class="all">Whole program</button></div>
     <nav class="crumbs" aria-label="Zoom"></nav>
     <canvas tabindex="0" role="img" aria-label="Dominator tree; arrow keys move, Enter zooms, Escape goes up"></canvas>
-    <p class="about" aria-live="polite"></p>`;
+    <p class="about" aria-live="polite"></p>
+    <table class="list" hidden><thead><tr><th class="n">own</th><th class="n">keeps</th><th>name</th></tr></thead><tbody></tbody></table>`;
   const style = document.createElement("style");
   style.textContent = `
     .bar{display:flex;gap:.5rem;align-items:center;flex-wrap:wrap;margin-bottom:.4rem}
-    .bar input{font:inherit;padding:.25rem .5rem;min-width:16rem;background:var(--panel);color:var(--fg);border:1px solid var(--line);border-radius:4px}
+    .bar input{font:inherit;padding:.25rem .5rem;min-width:0;width:16rem;max-width:100%;background:var(--panel);color:var(--fg);border:1px solid var(--line);border-radius:4px}
     .bar button,.crumbs button{font:inherit;background:var(--panel);color:var(--fg);border:1px solid var(--line);border-radius:4px;padding:.2rem .6rem;cursor:pointer}
     .hits{color:var(--dim);margin-right:auto}
     .crumbs{font-size:.85rem;margin:.2rem 0;display:flex;flex-wrap:wrap;gap:.2rem;align-items:center}
-    .crumbs button{border:0;background:none;color:var(--accent);padding:0 .2rem;max-width:26rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+    .crumbs button{border:0;background:none;color:var(--accent);padding:0 .2rem;max-width:min(26rem,100%);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
     canvas{display:block;width:100%;outline-offset:2px;cursor:pointer}
+    .list td{font-size:.85rem;cursor:pointer;overflow-wrap:anywhere}
+    .list td.n{overflow-wrap:normal}
+    .list tr:hover td{background:var(--panel)}
     .about{min-height:3.1em;margin:.4rem 0;font-size:.9rem;overflow-wrap:anywhere}`;
   document.head.append(style);
   const [input] = figure.getElementsByTagName("input");
@@ -41,7 +45,8 @@
     if (parent[i] === 0) kept[0] += kept[i];
   }
   const label = (i) => (i === 0 ? "the whole program" : DATA.n[i - 1]);
-  const bytes = (n) => (n < 1024 ? n + " B" : n < 1048576 ? (n / 1024).toFixed(1) + " KiB" : (n / 1048576).toFixed(2) + " MiB");
+  const short = (i) => (i === 0 ? label(0) : names.short(i - 1));
+  const { bytes } = names;
   const hue = { code: 212, data: 38, vtable: 285, import: 0, export: 150, table: 190, global: 100, custom: 60, other: 320 };
 
   let zoom = 0, over = 0, found = null;
@@ -100,7 +105,7 @@
         draw.beginPath();
         draw.rect(x, y, w - 4, rowHeight);
         draw.clip();
-        draw.fillText(`${label(node)}  ${bytes(kept[node])}`, x + 4, y + rowHeight / 2);
+        draw.fillText(`${node === zoom ? label(node) : short(node)}  ${bytes(kept[node])}`, x + 4, y + rowHeight / 2);
         draw.restore();
       }
       if (node === over) {
@@ -129,7 +134,7 @@
     about.textContent = text;
   }
 
-  function go(i) {
+  function go(i, silent) {
     zoom = i;
     over = i;
     crumbs.textContent = "";
@@ -138,13 +143,13 @@
     way.forEach((at, k) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = label(at);
+      button.textContent = short(at);
       button.title = label(at);
       button.onclick = () => go(at);
       if (k > 0) crumbs.append("›");
       crumbs.append(button);
     });
-    location.replace("#" + i);
+    if (!silent) names.visit(i - 1);
     paint();
   }
 
@@ -180,22 +185,27 @@
     e.preventDefault();
     paint();
   };
-  input.oninput = () => {
-    const words = input.value.toLowerCase();
-    found = null;
-    hits.textContent = "";
-    if (words) {
-      found = new Set();
-      let sum = 0;
-      for (let i = 1; i < count; i++) {
-        if (!DATA.n[i - 1].toLowerCase().includes(words)) continue;
-        found.add(i);
-        sum += DATA.s[i - 1];
+  const list = figure.querySelector(".list"), rows = list.querySelector("tbody");
+  function search() {
+    const answer = names.find(input.value);
+    found = input.value.trim() === "" ? null : new Set(answer.rows.map((i) => i + 1));
+    hits.textContent = found ? names.told(answer) : "";
+    list.hidden = !found || found.size === 0;
+    rows.textContent = "";
+    for (const i of [...(found ?? [])].sort((a, b) => kept[b] - kept[a]).slice(0, 200)) {
+      const tr = document.createElement("tr");
+      for (const [text, number] of [[bytes(DATA.s[i - 1]), true], [bytes(kept[i]), true], [label(i), false]]) {
+        const td = document.createElement("td");
+        td.textContent = text;
+        if (number) td.className = "n";
+        tr.append(td);
       }
-      hits.textContent = `${found.size.toLocaleString("en")} items, ${bytes(sum)} of their own`;
+      tr.onclick = () => go(i);
+      rows.append(tr);
     }
     paint();
-  };
+  }
+  input.oninput = search;
   input.onkeydown = (e) => {
     if (e.key !== "Enter" || !found || found.size === 0) return;
     let best = -1;
@@ -205,6 +215,12 @@
   figure.querySelector(".up").onclick = () => parent[zoom] >= 0 && go(parent[zoom]);
   figure.querySelector(".all").onclick = () => go(0);
   new ResizeObserver(paint).observe(figure);
-  const asked = Number(location.hash.slice(1));
-  go(asked > 0 && asked < count ? asked : 0);
+  const asked = () => Math.max(names.addressed() + 1, 0);
+  addEventListener("popstate", () => go(asked(), true));
+  go(asked(), true);
+  window.icicle = {
+    go, get zoom() { return zoom; }, labels: () => boxes.map((b) => short(b[3])),
+    find: (words) => { input.value = words; search(); },
+    get hits() { return hits.textContent; }, get listed() { return rows.children.length; },
+  };
 })();
