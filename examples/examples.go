@@ -5,7 +5,12 @@ package examples
 
 import (
 	"embed"
+	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 )
 
 //go:embed no-main/Cargo.toml no-main/build.rs no-main/link.ld no-main/src
@@ -33,3 +38,51 @@ var Tiers = []Tier{
 
 // Files returns the tier's project, its paths relative to the project's folder.
 func (t Tier) Files() (fs.FS, error) { return fs.Sub(files, t.Name) }
+
+// ErrNotEmpty is why a project is not written.
+var ErrNotEmpty = errors.New("is there already and not empty")
+
+// Write writes the project, as a package of that name, into a folder beside dir and renames it, so
+// that dir is whole or not there. An existing dir must be empty.
+func (t Tier) Write(dir, name string) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s: %w", dir, ErrNotEmpty)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	files, err := t.Files()
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(parent, ".minsize-new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	if err := os.CopyFS(temp, files); err != nil {
+		return err
+	}
+	manifest := filepath.Join(temp, "Cargo.toml")
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		return err
+	}
+	named := strings.Replace(string(text), fmt.Sprintf("name = %q", t.Name), fmt.Sprintf("name = %q", name), 1)
+	if err := os.WriteFile(manifest, []byte(named), 0o666); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(temp, ".gitignore"), []byte("/target\n"), 0o666); err != nil {
+		return err
+	}
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(temp, dir)
+}

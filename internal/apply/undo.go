@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
 )
 
 // Undo means the same bytes, not the same meaning: whoever tries minsize must be
@@ -251,4 +252,37 @@ func putBack(ctx context.Context, f recordFile) error {
 	defer m.Close()
 	_, err = byteio.WriteFile(ctx, f.Path, byteio.Content{{Data: f.Before}}, byteio.WriteOptions{Like: m})
 	return err
+}
+
+// FindUndo looks for records of this folder's workspace, which is a folder
+// with a manifest here or above.
+func FindUndo(manifest string) (root string, u Undo, err error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", Undo{}, err
+	}
+	if manifest != "" {
+		if dir, err = filepath.Abs(filepath.Dir(manifest)); err != nil {
+			return "", Undo{}, err
+		}
+	}
+	first := ""
+	for folder := dir; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "Cargo.toml")); err == nil {
+			if first == "" {
+				first = folder
+			}
+			undo := OpenUndo(folder, filepath.Join(folder, "target", "minsize"))
+			if _, err := undo.Pending(); !errors.Is(err, ErrNothingToUndo) {
+				return folder, undo, nil
+			}
+		}
+		if folder == filepath.Dir(folder) {
+			break
+		}
+	}
+	if first == "" {
+		return "", Undo{}, &cargo.NoProjectError{Dir: dir}
+	}
+	return first, OpenUndo(first, filepath.Join(first, "target", "minsize")), nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
@@ -280,7 +281,7 @@ func TestStreams(t *testing.T) {
 		"-": 1, "/dev/stdout": 1, "/dev//stdout": 1, "/dev/stderr": 2, "/dev/fd/7": 7, "/proc/self/fd/1": 1,
 		link: 1, chain: 1, "": -1, "stdout": -1, "/dev/null": -1, dir: -1, filepath.Join(dir, "none"): -1, "/dev/fd/x": -1,
 	} {
-		if got := descriptor(name); got != want {
+		if got := stream.Descriptor(name); got != want {
 			t.Errorf("descriptor(%q) = %d, want %d", name, got, want)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +12,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -160,7 +159,7 @@ func (e *env) confirm(ctx context.Context, f *applyFlags) (bool, error) {
 		return false, nil
 	case f.yes:
 		return true, nil
-	case !isTerminal(e.stdin) || !isTerminal(e.stderr):
+	case !stream.IsTerminal(e.stdin) || !stream.IsTerminal(e.stderr):
 		return false, withStatus(exitRefused, "minsize apply --yes", errors.New("nothing was written: no terminal to ask on"))
 	}
 	fmt.Fprint(e.stderr, "write these changes? [y/N] ")
@@ -179,9 +178,9 @@ func (e *env) confirm(ctx context.Context, f *applyFlags) (bool, error) {
 // applyUndo takes the last apply back. It works without cargo: the manifest
 // may be what broke it.
 func (e *env) applyUndo(ctx context.Context, f *applyFlags) error {
-	root, undo, err := e.findUndo(f.cargo.ManifestPath)
+	root, undo, err := apply.FindUndo(f.cargo.ManifestPath)
 	if err != nil {
-		return err
+		return cargoError(err)
 	}
 	pending, err := undo.Pending()
 	if errors.Is(err, apply.ErrNothingToUndo) {
@@ -202,39 +201,6 @@ func (e *env) applyUndo(ctx context.Context, f *applyFlags) error {
 	}
 	e.note("taken back")
 	return nil
-}
-
-// findUndo looks for records of this folder's workspace, which is a folder
-// with a manifest here or above.
-func (e *env) findUndo(manifest string) (string, apply.Undo, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", apply.Undo{}, err
-	}
-	if manifest != "" {
-		if dir, err = filepath.Abs(filepath.Dir(manifest)); err != nil {
-			return "", apply.Undo{}, err
-		}
-	}
-	first := ""
-	for folder := dir; ; folder = filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "Cargo.toml")); err == nil {
-			if first == "" {
-				first = folder
-			}
-			undo := apply.OpenUndo(folder, filepath.Join(folder, "target", "minsize"))
-			if _, err := undo.Pending(); !errors.Is(err, apply.ErrNothingToUndo) {
-				return folder, undo, nil
-			}
-		}
-		if folder == filepath.Dir(folder) {
-			break
-		}
-	}
-	if first == "" {
-		return "", apply.Undo{}, cargoError(&cargo.NoProjectError{Dir: dir})
-	}
-	return first, apply.OpenUndo(first, filepath.Join(first, "target", "minsize")), nil
 }
 
 func applyError(err error) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/technique"
 	"github.com/minsize/minsize/internal/verify"
 )
@@ -96,7 +97,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	if err != nil {
 		return cargoError(err)
 	}
-	toolchain := findToolchain(toolchains, c)
+	toolchain := c.Compiler(toolchains)
 	drift, err := c.Drift(project, toolchain)
 	if err != nil {
 		return err
@@ -177,22 +178,6 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	return e.print(ctx, result.Document(), &f.output)
 }
 
-// findToolchain is the recipe's own compiler, else the one that goes by its
-// name, else the project's: what differs is for drift to say.
-func findToolchain(all []*cargo.Toolchain, c *recipe.Recipe) *cargo.Toolchain {
-	for _, t := range all {
-		if t.ID() == c.Toolchain.ID {
-			return t
-		}
-	}
-	for _, t := range all {
-		if t.Name == c.Toolchain.Name {
-			return t
-		}
-	}
-	return all[0]
-}
-
 // refuseDrift stops a build that would not be the one that was found.
 func refuseDrift(drift []string, allowed bool, c *recipe.Recipe) error {
 	if len(drift) == 0 || allowed {
@@ -257,7 +242,7 @@ func (e *env) placeProgram(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer m.Close()
-	if descriptor(to) < 0 {
+	if stream.Descriptor(to) < 0 {
 		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 	"github.com/spf13/cobra"
 )
 
@@ -137,8 +138,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Notify(gone, syscall.SIGPIPE)
 	defer signal.Stop(gone)
 	wait := &waiting{}
-	out := &answer{to: stdout, before: wait.end}
-	e := &env{stdin: stdin, stdout: out, stderr: &answer{to: &prose{to: stderr}, before: wait.end}}
+	out := &stream.Answer{To: stdout, Before: wait.end}
+	e := &env{stdin: stdin, stdout: out, stderr: &stream.Answer{To: &stream.Prose{To: stderr}, Before: wait.end}}
 	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
 	root := newRootCommand(e)
 	root.SetArgs(args[1:])
@@ -149,7 +150,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "minsize: interrupted")
 		return exitInterrupted
 	}
-	return e.explain(out.settle(err))
+	return e.explain(settled(out, err))
 }
 
 // dropCargoWord removes the subcommand's name that cargo passes on.

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
+
+	"github.com/minsize/minsize/internal/stream"
 )
 
 // globalFlags are what every verb takes, as typed.
@@ -81,19 +82,13 @@ func (e *env) colorful(w any) bool {
 	if force := os.Getenv("CLICOLOR_FORCE"); force != "" && force != "0" {
 		return true
 	}
-	return isTerminal(w)
+	return stream.IsTerminal(w)
 }
 
-// isTerminal says whether w is an open terminal.
-func isTerminal(w any) bool {
-	f, ok := underlying(w).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// live says whether progress may redraw lines: stderr is a terminal and no
+// live says whether progress may stream.Redraw lines: stderr is a terminal and no
 // CI service watches.
 func (e *env) live() bool {
-	return !e.global.quiet && os.Getenv("CI") == "" && isTerminal(e.stderr)
+	return !e.global.quiet && os.Getenv("CI") == "" && stream.IsTerminal(e.stderr)
 }
 
 // registerDebugFile adds the flag of all verbs that need names.

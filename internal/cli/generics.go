@@ -2,14 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -176,59 +173,17 @@ func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string)
 	if _, err := e.cargoBuild(ctx, project, request); err != nil {
 		return cargoError(err)
 	}
-	result, err := countLines(dir, crates, keep, f.limit)
+	count, counted, err := llvmlines.CountFolder(dir, crates)
 	if err != nil {
 		return err
 	}
-	return e.print(ctx, result.Document(), &f.output)
-}
-
-// countLines reads the IR of crates below dir.
-func countLines(dir string, crates map[string]bool, keep func(string) bool, limit int) (*report.LLVMLines, error) {
-	var files []string
-	for _, folder := range []string{"deps", "examples"} { // cargo puts programs of examples apart
-		found, err := filepath.Glob(filepath.Join(dir, "*", "*", folder, "*.ll"))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	count := llvmlines.NewCount()
-	result := &report.LLVMLines{Crates: []string{}, Items: []llvmlines.Function{}}
-	for _, file := range files {
-		base := strings.TrimSuffix(filepath.Base(file), ".ll")
-		crate := base
-		if i := strings.LastIndexByte(base, '-'); i > 0 {
-			crate = base[:i]
-		}
-		if !crates[crate] {
-			continue
-		}
-		if err := readIR(count, file); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		result.Crates = append(result.Crates, crate)
-	}
-	if len(result.Crates) == 0 {
-		return nil, errors.New("the compiler wrote no LLVM IR for these crates")
-	}
-	sort.Strings(result.Crates)
-	result.Lines, result.Copies = count.Lines, count.Copies
+	result := &report.LLVMLines{Crates: counted, Items: []llvmlines.Function{}, Lines: count.Lines, Copies: count.Copies}
 	for _, function := range count.Functions() {
-		if !keep(function.Name) || limit > 0 && len(result.Items) == limit {
+		if !keep(function.Name) || f.limit > 0 && len(result.Items) == f.limit {
 			result.Omitted++
 			continue
 		}
 		result.Items = append(result.Items, function)
 	}
-	return result, nil
-}
-
-func readIR(count *llvmlines.Count, file string) error {
-	in, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return count.Read(in)
+	return e.print(ctx, result.Document(), &f.output)
 }

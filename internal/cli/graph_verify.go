@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"errors"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -70,11 +66,19 @@ func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFl
 		}
 	case "verify-patch":
 		out.How = v.patch
-		built, remove, err := e.buildPatched(ctx, v.patch, f)
+		copied, remove, err := cargo.LoadPatched(ctx, e.cargoOptions(&f.cargo), v.patch)
+		var patch *cargo.PatchError
+		if errors.As(err, &patch) {
+			return nil, withStatus(exitFailed, "git diff > change.patch in "+patch.Root, err)
+		}
+		if err != nil {
+			return nil, cargoError(err)
+		}
+		defer remove()
+		built, err := e.buildWithSymbols(ctx, copied, true)
 		if err != nil {
 			return nil, err
 		}
-		defer remove()
 		path = built
 	}
 	err := e.withGraph(ctx, path, f, func(after *report.GraphContext) error {
@@ -82,53 +86,4 @@ func (e *env) verify(ctx context.Context, v *verifyFlags, way string, f *graphFl
 		return nil
 	})
 	return out, err
-}
-
-// buildPatched builds a patched copy of the workspace; remove deletes the copy.
-func (e *env) buildPatched(ctx context.Context, patch string, f *graphFlags) (program string, remove func(), err error) {
-	patch, err = filepath.Abs(patch)
-	if err != nil {
-		return "", nil, err
-	}
-	if _, err := os.Stat(patch); err != nil {
-		return "", nil, err
-	}
-	o := e.cargoOptions(&f.cargo)
-	p, err := cargo.Load(ctx, o)
-	if err != nil {
-		return "", nil, cargoError(err)
-	}
-	dir, err := os.MkdirTemp("", "minsize-verify-")
-	if err != nil {
-		return "", nil, err
-	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(dir)
-		}
-	}()
-	if err = cargo.CopySources(ctx, p.Root, dir); err != nil {
-		return "", nil, err
-	}
-	cmd := exec.CommandContext(ctx, "git", "apply", "--whitespace=nowarn", patch)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
-	if text, failed := cmd.CombinedOutput(); failed != nil {
-		err = withStatus(exitFailed, "git diff > change.patch in "+p.Root, fmt.Errorf("%s does not apply: %s", patch, bytes.TrimSpace(text)))
-		return "", nil, err
-	}
-	manifest, err := filepath.Rel(p.Root, p.Package.ManifestPath)
-	if err != nil {
-		return "", nil, err
-	}
-	o.ManifestPath = filepath.Join(dir, manifest)
-	o.TargetDir = filepath.Join(dir, "target")
-	copied, err := cargo.Load(ctx, o)
-	if err != nil {
-		return "", nil, cargoError(err)
-	}
-	if program, err = e.buildWithSymbols(ctx, copied, true); err != nil {
-		return "", nil, err
-	}
-	return program, func() { os.RemoveAll(dir) }, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,8 +13,8 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/history"
-	"github.com/minsize/minsize/internal/process"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 )
 
 // historyFile is where a history is kept unless --file says otherwise.
@@ -110,7 +109,7 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	if f.keep < 0 {
 		return usageError("--keep 0 for all", "%d records make no sense", f.keep)
 	}
-	if isStream(f.file) {
+	if stream.IsStream(f.file) {
 		return usageError("--file FILE; minsize history show prints it", "--file %s: a history is read before it is added to, so it has to be a file", f.file)
 	}
 	if _, _, err := history.Load(f.file); err != nil { // before a build is made for it
@@ -174,7 +173,7 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 		record.File = l.shipped.File
 	}
 	if record.Commit == "" {
-		record.Commit, record.Subject, record.Dirty = gitCommit(ctx, f.file)
+		record.Commit, record.Subject, record.Dirty = history.GitCommit(ctx, f.file)
 	}
 	done, err := history.Append(ctx, f.file, record, f.keep)
 	if err != nil {
@@ -188,31 +187,6 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	}
 	fmt.Fprintf(e.stdout, "%s: %s, %s: %d bytes; %d records\n", f.file, record.Program, record.Name(), record.File, done.Records)
 	return nil
-}
-
-// gitCommit asks git about the folder here: no git, or no repository, is no
-// commit. The history itself is a change that does not count.
-func gitCommit(ctx context.Context, own string) (hash, subject string, dirty bool) {
-	ask := func(args ...string) (string, bool) {
-		var out strings.Builder
-		cmd := process.Command(ctx, "", nil, "git", args...)
-		cmd.Stdout = &out
-		_, err := process.Run(ctx, cmd)
-		return strings.TrimSpace(out.String()), err == nil
-	}
-	if _, err := exec.LookPath("git"); err != nil {
-		return "", "", false
-	}
-	text, ok := ask("log", "-1", "--format=%H%x00%s")
-	if !ok {
-		return "", "", false
-	}
-	hash, subject, _ = strings.Cut(text, "\x00")
-	changed, ok := ask("status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(exclude)"+own)
-	if !ok { // it lies outside of the repository
-		changed, ok = ask("status", "--porcelain", "--untracked-files=no")
-	}
-	return hash, subject, ok && changed != ""
 }
 
 func (e *env) showHistory(ctx context.Context, f *historyFlags) error {
@@ -239,29 +213,9 @@ func (e *env) showHistory(ctx context.Context, f *historyFlags) error {
 	if !slices.Contains(programs, f.program) {
 		return usageError("--program "+programs[0], "%s: no records of %q, only of %s", f.file, f.program, strings.Join(programs, ", "))
 	}
-	list := history.Of(records, f.program)
-	result := &report.HistoryResult{File: f.file, Program: f.program, View: f.view}
-	first := 0
-	if f.n > 0 && len(list) > f.n {
-		first = len(list) - f.n
-		result.Notes = append(result.Notes, fmt.Sprintf("%d older builds are not shown (-n 0 shows all)", first))
-	}
-	for i := first; i < len(list); i++ {
-		r := &list[i]
-		b := report.HistoryBuild{Time: r.Time, Name: r.Name(), Label: r.Label, Commit: r.Commit, Subject: r.Subject, Dirty: r.Dirty, File: r.File, Memory: r.Memory}
-		if i > first {
-			b.Change = int64(r.File) - int64(list[i-1].File)
-			if b.Changes, err = history.Compare(&list[i-1], r, f.view); err != nil {
-				return err
-			}
-		}
-		result.Builds = append(result.Builds, b)
-		result.Records = append(result.Records, *r)
-	}
-	if len(list)-first > 1 {
-		if result.Overall, err = history.Compare(&list[first], &list[len(list)-1], f.view); err != nil {
-			return err
-		}
+	result, err := report.NewHistory(f.file, f.program, f.view, history.Of(records, f.program), f.n)
+	if err != nil {
+		return err
 	}
 	if len(programs) > 1 {
 		result.Notes = append(result.Notes, "other programs in this history: "+strings.Join(slices.DeleteFunc(programs, func(p string) bool { return p == f.program }), ", "))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,9 +16,11 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/oci"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 )
 
 // imageFlags are what was typed.
@@ -219,7 +220,7 @@ func (f *imageFlags) resolve() (name.Reference, error) {
 			}
 		}
 	}
-	if f.kind == "oci-dir" && descriptor(f.output) >= 0 {
+	if f.kind == "oci-dir" && stream.Descriptor(f.output) >= 0 {
 		return nil, usageError("--output-type oci-tar", "-o %s: a stream cannot hold a folder", f.output)
 	}
 	if err := f.free(); err != nil {
@@ -265,7 +266,7 @@ func (e *env) imageSources(ctx context.Context, f *imageFlags, args []string) ([
 			return nil, err
 		}
 		if project != nil {
-			s.components, s.labels = projectFacts(project)
+			s.components, s.labels = inspect.ProjectFacts(project)
 		}
 		sources = append(sources, s)
 	}
@@ -417,7 +418,7 @@ func (e *env) writeImageOutput(ctx context.Context, f *imageFlags, bundle *oci.B
 		if err := bundle.WriteLayout(dir); err != nil {
 			return 0, err
 		}
-		return sizeOnDisk(dir)
+		return oci.SizeOnDisk(dir)
 	}
 	var data []byte
 	var err error
@@ -439,7 +440,7 @@ func (e *env) writeImageOutput(ctx context.Context, f *imageFlags, bundle *oci.B
 // workFolder is where the layers are collected: beside the output, or where a
 // stream needs none, in the system's folder for such.
 func (f *imageFlags) workFolder() string {
-	if isStream(f.output) {
+	if stream.IsStream(f.output) {
 		return os.TempDir()
 	}
 	return filepath.Dir(filepath.Clean(f.output))
@@ -448,29 +449,13 @@ func (f *imageFlags) workFolder() string {
 // free says whether -o may be written: a stream always, a file that is there
 // with --force.
 func (f *imageFlags) free() error {
-	if f.output == "" || f.force || f.kind != "oci-dir" && isStream(f.output) {
+	if f.output == "" || f.force || f.kind != "oci-dir" && stream.IsStream(f.output) {
 		return nil
 	}
 	if _, err := os.Lstat(filepath.Clean(f.output)); err == nil {
 		return fmt.Errorf("%s: %w", f.output, oci.ErrExists)
 	}
 	return nil
-}
-
-// sizeOnDisk adds up the regular files at name.
-func sizeOnDisk(name string) (int64, error) {
-	var total int64
-	err := filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			total += info.Size()
-		}
-		return err
-	})
-	return total, err
 }
 
 // parseUser reads [name:]uid[:gid].
@@ -508,28 +493,4 @@ func pairs(list []string) map[string]string {
 		out[key] = value
 	}
 	return out
-}
-
-// projectFacts are the crates that were linked and the annotations that the
-// manifest gives (image-spec, annotations.md).
-func projectFacts(p *cargo.Project) ([]oci.Component, map[string]string) {
-	var components []oci.Component
-	for _, crate := range p.Metadata.Linked(p.Package) {
-		c := oci.Component{Name: crate.Name, Version: crate.Version, License: crate.License}
-		if strings.HasPrefix(crate.Source, "registry+") {
-			c.PURL = "pkg:cargo/" + crate.Name + "@" + crate.Version
-		}
-		components = append(components, c)
-	}
-	annotations := map[string]string{}
-	for key, value := range map[string]string{
-		"title": p.Target.Name, "version": p.Package.Version, "description": p.Package.Description,
-		"licenses": strings.ReplaceAll(p.Package.License, "/", " OR "), "authors": strings.Join(p.Package.Authors, ", "),
-		"source": p.Package.Repository, "url": p.Package.Homepage,
-	} {
-		if value != "" {
-			annotations["org.opencontainers.image."+key] = value
-		}
-	}
-	return components, annotations
 }

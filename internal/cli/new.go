@@ -3,8 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -49,7 +47,11 @@ func newNewCommand(e *env) *cobra.Command {
 			if !packageName.MatchString(name) {
 				return usageError("minsize new --name hello ...", "%q is no name for a package", name)
 			}
-			if err := writeTier(tier, dir, name); err != nil {
+			err = tier.Write(dir, name)
+			if errors.Is(err, examples.ErrNotEmpty) {
+				return withStatus(exitRefused, "another folder", err)
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintf(e.stdout, "%s: a %s project, %s\n", dir, tier.Name, tier.Summary)
@@ -76,49 +78,4 @@ func findTier(name string, names []string) (examples.Tier, error) {
 		return examples.Tier{}, usageError(hint, "--tier is missing (one of %s)", strings.Join(names, ", "))
 	}
 	return examples.Tier{}, usageError(hint, "unknown tier %q (one of %s)", name, strings.Join(names, ", "))
-}
-
-// writeTier writes the project into a folder beside dir and renames it, so
-// that dir is whole or not there. An existing dir must be empty.
-func writeTier(tier examples.Tier, dir, name string) error {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return withStatus(exitRefused, "another folder", fmt.Errorf("%s: is there already and not empty", dir))
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	files, err := tier.Files()
-	if err != nil {
-		return err
-	}
-	parent := filepath.Dir(filepath.Clean(dir))
-	if err := os.MkdirAll(parent, 0o777); err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp(parent, ".minsize-new-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	if err := os.CopyFS(temp, files); err != nil {
-		return err
-	}
-	manifest := filepath.Join(temp, "Cargo.toml")
-	text, err := os.ReadFile(manifest)
-	if err != nil {
-		return err
-	}
-	named := strings.Replace(string(text), fmt.Sprintf("name = %q", tier.Name), fmt.Sprintf("name = %q", name), 1)
-	if err := os.WriteFile(manifest, []byte(named), 0o666); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(temp, ".gitignore"), []byte("/target\n"), 0o666); err != nil {
-		return err
-	}
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return err
-	}
-	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Rename(temp, dir)
 }

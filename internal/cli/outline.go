@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"sort"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +16,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/outline"
 	"github.com/minsize/minsize/internal/report"
-	"github.com/minsize/minsize/internal/strip"
+	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/verify"
 )
 
@@ -140,7 +136,7 @@ func (e *env) outline(ctx context.Context, f *outlineFlags) error {
 	switch f.patch {
 	case "":
 	default:
-		if _, err := e.deliver(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil || descriptor(f.patch) == 1 {
+		if _, err := e.deliver(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil || stream.Descriptor(f.patch) == 1 {
 			return err // the patch stands in the table's place
 		}
 	}
@@ -195,13 +191,25 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 		return err
 	}
 	defer scratch.Close()
-	steps, err := e.newOutlineSteps(ctx, f, p, options, scratch)
-	if err != nil {
+	o := verify.Options{Dir: p.Dir}
+	for _, check := range f.checks {
+		o.Checks = append(o.Checks, verify.Check{Command: check})
+	}
+	if o.Ignore, err = ignorePatterns(f.checkIgnore); err != nil {
 		return err
 	}
-	defer steps.close()
+	suite, err := verify.New(o)
+	if err != nil {
+		return usageError("--check '{} --version'", "%v", err)
+	}
+	defer suite.Close()
+	steps, err := outline.NewCargoSteps(ctx, p, options, scratch, suite, !f.noTests)
+	if err != nil {
+		return cargoError(err)
+	}
+	steps.Build = e.cargoBuild
 	if !f.prove {
-		return steps.acceptAll(ctx, scratch, sources, proposals)
+		return steps.AcceptAll(ctx, scratch, sources, proposals)
 	}
 	view := newShrinkView(e)
 	defer view.end()
@@ -211,147 +219,6 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 	}
 	result.Before, result.After, err = outline.Prove(ctx, scratch, steps, sources, proposals, tell)
 	return err
-}
-
-// outlineSteps is outline.Steps by cargo, strip and the checks.
-type outlineSteps struct {
-	env     *env
-	project *cargo.Project // of the copy
-	dir     string         // its target folder
-	suite   *verify.Suite
-	based   bool // the suite has its baseline
-	tests   bool
-}
-
-func (e *env) newOutlineSteps(ctx context.Context, f *outlineFlags, p *cargo.Project, options cargo.Options, scratch *outline.Scratch) (*outlineSteps, error) {
-	rel, err := filepath.Rel(p.Root, p.Package.ManifestPath)
-	if err != nil {
-		return nil, err
-	}
-	options.ManifestPath = filepath.Join(scratch.Root, rel)
-	options.Package, options.Bin = p.Package.Name, p.Target.Name
-	if p.Target.IsExample() {
-		options.Bin, options.Example = "", p.Target.Name
-	}
-	s := &outlineSteps{env: e, tests: !f.noTests, dir: filepath.Join(p.OutputDir(), "outline-target")}
-	if s.project, err = cargo.Load(ctx, options); err != nil {
-		return nil, cargoError(err)
-	}
-	o := verify.Options{Dir: p.Dir}
-	for _, check := range f.checks {
-		o.Checks = append(o.Checks, verify.Check{Command: check})
-	}
-	if o.Ignore, err = ignorePatterns(f.checkIgnore); err != nil {
-		return nil, err
-	}
-	if s.suite, err = verify.New(o); err != nil {
-		return nil, usageError("--check '{} --version'", "%v", err)
-	}
-	return s, nil
-}
-
-func (s *outlineSteps) close() { s.suite.Close() }
-
-// Size builds and measures what would be shipped: the program without symbols.
-// The first program is the baseline of the checks.
-func (s *outlineSteps) Size(ctx context.Context) (int64, string, error) {
-	result, err := s.env.cargoBuild(ctx, s.project, cargo.Request{
-		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: s.dir, Log: io.Discard,
-	})
-	if err != nil {
-		return 0, "", err
-	}
-	data, err := os.ReadFile(result.Executable)
-	if err != nil {
-		return 0, "", err
-	}
-	_, done, err := strip.Plan(data, strip.Options{Level: strip.All})
-	if err != nil {
-		return 0, "", err
-	}
-	if !s.based {
-		s.based = true
-		if err := s.suite.Baseline(ctx, result.Executable); err != nil {
-			return 0, "", err
-		}
-	}
-	return int64(done.After), result.Executable, nil
-}
-
-// Verify compares a program with the baseline.
-func (s *outlineSteps) Verify(ctx context.Context, program string) error {
-	verdict, err := s.suite.Verify(ctx, program)
-	if err != nil {
-		return err
-	}
-	if !verdict.Same {
-		return errors.New(verdict.Why)
-	}
-	return nil
-}
-
-// Test runs the workspace's tests in the copy.
-func (s *outlineSteps) Test(ctx context.Context) error {
-	if !s.tests {
-		return nil
-	}
-	args := []string{"test", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir}
-	if out, err := s.cargo(ctx, args...); err != nil {
-		return fmt.Errorf("cargo test: %w: %s", err, lastLines(string(out), 3))
-	}
-	return nil
-}
-
-// cargo runs the project's own cargo, with its own compiler, on the copy.
-func (s *outlineSteps) cargo(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, s.project.Toolchain.Cargo, args...)
-	cmd.Dir = s.project.Dir
-	cmd.Env = append(os.Environ(), "RUSTC="+s.project.Toolchain.Rustc)
-	cmd.WaitDelay = time.Second
-	return cmd.CombinedOutput()
-}
-
-// acceptAll keeps every function whose patch the compiler accepts, unmeasured.
-func (s *outlineSteps) acceptAll(ctx context.Context, scratch *outline.Scratch, sources []*outline.Source, proposals []*outline.Proposal) error {
-	check := func(chosen []*outline.Proposal) error {
-		if err := scratch.Put(ctx, sources, chosen); err != nil {
-			return err
-		}
-		if out, err := s.cargo(ctx, "check", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir); err != nil {
-			return fmt.Errorf("cargo check: %s", lastLines(string(out), 3))
-		}
-		return nil
-	}
-	if check(proposals) == nil {
-		for _, p := range proposals {
-			p.Kept, p.Why = true, "compiles; not measured"
-		}
-		return nil
-	}
-	var kept []*outline.Proposal
-	for _, p := range proposals {
-		if err := check(append(append([]*outline.Proposal{}, kept...), p)); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			p.Why = "does not compile: " + err.Error()
-			continue
-		}
-		p.Kept, p.Why = true, "compiles; not measured"
-		kept = append(kept, p)
-	}
-	return nil
-}
-
-// lastLines are the last n lines that say something.
-func lastLines(text string, n int) string {
-	var lines []string
-	for _, line := range strings.Split(text, "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }
 
 // outlineEdits are the files' changes, and the same as one patch.

@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 )
 
 // formatFlag is --format NAME with its short forms, --json and the like. What
@@ -114,7 +114,7 @@ func (f *reportFile) Type() string   { return "string" }
 // Set implements pflag.Value.
 func (f *reportFile) Set(name string) error {
 	folder := filepath.Dir(name)
-	if info, err := os.Stat(folder); descriptor(name) < 0 && (err != nil || !info.IsDir()) {
+	if info, err := os.Stat(folder); stream.Descriptor(name) < 0 && (err != nil || !info.IsDir()) {
 		return usageError("--report FILE in a folder that is there", "--report %s: no folder %s", name, folder)
 	}
 	*f = reportFile(name)
@@ -132,10 +132,10 @@ func (o *reportFlags) typed() bool { return o.format != "text" || o.file != "" }
 
 // besides settles who gets stdout when -o says where a program goes.
 func (o *reportFlags) besides(program string) error {
-	if descriptor(program) != 1 {
+	if stream.Descriptor(program) != 1 {
 		return nil
 	}
-	if descriptor(o.file) == 1 {
+	if stream.Descriptor(o.file) == 1 {
 		return usageError("-o FILE, or --report FILE", "the program and its report cannot both go to stdout")
 	}
 	o.aside = true
@@ -157,21 +157,8 @@ func (e *env) print(ctx context.Context, d *report.Document, o *reportFlags) err
 			options.Color = e.colorful(screen)
 		}
 		if !o.wide {
-			options.Width = terminalWidth(screen)
+			options.Width = stream.Width(screen)
 		}
 		return report.Write(w, o.format, d, options)
 	})
-}
-
-// terminalWidth is the number of columns of w, 0 when it is no terminal.
-func terminalWidth(w any) int {
-	f, ok := underlying(w).(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
 }

@@ -196,7 +196,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 		if err != nil {
 			return err
 		}
-		fillPack(&file, r)
+		file.Fill(r)
 		if r.Loaded <= len(out) { // below which no rewriting gets
 			if plain, _, err := strip.Rewrite(in.Data, strip.Options{Level: strip.Max}); err == nil && len(plain) <= len(out) {
 				file.Status, file.Packed, file.Parts = "unchanged", file.Original, nil
@@ -231,22 +231,6 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 	return file, err
 }
 
-func fillPack(file *report.PackFile, r *pack.Report) {
-	file.Machine, file.Method, file.Packed = r.Machine, r.Method, uint64(r.Output)
-	file.StartupSeconds = r.Startup.Seconds()
-	file.Transforms = append(file.Transforms, r.Transforms...)
-	file.Parts = append(file.Parts, []report.PackPart{
-		{Name: "headers", Bytes: uint64(r.Headers)},
-		{Name: "unpacker", Bytes: uint64(r.Stub)},
-		{Name: "payload", Bytes: uint64(r.Payload)},
-		{Name: "not loaded: section headers, notes", Bytes: uint64(r.Rest)},
-	}...)
-	file.Notes = append(file.Notes, r.Notes...)
-	for _, c := range r.Candidates {
-		file.Candidates = append(file.Candidates, report.PackCandidate{Method: c.Method, Bytes: uint64(c.Size), Why: c.Why})
-	}
-}
-
 // listPacked describes a packed file; to know the original's size it is
 // unpacked in memory, which is all that --test asks for.
 func (e *env) listPacked(ctx context.Context, f *packFlags, path string) (report.PackFile, error) {
@@ -261,7 +245,7 @@ func (e *env) listPacked(ctx context.Context, f *packFlags, path string) (report
 		if err != nil {
 			return err
 		}
-		fillPack(&file, r)
+		file.Fill(r)
 		file.Original, file.Status = uint64(r.Input), "intact"
 		return nil
 	})

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 )
 
 // shrinkView shows a search while it runs: on stderr, for stdout is the
@@ -22,7 +22,7 @@ type shrinkView struct {
 	live  bool
 	quiet bool
 
-	bar *liveBar
+	bar *stream.Bar
 }
 
 func newShrinkView(e *env) *shrinkView {
@@ -46,7 +46,7 @@ func (e *env) cargoBuild(ctx context.Context, p *cargo.Project, request cargo.Re
 		return cargo.Build(ctx, p, request)
 	}
 	v.Begin("building "+p.Target.Name, true)
-	lines := &lineWriter{each: func(line string) {
+	lines := &stream.Lines{Each: func(line string) {
 		if first, _, _ := strings.Cut(strings.TrimSpace(line), " "); !slices.Contains(cargoStates, first) {
 			v.line(line)
 		}
@@ -56,7 +56,7 @@ func (e *env) cargoBuild(ctx context.Context, p *cargo.Project, request cargo.Re
 	}
 	request.Progress = v.crate
 	result, err := cargo.Build(ctx, p, request)
-	lines.flush()
+	lines.Flush()
 	v.close()
 	v.idle()
 	return result, err
@@ -64,31 +64,6 @@ func (e *env) cargoBuild(ctx context.Context, p *cargo.Project, request cargo.Re
 
 // cargoStates begin the lines of cargo's that the moving line tells as well.
 var cargoStates = []string{"Compiling", "Fresh", "Finished", "Locking", "Updating", "Downloading", "Downloaded"}
-
-// lineWriter passes whole lines on: a moving line stands below them.
-type lineWriter struct {
-	each func(line string)
-	rest []byte
-}
-
-// Write implements io.Writer.
-func (w *lineWriter) Write(p []byte) (int, error) {
-	w.rest = append(w.rest, p...)
-	for {
-		line, rest, whole := bytes.Cut(w.rest, []byte("\n"))
-		if !whole {
-			return len(p), nil
-		}
-		w.each(string(line))
-		w.rest = rest
-	}
-}
-
-func (w *lineWriter) flush() {
-	if len(w.rest) > 0 {
-		w.each(string(w.rest))
-	}
-}
 
 func (v *shrinkView) start(p *cargo.Project, level string) {
 	v.line(fmt.Sprintf("%s of %s, level %s, %s", p.Target.Name, p.Package.Name, level, p.Toolchain.Title()))
@@ -99,7 +74,7 @@ func (v *shrinkView) start(p *cargo.Project, level string) {
 func (v *shrinkView) Begin(name string, full bool) {
 	if v.live && !v.quiet {
 		v.close()
-		v.bar = startBar(v.e.screen(), name, full)
+		v.bar = stream.Start(v.e.screen(), name, full)
 	} else if full {
 		v.line(fmt.Sprintf("%-30s building ...", name))
 	}
@@ -108,14 +83,14 @@ func (v *shrinkView) Begin(name string, full bool) {
 // crate is cargo's progress.
 func (v *shrinkView) crate(p cargo.Progress) {
 	if v.bar != nil {
-		v.bar.set(p.Done, p.Total, p.Crate)
+		v.bar.Set(p.Done, p.Total, p.Crate)
 	}
 }
 
 // Done implements ladder.Observer.
 func (v *shrinkView) Done(r ladder.Rung) {
 	if v.bar != nil {
-		v.bar.stop()
+		v.bar.Stop()
 		v.bar = nil
 	}
 	size := r.Stripped
@@ -164,7 +139,7 @@ func (v *shrinkView) Done(r ladder.Rung) {
 // checks, too.
 func (v *shrinkView) idle() {
 	if v.live && !v.quiet && v.bar == nil {
-		v.bar = startBar(v.e.screen(), "working", false)
+		v.bar = stream.Start(v.e.screen(), "working", false)
 	}
 }
 
@@ -183,10 +158,10 @@ func (v *shrinkView) line(text string) {
 		return
 	}
 	if v.bar != nil {
-		if width := terminalWidth(v.e.stderr); width > 0 {
-			text = fitLines(text, width)
+		if width := stream.Width(v.e.stderr); width > 0 {
+			text = stream.FitLines(text, width)
 		}
-		v.bar.print(text)
+		v.bar.Print(text)
 		return
 	}
 	fmt.Fprintln(v.e.stderr, text)
@@ -202,7 +177,7 @@ func (v *shrinkView) end() {
 
 func (v *shrinkView) close() {
 	if v.bar != nil {
-		v.bar.stop()
+		v.bar.Stop()
 		v.bar = nil
 	}
 }

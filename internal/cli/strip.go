@@ -14,6 +14,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/strip"
 )
 
@@ -115,7 +116,7 @@ func (f *stripFlags) resolve(args []string) error {
 		return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
 	case f.onlyKeepDebug != "" && len(args) != 1:
 		return usageError("minsize strip --only-keep-debug FILE.debug FILE", "--only-keep-debug takes one input but got %d", len(args))
-	case f.onlyKeepDebug != "" && isStream(f.onlyKeepDebug):
+	case f.onlyKeepDebug != "" && stream.IsStream(f.onlyKeepDebug):
 		return usageError("--only-keep-debug FILE", "--only-keep-debug %s: the program refers to it by its name, so it has to be a file", f.onlyKeepDebug)
 	case o.KeepPayload && o.DropPayload:
 		return usageError("one of them", "--keep-payload and --drop-payload exclude each other")
@@ -209,20 +210,6 @@ func statusOf(err error) int {
 // strippedFile is one file's part of the report.
 type strippedFile struct{ report.StripFile }
 
-func (s *strippedFile) fill(r strip.Report) {
-	s.Format, s.Machine, s.Before, s.After = r.Format, r.Machine, r.Before, r.After
-	s.Status = "stripped"
-	if r.Same {
-		s.Status = "unchanged"
-	}
-	for _, reason := range strip.Reasons {
-		if n := r.Removed[reason]; n != 0 {
-			s.Removed = append(s.Removed, report.StripReason{Reason: string(reason), Bytes: n})
-		}
-	}
-	s.Notes = append(s.Notes, r.Notes...)
-}
-
 func (s *strippedFile) noteError(err error) {
 	s.Status, s.Error = "failed", err.Error()
 	var status *statusError
@@ -263,7 +250,7 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 		if err != nil {
 			return err
 		}
-		file.fill(r)
+		file.Fill(r)
 		if f.dryRun {
 			if r.Same {
 				return nil
@@ -316,7 +303,7 @@ func builtByCargo(path string, info fs.FileInfo) bool {
 // programTo settles that -o names stdout: a person's terminal is no place for
 // a program, and the report goes elsewhere.
 func (e *env) programTo(output string, o *reportFlags) error {
-	if descriptor(output) == 1 && isTerminal(e.stdout) {
+	if stream.Descriptor(output) == 1 && stream.IsTerminal(e.stdout) {
 		return usageError("-o FILE, or a pipe", "stdout is a terminal")
 	}
 	return o.besides(output)
@@ -337,7 +324,7 @@ func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripR
 		return stripError("stdin", err)
 	}
 	file := strippedFile{report.StripFile{File: "-", Removed: []report.StripReason{}, Notes: []string{}}}
-	file.fill(r)
+	file.Fill(r)
 	result.Files = []report.StripFile{file.StripFile}
 	result.Before, result.After = r.Before, r.After
 	if !f.dryRun {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/stream"
 )
 
 // screenText is all that was written on a terminal so far, to wait on.
@@ -211,13 +212,13 @@ func TestWaiting(t *testing.T) {
 	terminal, all := openTerminal(t, screen)
 	t.Setenv("CI", "")
 	w := &waiting{}
-	out := &answer{to: terminal, before: w.end}
-	w.begin(&env{stdout: out, stderr: &answer{to: terminal, before: w.end}})
+	out := &stream.Answer{To: terminal, Before: w.end}
+	w.begin(&env{stdout: out, stderr: &stream.Answer{To: terminal, Before: w.end}})
 	screen.await(func(text string) bool { return strings.Contains(text, "working") })
 	if _, err := out.Write([]byte("the answer\n")); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * redraw) // nothing to wait for: that nothing comes any more
+	time.Sleep(2 * stream.Redraw) // nothing to wait for: that nothing comes any more
 	text := all()
 	_, after, _ := strings.Cut(text, "the answer\n")
 	if strings.Contains(after, "working") {

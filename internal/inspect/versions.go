@@ -7,6 +7,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/oci"
 )
 
 // PackageVersions maps crate names to versions, of all packages that may be
@@ -39,4 +40,28 @@ func PackageFolders(p *cargo.Project) map[string]string {
 		folders[filepath.ToSlash(filepath.Dir(pkg.ManifestPath))] = pkg.Version
 	}
 	return folders
+}
+
+// ProjectFacts are the crates that were linked and the annotations that the
+// manifest gives (image-spec, annotations.md).
+func ProjectFacts(p *cargo.Project) ([]oci.Component, map[string]string) {
+	var components []oci.Component
+	for _, crate := range p.Metadata.Linked(p.Package) {
+		c := oci.Component{Name: crate.Name, Version: crate.Version, License: crate.License}
+		if strings.HasPrefix(crate.Source, "registry+") {
+			c.PURL = "pkg:cargo/" + crate.Name + "@" + crate.Version
+		}
+		components = append(components, c)
+	}
+	annotations := map[string]string{}
+	for key, value := range map[string]string{
+		"title": p.Target.Name, "version": p.Package.Version, "description": p.Package.Description,
+		"licenses": strings.ReplaceAll(p.Package.License, "/", " OR "), "authors": strings.Join(p.Package.Authors, ", "),
+		"source": p.Package.Repository, "url": p.Package.Homepage,
+	} {
+		if value != "" {
+			annotations["org.opencontainers.image."+key] = value
+		}
+	}
+	return components, annotations
 }

@@ -279,3 +279,19 @@ func (b *Bundle) Push(ctx context.Context, o RegistryOptions) error {
 	}
 	return nil
 }
+
+// SizeOnDisk adds up the regular files at name.
+func SizeOnDisk(name string) (int64, error) {
+	var total int64
+	err := filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}

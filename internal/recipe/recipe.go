@@ -385,6 +385,22 @@ func (c *Recipe) IsFor(p *cargo.Project) bool {
 	return c.Package == p.Package.Name && (c.Bin == p.Target.Name || c.Example == p.Target.Name)
 }
 
+// Compiler is the recipe's own compiler, else the one that goes by its
+// name, else the project's: what differs is for Drift to say.
+func (c *Recipe) Compiler(all []*cargo.Toolchain) *cargo.Toolchain {
+	for _, t := range all {
+		if t.ID() == c.Toolchain.ID {
+			return t
+		}
+	}
+	for _, t := range all {
+		if t.Name == c.Toolchain.Name {
+			return t
+		}
+	}
+	return all[0]
+}
+
 // Drift lists what is not as it was when the recipe was found; nothing where
 // the build will give the same bytes.
 func (c *Recipe) Drift(p *cargo.Project, t *cargo.Toolchain) ([]string, error) {

@@ -146,3 +146,31 @@ func historyTrend(r *HistoryResult) *Trend {
 	}
 	return t
 }
+
+// NewHistory compares the last n records, all for 0, each with the one before.
+func NewHistory(file, program, view string, list []history.Record, n int) (result *HistoryResult, err error) {
+	result = &HistoryResult{File: file, Program: program, View: view}
+	first := 0
+	if n > 0 && len(list) > n {
+		first = len(list) - n
+		result.Notes = append(result.Notes, fmt.Sprintf("%d older builds are not shown (-n 0 shows all)", first))
+	}
+	for i := first; i < len(list); i++ {
+		r := &list[i]
+		b := HistoryBuild{Time: r.Time, Name: r.Name(), Label: r.Label, Commit: r.Commit, Subject: r.Subject, Dirty: r.Dirty, File: r.File, Memory: r.Memory}
+		if i > first {
+			b.Change = int64(r.File) - int64(list[i-1].File)
+			if b.Changes, err = history.Compare(&list[i-1], r, view); err != nil {
+				return nil, err
+			}
+		}
+		result.Builds = append(result.Builds, b)
+		result.Records = append(result.Records, *r)
+	}
+	if len(list)-first > 1 {
+		if result.Overall, err = history.Compare(&list[first], &list[len(list)-1], view); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}

@@ -1,4 +1,4 @@
-package cli
+package stream
 
 import (
 	"strings"
@@ -23,7 +23,7 @@ func (f frames) Write(p []byte) (int, error) {
 // for until the test's own deadline.
 func TestBarMoves(t *testing.T) {
 	drawn := make(frames)
-	b := startBar(drawn, "z + fat LTO + 1 unit + abort and more", true, mpb.WithAutoRefresh(), mpb.WithWidth(100))
+	b := Start(drawn, "z + fat LTO + 1 unit + abort and more", true, mpb.WithAutoRefresh(), mpb.WithWidth(100))
 	wait := func(text string) {
 		for frame := range drawn {
 			if strings.Contains(frame, text) {
@@ -32,13 +32,13 @@ func TestBarMoves(t *testing.T) {
 		}
 	}
 	wait("0/0")
-	b.set(1, 9, "serde")
+	b.Set(1, 9, "serde")
 	wait("1/10")
-	b.set(2, 9, "regex")
+	b.Set(2, 9, "regex")
 	wait("2/10")
-	b.set(9, 9, "a-crate-with-a-long-name")
+	b.Set(9, 9, "a-crate-with-a-long-name")
 	wait("9/10")
 	wait("00:01")
 	wait("00:02")
-	b.stop()
+	b.Stop()
 }

@@ -1,0 +1,148 @@
+package outline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/strip"
+	"github.com/minsize/minsize/internal/verify"
+)
+
+// CargoSteps is Steps by cargo, strip and the checks.
+type CargoSteps struct {
+	// Build is cargo.Build, or that with something for the user to look at.
+	Build func(context.Context, *cargo.Project, cargo.Request) (cargo.Result, error)
+
+	project *cargo.Project // of the copy
+	dir     string         // its target folder
+	suite   *verify.Suite
+	based   bool // the suite has its baseline
+	tests   bool
+}
+
+// NewCargoSteps reads the project of the scratch copy as o says. Its programs are
+// compared by the suite, which the caller closes.
+func NewCargoSteps(ctx context.Context, p *cargo.Project, o cargo.Options, scratch *Scratch, suite *verify.Suite, tests bool) (*CargoSteps, error) {
+	rel, err := filepath.Rel(p.Root, p.Package.ManifestPath)
+	if err != nil {
+		return nil, err
+	}
+	o.ManifestPath = filepath.Join(scratch.Root, rel)
+	o.Package, o.Bin = p.Package.Name, p.Target.Name
+	if p.Target.IsExample() {
+		o.Bin, o.Example = "", p.Target.Name
+	}
+	s := &CargoSteps{Build: cargo.Build, suite: suite, tests: tests, dir: filepath.Join(p.OutputDir(), "outline-target")}
+	s.project, err = cargo.Load(ctx, o)
+	return s, err
+}
+
+// Size builds and measures what would be shipped: the program without symbols.
+// The first program is the baseline of the checks.
+func (s *CargoSteps) Size(ctx context.Context) (int64, string, error) {
+	result, err := s.Build(ctx, s.project, cargo.Request{
+		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: s.dir, Log: io.Discard,
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	data, err := os.ReadFile(result.Executable)
+	if err != nil {
+		return 0, "", err
+	}
+	_, done, err := strip.Plan(data, strip.Options{Level: strip.All})
+	if err != nil {
+		return 0, "", err
+	}
+	if !s.based {
+		s.based = true
+		if err := s.suite.Baseline(ctx, result.Executable); err != nil {
+			return 0, "", err
+		}
+	}
+	return int64(done.After), result.Executable, nil
+}
+
+// Verify compares a program with the baseline.
+func (s *CargoSteps) Verify(ctx context.Context, program string) error {
+	verdict, err := s.suite.Verify(ctx, program)
+	if err != nil {
+		return err
+	}
+	if !verdict.Same {
+		return errors.New(verdict.Why)
+	}
+	return nil
+}
+
+// Test runs the workspace's tests in the copy.
+func (s *CargoSteps) Test(ctx context.Context) error {
+	if !s.tests {
+		return nil
+	}
+	args := []string{"test", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir}
+	if out, err := s.cargo(ctx, args...); err != nil {
+		return fmt.Errorf("cargo test: %w: %s", err, lastLines(string(out), 3))
+	}
+	return nil
+}
+
+// cargo runs the project's own cargo, with its own compiler, on the copy.
+func (s *CargoSteps) cargo(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.project.Toolchain.Cargo, args...)
+	cmd.Dir = s.project.Dir
+	cmd.Env = append(os.Environ(), "RUSTC="+s.project.Toolchain.Rustc)
+	cmd.WaitDelay = time.Second
+	return cmd.CombinedOutput()
+}
+
+// AcceptAll keeps every function whose patch the compiler accepts, unmeasured.
+func (s *CargoSteps) AcceptAll(ctx context.Context, scratch *Scratch, sources []*Source, proposals []*Proposal) error {
+	check := func(chosen []*Proposal) error {
+		if err := scratch.Put(ctx, sources, chosen); err != nil {
+			return err
+		}
+		if out, err := s.cargo(ctx, "check", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir); err != nil {
+			return fmt.Errorf("cargo check: %s", lastLines(string(out), 3))
+		}
+		return nil
+	}
+	if check(proposals) == nil {
+		for _, p := range proposals {
+			p.Kept, p.Why = true, "compiles; not measured"
+		}
+		return nil
+	}
+	var kept []*Proposal
+	for _, p := range proposals {
+		if err := check(append(append([]*Proposal{}, kept...), p)); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			p.Why = "does not compile: " + err.Error()
+			continue
+		}
+		p.Kept, p.Why = true, "compiles; not measured"
+		kept = append(kept, p)
+	}
+	return nil
+}
+
+// lastLines are the last n lines that say something.
+func lastLines(text string, n int) string {
+	var lines []string
+	for _, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], " | ")
+}
