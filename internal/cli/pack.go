@@ -33,6 +33,7 @@ type packFlags struct {
 
 	fastStart bool
 	max       bool
+	best      bool
 	budget    time.Duration
 	out       reportFlags
 }
@@ -77,6 +78,7 @@ func (f *packFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.breakLinks, "break-links", false, "replace a file that has other hard links, which keep the old content")
 	flags.BoolVar(&f.fastStart, "fast-start", false, "plain LZMA: starts faster, a few percent larger")
 	flags.BoolVar(&f.max, "max", false, "context mixing: a tenth smaller, and 1.5 seconds of start-up for each MB")
+	flags.BoolVar(&f.best, "best", false, "search longer for the same form: a third more packing time, up to one percent smaller")
 	flags.DurationVar(&f.budget, "startup-budget", 0, "refuse forms that cost more CPU `time` at every start, as 50ms")
 	f.out.register(flags)
 }
@@ -87,7 +89,7 @@ func (f *packFlags) resolve(args []string) error {
 		return usageError("minsize pack FILE", "expected a program")
 	case f.list && f.test:
 		return usageError("one of them", "--list and --test exclude each other")
-	case (f.list || f.test) && (f.output != "" || f.keep || f.dryRun || f.fastStart || f.max):
+	case (f.list || f.test) && (f.output != "" || f.keep || f.dryRun || f.fastStart || f.max || f.best):
 		return usageError("minsize pack --list FILE", "--list and --test write nothing: they take no other flags")
 	case f.output != "" && len(args) > 1:
 		return usageError("minsize pack -o OUT FILE", "-o takes one input but got %d", len(args))
@@ -187,7 +189,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 		target, file.Output = f.output, f.output
 	}
 	err = byteio.Guard(func() error {
-		out, r, err := pack.Pack(in.Data, pack.Options{FastStart: f.fastStart, Max: f.max, StartupBudget: f.budget, AllowPayload: f.payload})
+		out, r, err := pack.Pack(in.Data, pack.Options{FastStart: f.fastStart, Max: f.max, Best: f.best, StartupBudget: f.budget, AllowPayload: f.payload})
 		if errors.Is(err, pack.ErrAlreadyPacked) || errors.Is(err, pack.ErrNotSmaller) {
 			file.Status, file.Packed = "unchanged", file.Original
 			file.Notes = append(file.Notes, err.Error())

@@ -65,6 +65,7 @@ type program struct {
 	bti     bool
 	symbols uint64 // bytes of symbols and debug information that are not loaded
 	notes   []string
+	best    bool // Options.Best
 
 	size    int // of the image: memory from first to the last byte that comes from the file
 	dynamic map[uint64]uint64

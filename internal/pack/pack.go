@@ -33,6 +33,7 @@ import (
 type Options struct {
 	FastStart     bool          // LZMA only: starts faster, 10 % larger
 	Max           bool          // context mixing too: 10 % smaller, starts 60 times slower
+	Best          bool          // search longer
 	AllowPayload  bool          // pack programs that may read their own file too
 	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
 
@@ -102,6 +103,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	if o.onlyMethod != 0 {
 		methods = []codec.Method{o.onlyMethod}
 	}
+	p.best = o.Best
 	rest := p.packRest()
 	type try struct {
 		out    []byte
@@ -152,6 +154,17 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		return nil, nil, fmt.Errorf("the packed form does not unpack to the input (%v): please report this file", err)
 	}
 	return out, report, nil
+}
+
+// effort is what the search may take: small programs are packed at once anyway.
+func (p *program) effort(stream int) codec.Effort {
+	switch {
+	case p.best:
+		return codec.Utmost
+	case stream < smallBelow:
+		return codec.Thorough
+	}
+	return codec.Quick
 }
 
 // smallBelow is where XLZ's coarse contexts win, and where the stub's bytes
@@ -208,7 +221,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	}
 	params.Layout.Filter(stream)
 	settle(p.size)
-	payload, err := codec.Encode(stream, params, 0)
+	payload, err := codec.Encode(stream, params, p.effort(len(stream)))
 	if err != nil {
 		return nil, nil, err
 	}

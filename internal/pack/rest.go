@@ -86,7 +86,7 @@ func (p *program) packRest() []byte {
 	if len(stream) == 0 {
 		return binary.AppendUvarint(out, 0)
 	}
-	coded, err := codec.Encode(stream, restParams, 0)
+	coded, err := codec.Encode(stream, restParams, codec.Thorough)
 	if err != nil {
 		panic(err) // constant parameters
 	}

@@ -44,7 +44,7 @@ func systemProgram(t testing.TB, name string) ([]byte, Layout) {
 }
 
 func roundTrip(t testing.TB, stream []byte, p Params) []byte {
-	packed, err := Encode(stream, p, 0)
+	packed, err := Encode(stream, p, Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestRoundTripProperty(t *testing.T) {
 			Small:  rapid.Bool().Draw(t, "small"),
 			Layout: layouts(rapid.SampledFrom([]Arch{X86_64, AArch64}).Draw(t, "arch"), len(stream)).Draw(t, "layout"),
 		}
-		packed, err := Encode(stream, p, 16)
+		packed, err := Encode(stream, p, Quick)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func FuzzDecode(f *testing.F) {
 	stream := bytes.Repeat([]byte{0x48, 0x8b, 0x05, 1, 2, 3, 4, 0xe8, 9, 9, 9, 9}, 20)
 	layout := Layout{Arch: X86_64, Regions: []Region{{0, 200}}}
 	for _, m := range []Method{LZMA, XLZ} {
-		packed, err := Encode(stream, Params{Method: m, Layout: layout}, 0)
+		packed, err := Encode(stream, Params{Method: m, Layout: layout}, Thorough)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestDecodeOfCutStream(t *testing.T) {
 		stream[i] = byte(i * i >> 3)
 	}
 	for _, m := range []Method{LZMA, XLZ} {
-		packed, err := Encode(stream, Params{Method: m}, 0)
+		packed, err := Encode(stream, Params{Method: m}, Thorough)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,43 +4,41 @@ import (
 	"math/bits"
 )
 
-// Encode packs stream; Decode with the same Params gives it back. effort is
-// the depth of the match search (0: the default).
+// Encode packs stream; Decode with the same Params gives it back. effort
+// is what is spent on it.
 //
 // The stream is parsed window by window: parser.go finds the cheapest way
 // through a window under the prices of the moment, then the chosen symbols
 // are coded and move the prices.
-func Encode(stream []byte, p Params, effort int) ([]byte, error) {
+func Encode(stream []byte, p Params, effort Effort) ([]byte, error) {
 	if err := p.Check(len(stream)); err != nil {
 		return nil, err
 	}
 	if p.Method == Mix {
 		return encodeMix(stream, &p), nil
 	}
-	if effort == 0 {
-		effort = 48
-	}
 	if len(p.Preset) > 0 {
 		stream = append(p.Preset[:len(p.Preset):len(p.Preset)], stream...)
 	}
-	e := &encoder{p: &p, data: stream, rc: newRangeEncoder(p.Method == XLZ, len(stream)), m: newModel(&p)}
+	e := &encoder{p: &p, effort: effort, data: stream, rc: newRangeEncoder(p.Method == XLZ, len(stream)), m: newModel(&p)}
 	if p.Method == XLZ {
 		e.index = newInstructions(len(stream), len(p.Layout.Regions))
 	}
-	e.feed = newFeed(&scout{tracker: newTracker(&p), finder: newMatchFinder(stream, effort), index: e.index, data: stream})
+	e.feed = newFeed(&scout{tracker: newTracker(&p), finder: newMatchFinder(stream, effort.depth), index: e.index, data: stream})
 	e.parse()
 	return e.rc.finish(), nil
 }
 
 type encoder struct {
-	p     *Params
-	data  []byte
-	index *instructions
-	feed  *feed
-	rc    *rangeEncoder
-	m     *model
-	state uint8
-	reps  distances
+	p      *Params
+	effort Effort
+	data   []byte
+	index  *instructions
+	feed   *feed
+	rc     *rangeEncoder
+	m      *model
+	state  uint8
+	reps   distances
 }
 
 // distances are the last four: bytes less one, and in instructions, 0 where

@@ -14,7 +14,7 @@ func TestMixBeatsXLZ(t *testing.T) {
 		t.Skip("x86-64 program wanted")
 	}
 	layout.Filter(data)
-	xlz, err := Encode(data, Params{Method: XLZ, Small: true, Layout: layout}, 0)
+	xlz, err := Encode(data, Params{Method: XLZ, Small: true, Layout: layout}, Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestMixRoundTripProperty(t *testing.T) {
 		}
 		arch := rapid.SampledFrom([]Arch{X86_64, AArch64}).Draw(t, "arch")
 		p := Params{Method: Mix, Layout: layouts(arch, len(stream)).Draw(t, "layout")}
-		packed, err := Encode(stream, p, 0)
+		packed, err := Encode(stream, p, Thorough)
 		if err != nil {
 			t.Fatal(err)
 		}

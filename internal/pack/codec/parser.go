@@ -22,10 +22,23 @@ const (
 	niceLength = 160 // a match this long is taken without looking inside
 	priceOne   = 64  // a bit, in price units
 	span       = windowMax + windowMore + maxMatch + 1
-	pricesFor  = 400           // bytes that are parsed under one table of prices
-	noWay      = 1<<32 - 1     // a cost
-	hopeless   = 10 * priceOne // by how much an arrival may be behind to be gone on from
-	unlikely   = 3 * priceOne  // likewise, for matches with a new distance
+	pricesFor  = 400       // bytes that are parsed under one table of prices
+	noWay      = 1<<32 - 1 // a cost
+)
+
+// Effort is how hard is searched. Any stream can be decoded, whatever it is.
+type Effort struct {
+	depth    int    // of the match search
+	ways     int    // arrivals that are gone on from
+	hopeless uint32 // by how much an arrival may be behind to be gone on from
+	unlikely uint32 // likewise, for matches with a new distance
+}
+
+// Quick takes a quarter less time than Thorough and is half a percent larger.
+var (
+	Quick    = Effort{depth: 16, ways: 3, hopeless: 3 * priceOne, unlikely: priceOne}
+	Thorough = Effort{depth: 48, ways: arrivals, hopeless: 10 * priceOne, unlikely: 3 * priceOne}
+	Utmost   = Effort{depth: 300, ways: arrivals, hopeless: 30 * priceOne, unlikely: 15 * priceOne}
 )
 
 var bitPrice = buildBitPrice()
@@ -243,8 +256,8 @@ func (ps *parser) relax(i int) {
 	}
 	expected, matched := uint32(noWay), uint32(0) // the byte behind a match, and the literal's price then
 	best := ps.ways[i*arrivals].cost
-	most := best + hopeless
-	for k := range arrivals {
+	most := best + e.effort.hopeless
+	for k := range e.effort.ways {
 		from := i*arrivals + k
 		a := &ps.ways[from]
 		if a.cost > most {
@@ -317,7 +330,7 @@ func (ps *parser) relax(i int) {
 				}
 			}
 		}
-		if k >= 2 || a.cost > best+unlikely {
+		if k >= 2 || a.cost > best+e.effort.unlikely {
 			continue
 		}
 		matchCost += ps.price(isRep, 0)
