@@ -22,6 +22,8 @@ import (
 type stripFlags struct {
 	debug, sections, max bool
 
+	relocations, keepRelocations, undoRelocations bool
+
 	output        string
 	keep          bool
 	dryRun        bool
@@ -48,7 +50,12 @@ Levels, each with those before it:
   (default)    symbols, debug info, comments, relocations kept for the linker
   --sections   ELF section headers too
   --max        padding between segments and trailing zeros too; of a Wasm
-               module what no export reaches, and longer numbers
+               module what no export reaches, and longer numbers; relative
+               relocations of ELF programs and libraries for glibc: packed,
+               and applied by the file itself
+
+--relocations alone packs relocations and drops nothing; --undo-relocations
+gives the file as it was before that, to the byte.
 
 Without FILE the cargo project of the current folder is built and its program
 stripped; with "-" the file comes from stdin and goes to stdout.
@@ -68,6 +75,9 @@ func (f *stripFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.debug, "debug", "g", false, "drop debug info only")
 	flags.BoolVar(&f.sections, "sections", false, "drop ELF section headers too")
 	flags.BoolVar(&f.max, "max", false, "close padding and cut trailing zeros too")
+	flags.BoolVar(&f.relocations, "relocations", false, "pack relative relocations, which the file then applies itself; without a\nlevel nothing else goes")
+	flags.BoolVar(&f.keepRelocations, "keep-relocations", false, "with --max: leave relocations as they are")
+	flags.BoolVar(&f.undoRelocations, "undo-relocations", false, "give the file as it was before its relocations were packed")
 	flags.StringVarP(&f.output, "output", "o", "", "write the program to this `FILE` instead of in place; - is stdout")
 	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the old file as FILE~")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would go, and write nothing")
@@ -81,7 +91,7 @@ func (f *stripFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.KeepSections, "keep-section", nil, "keep sections that match this `pattern`")
 	flags.StringArrayVarP(&o.RemoveSections, "remove-section", "R", nil, "drop unloaded sections that match this `pattern`")
 	flags.BoolVar(&o.DropHeaders, "drop-section-headers", false, "with --sections and --max: drop them although a program or tool may look\nup a loaded section by its name")
-	flags.Uint64Var(&o.PageSize, "page-size", 0, "`bytes` of the largest page the program will meet, for --max (default: the machine's largest)")
+	flags.Uint64Var(&o.PageSize, "page-size", 0, "`bytes` of the largest page the program will meet, for --max and --relocations\n(default: the machine's largest)")
 	flags.BoolVar(&o.KeepPayload, "keep-payload", false, "move appended data behind the new end")
 	flags.BoolVar(&o.DropPayload, "drop-payload", false, "lose appended data")
 	flags.BoolVar(&o.DropSignature, "drop-signature", false, "lose an Authenticode signature")
@@ -107,7 +117,25 @@ func (f *stripFlags) resolve(args []string) error {
 		}
 	}
 	o := &f.options
+	asked := 0
+	for _, r := range []struct {
+		on   bool
+		what strip.Relocations
+	}{{f.relocations, strip.PackRelocations}, {f.keepRelocations, strip.KeepRelocations}, {f.undoRelocations, strip.UnpackRelocations}} {
+		if r.on {
+			asked++
+			o.Relocations = r.what
+		}
+	}
+	if levels == 0 && (f.relocations || f.undoRelocations) {
+		o.Level = strip.Nothing
+	}
+	drops := f.onlyKeepDebug != "" || len(o.KeepSymbols)+len(o.KeepSections)+len(o.RemoveSections) > 0 || o.DropBuildID || o.DropUnwind
 	switch {
+	case asked > 1:
+		return usageError("one of them", "--relocations, --keep-relocations and --undo-relocations exclude each other")
+	case o.Level == strip.Nothing && drops:
+		return usageError("a level, such as --debug; or strip first, and then --relocations alone", "--relocations and --undo-relocations without a level drop nothing")
 	case levels > 1:
 		return usageError("the highest level alone, it includes the others", "expected one of --debug, --sections and --max but got %d", levels)
 	case f.output != "" && len(args) > 1:
@@ -126,8 +154,8 @@ func (f *stripFlags) resolve(args []string) error {
 		return usageError("--sections --drop-section-headers", "--drop-section-headers is for --sections and --max")
 	case o.PageSize != 0 && (o.PageSize < 4096 || o.PageSize&(o.PageSize-1) != 0):
 		return usageError("--page-size 65536", "--page-size %d: expected a power of two of at least 4096", o.PageSize)
-	case o.PageSize != 0 && o.Level != strip.Max:
-		return usageError("--max --page-size 4096", "--page-size is for --max")
+	case o.PageSize != 0 && o.Level != strip.Max && !f.relocations:
+		return usageError("--max --page-size 4096", "--page-size is for --max and --relocations")
 	}
 	return nil
 }

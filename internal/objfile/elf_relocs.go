@@ -23,6 +23,7 @@ type relocTable struct {
 	section   int
 	addends   bool
 	encoding  relocEncoding
+	answered  *Reloc // the pointer that the code of a concealed table returns to the loader
 }
 
 type relocEncoding uint8
@@ -156,12 +157,16 @@ func (e *ELFFile) concealedTable() (relocTable, bool) {
 		return relocTable{}, false
 	}
 	code := e.d.u64(entry[16:])
-	table, end, ok := stub.Find(e.file.tailAt(code), code)
-	if !ok || end-table > uint64(len(e.file.tailAt(table))) || table%8 != 0 {
+	b, ok := stub.Find(e.file.tailAt(code), code)
+	if !ok || b.End-b.Table > uint64(len(e.file.tailAt(b.Table))) || b.Table%8 != 0 {
 		return relocTable{}, false
 	}
-	off, ok := e.file.OffsetOf(table)
-	return relocTable{off: off, size: end - table, section: -1, encoding: relrRelocs}, ok
+	off, ok := e.file.OffsetOf(b.Table)
+	t := relocTable{off: off, size: b.End - b.Table, section: -1, encoding: relrRelocs}
+	if b.Answers {
+		t.answered = &Reloc{Addr: e.d.u64(entry), Addend: int64(b.Answer), HasAddend: true}
+	}
+	return t, ok
 }
 
 func (e *ELFFile) addDynamicTable(tables *[]relocTable, addrTag, sizeTag int64, addends bool, encoding relocEncoding) error {
@@ -333,6 +338,10 @@ func (e *ELFFile) eachRelr(t relocTable, raw []byte, types *relocTypeTable, plac
 			}
 		}
 		next += (word*8 - 1) * word
+	}
+	if a := t.answered; a != nil {
+		r = Reloc{Addr: a.Addr, Addend: a.Addend, HasAddend: true, Section: -1, Symbol: -1, Type: types.relative, Size: uint8(word), Relative: true, Entry: t.off}
+		return yield(&r)
 	}
 	return true
 }

@@ -104,7 +104,7 @@ func Conceal(data []byte) error {
 		if !ok || le.Uint64(mine[8:]) != uint64(stub.Relative) || !bytes.HasPrefix(data[code:], stub.Code()) {
 			continue
 		}
-		bound, err := stub.Bind(address, table, table+size)
+		bound, err := stub.Bind(address, relr.Bound{Table: table, End: table + size})
 		if err != nil {
 			return refuse("%v", err)
 		}

@@ -23,44 +23,66 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// Stub is the code that applies a table, for one machine.
+// Stub is the code that applies a table, for one machine. It has two forms: in
+// the plain one the resolver's value is of no use, and a word is spent for the
+// loader to put it in; the answering one returns the pointer that belongs into
+// such a word, so that a file whose data is laid out already needs none to spare.
 type Stub struct {
 	Machine   uint16 // e_machine
 	Relative  uint32 // the relocation type of pointers into the file itself
 	IRelative uint32 // the relocation type of resolvers
 	Pointer   uint32 // the relocation type of a 64-bit address in an object
+	Copy      uint32 // the relocation type of data copied from a library
+	TLSDesc   uint32 // the relocation type of thread-local descriptors, of two words
 	Glibc     int    // the first glibc 2.N that calls resolvers on this machine
-	code      []byte
-	at        [3]int // where the distances to base, table and end stand in code
-	from      [3]int // where in code each of them is counted from
+	plain     form
+	answering form
+}
+
+// form is code and where its numbers stand.
+type form struct {
+	code   []byte
+	at     [3]int // the distances to base, table and end
+	from   [3]int // where in code each of them is counted from
+	answer int    // the answer, counted from the base; 0 in plain forms
+}
+
+// x86_64 is testdata/x86_64.S but for its last instruction, ret.
+var x86_64 = []byte{
+	0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x8d, 0x15, 0x00, 0x00, 0x00, 0x00, 0x48,
+	0x8d, 0x35, 0x00, 0x00, 0x00, 0x00, 0x4c, 0x8d, 0x05, 0x00, 0x00, 0x00,
+	0x00, 0x48, 0xad, 0xa8, 0x01, 0x75, 0x0d, 0x48, 0x8d, 0x3c, 0x02, 0x48,
+	0x01, 0x17, 0x48, 0x83, 0xc7, 0x08, 0xeb, 0x1d, 0x48, 0xd1, 0xe8, 0x74,
+	0x11, 0x48, 0x0f, 0xbc, 0xc8, 0x48, 0x01, 0x14, 0xcf, 0x48, 0x8d, 0x48,
+	0xff, 0x48, 0x21, 0xc8, 0x75, 0xef, 0x48, 0x81, 0xc7, 0xf8, 0x01, 0x00,
+	0x00, 0x4c, 0x39, 0xc6, 0x72, 0xcb,
+}
+
+// aarch64Loop is testdata/aarch64.S behind its third instruction, which says
+// where the distances are, up to ret.
+var aarch64Loop = []uint32{
+	0xb98000a2, 0xb98004a3, 0xb98008a4, 0x8b010042, 0x8b010063, 0x8b010084,
+	0xf8408465, 0x370000c5, 0x8b050046, 0xf94000c7, 0x8b0200e7, 0xf80084c7, 0x1400000c,
+	0xd341fca5, 0xb4000125, 0xdac000a7, 0xdac010e7, 0xf86778c8, 0x8b020108, 0xf82778c8, 0xd10004a8, 0xea0800a5, 0x54ffff21,
+	0x9107e0c6, 0xeb04007f, 0x54fffda3,
 }
 
 var stubs = []Stub{
 	{
-		Machine: 62, Relative: 8, IRelative: 37, Pointer: 1, Glibc: 11, // EM_X86_64, R_X86_64_RELATIVE, _IRELATIVE, _64
-		at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25},
-		code: []byte{ // testdata/x86_64.S
-			0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x8d, 0x15, 0x00, 0x00, 0x00, 0x00, 0x48,
-			0x8d, 0x35, 0x00, 0x00, 0x00, 0x00, 0x4c, 0x8d, 0x05, 0x00, 0x00, 0x00,
-			0x00, 0x48, 0xad, 0xa8, 0x01, 0x75, 0x0d, 0x48, 0x8d, 0x3c, 0x02, 0x48,
-			0x01, 0x17, 0x48, 0x83, 0xc7, 0x08, 0xeb, 0x1d, 0x48, 0xd1, 0xe8, 0x74,
-			0x11, 0x48, 0x0f, 0xbc, 0xc8, 0x48, 0x01, 0x14, 0xcf, 0x48, 0x8d, 0x48,
-			0xff, 0x48, 0x21, 0xc8, 0x75, 0xef, 0x48, 0x81, 0xc7, 0xf8, 0x01, 0x00,
-			0x00, 0x4c, 0x39, 0xc6, 0x72, 0xcb, 0xc3,
-		},
+		Machine: 62, Relative: 8, IRelative: 37, Pointer: 1, Copy: 5, TLSDesc: 36, Glibc: 11, // EM_X86_64 and R_X86_64_*
+		plain: form{at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25}, code: append(bytes.Clone(x86_64), 0xc3)},
+		answering: form{at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25}, answer: 81,
+			code: append(bytes.Clone(x86_64), 0x48, 0x8d, 0x82, 0, 0, 0, 0, 0xc3)},
 	},
 	{
-		Machine: 183, Relative: 1027, IRelative: 1032, Pointer: 257, Glibc: 19, // EM_AARCH64, R_AARCH64_RELATIVE, _IRELATIVE, _ABS64
-		at: [3]int{0x78, 0x7c, 0x80},
-		code: words( // testdata/aarch64.S
-			0xd503245f, 0x10ffffe1, 0x10000385, 0xb98000a2, 0xb98004a3, 0xb98008a4, 0x8b010042, 0x8b010063, 0x8b010084,
-			0xf8408465, 0x370000c5, 0x8b050046, 0xf94000c7, 0x8b0200e7, 0xf80084c7, 0x1400000c,
-			0xd341fca5, 0xb4000125, 0xdac000a7, 0xdac010e7, 0xf86778c8, 0x8b020108, 0xf82778c8, 0xd10004a8, 0xea0800a5, 0x54ffff21,
-			0x9107e0c6, 0xeb04007f, 0x54fffda3, 0xd65f03c0,
-			0, 0, 0,
-		),
+		Machine: 183, Relative: 1027, IRelative: 1032, Pointer: 257, Copy: 1024, TLSDesc: 1031, Glibc: 19, // EM_AARCH64 and R_AARCH64_*
+		plain: form{at: [3]int{0x78, 0x7c, 0x80},
+			code: slices.Concat(words(0xd503245f, 0x10ffffe1, 0x10000385), words(aarch64Loop...), words(0xd65f03c0, 0, 0, 0))},
+		answering: form{at: [3]int{0x80, 0x84, 0x88}, answer: 0x8c,
+			code: slices.Concat(words(0xd503245f, 0x10ffffe1, 0x100003c5), words(aarch64Loop...), words(0x180000c0, 0x8b020000, 0xd65f03c0, 0, 0, 0, 0))},
 	},
 }
 
@@ -85,38 +107,74 @@ func StubOf(machine uint16) (*Stub, error) {
 	return nil, ErrMachine
 }
 
-// Code is the stub before it is bound.
-func (s *Stub) Code() []byte { return bytes.Clone(s.code) }
+// Code is the plain form before it is bound.
+func (s *Stub) Code() []byte { return bytes.Clone(s.plain.code) }
 
-// Bind is the code for a stub at address at, which applies the table between
-// the addresses table and end. They may lie 2 GiB apart at most.
-func (s *Stub) Bind(at, table, end uint64) ([]byte, error) {
-	code := s.Code()
-	for i, target := range []uint64{0, table, end} {
-		distance := int64(target - at - uint64(s.from[i]))
+// Bound is code that knows its table.
+type Bound struct {
+	Table, End uint64 // the addresses of the table and behind it
+	Answers    bool   // the answering form
+	Answer     uint64 // its answer, where the file is loaded at 0
+}
+
+// Bind is the code for a stub at address at. Code, table and what it answers
+// may lie 2 GiB apart at most.
+func (s *Stub) Bind(at uint64, b Bound) ([]byte, error) {
+	f := &s.plain
+	if b.Answers {
+		f = &s.answering
+	}
+	code := bytes.Clone(f.code)
+	put := func(where int, distance int64, target uint64) error {
 		if distance != int64(int32(distance)) {
-			return nil, fmt.Errorf("the code at %#x does not reach %#x", at, target)
+			return fmt.Errorf("the code at %#x does not reach %#x", at, target)
 		}
-		binary.LittleEndian.PutUint32(code[s.at[i]:], uint32(int32(distance)))
+		binary.LittleEndian.PutUint32(code[where:], uint32(int32(distance)))
+		return nil
+	}
+	for i, target := range []uint64{0, b.Table, b.End} {
+		if err := put(f.at[i], int64(target-at-uint64(f.from[i])), target); err != nil {
+			return nil, err
+		}
+	}
+	if b.Answers {
+		if int64(b.Answer) < 0 { // aarch64's form reads it as unsigned
+			return nil, fmt.Errorf("the code at %#x does not reach %#x", at, b.Answer)
+		}
+		if err := put(f.answer, int64(b.Answer), b.Answer); err != nil {
+			return nil, err
+		}
 	}
 	return code, nil
 }
 
 // Find says whether code, which lies at address at, begins with a bound stub,
 // and which table it applies.
-func (s *Stub) Find(code []byte, at uint64) (table, end uint64, found bool) {
-	if len(code) < len(s.code) {
-		return 0, 0, false
+func (s *Stub) Find(code []byte, at uint64) (Bound, bool) {
+	if b, ok := s.plain.find(code, at); ok {
+		return b, true
+	}
+	return s.answering.find(code, at)
+}
+
+func (f *form) find(code []byte, at uint64) (Bound, bool) {
+	if len(code) < len(f.code) {
+		return Bound{}, false
+	}
+	plain := bytes.Clone(code[:len(f.code)])
+	take := func(where int) int64 {
+		field := plain[where : where+4]
+		value := int64(int32(binary.LittleEndian.Uint32(field)))
+		clear(field)
+		return value
 	}
 	var targets [3]uint64
-	plain := bytes.Clone(code[:len(s.code)])
 	for i := range targets {
-		field := plain[s.at[i] : s.at[i]+4]
-		targets[i] = at + uint64(s.from[i]) + uint64(int64(int32(binary.LittleEndian.Uint32(field))))
-		clear(field)
+		targets[i] = at + uint64(f.from[i]) + uint64(take(f.at[i]))
 	}
-	if !bytes.Equal(plain, s.code) || targets[0] != 0 || targets[2] < targets[1] {
-		return 0, 0, false
+	b := Bound{Table: targets[1], End: targets[2], Answers: f.answer != 0}
+	if b.Answers {
+		b.Answer = uint64(take(f.answer))
 	}
-	return targets[1], targets[2], true
+	return b, bytes.Equal(plain, f.code) && targets[0] == 0 && b.End >= b.Table && int64(b.Answer) >= 0
 }

@@ -5,28 +5,33 @@ import (
 	"debug/elf"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 func TestBindFind(t *testing.T) {
 	for i := range stubs {
 		s := &stubs[i]
-		code, err := s.Bind(0x5008, 0x4000, 0x4080)
-		if err != nil {
-			t.Fatal(err)
+		for _, want := range []Bound{{Table: 0x4000, End: 0x4080}, {Table: 0x4000, End: 0x4080, Answers: true, Answer: 0x12345678}} {
+			code, err := s.Bind(0x5008, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, found := s.Find(append(bytes.Clone(code), 1, 2, 3), 0x5008); !found || got != want {
+				t.Errorf("machine %d: found %v, %+v, want %+v", s.Machine, found, got, want)
+			}
+			if _, found := s.Find(code, 0x5000); found {
+				t.Errorf("machine %d: found where its base would not be 0", s.Machine)
+			}
+			code[len(code)/2] ^= 0x40
+			if _, found := s.Find(code, 0x5008); found {
+				t.Errorf("machine %d: other code is taken for the stub", s.Machine)
+			}
 		}
-		if table, end, found := s.Find(append(code, 1, 2, 3), 0x5008); !found || table != 0x4000 || end != 0x4080 {
-			t.Errorf("machine %d: found %v, %#x to %#x", s.Machine, found, table, end)
-		}
-		if _, _, found := s.Find(code, 0x5000); found {
-			t.Errorf("machine %d: found where its base would not be 0", s.Machine)
-		}
-		code[len(code)/2] ^= 0x40
-		if _, _, found := s.Find(code, 0x5008); found {
-			t.Errorf("machine %d: other code is taken for the stub", s.Machine)
-		}
-		if _, err := s.Bind(0x5000, 1<<33, 1<<33); err == nil {
-			t.Errorf("machine %d: a table out of reach is bound", s.Machine)
+		for _, far := range []Bound{{Table: 1 << 33, End: 1 << 33}, {Answers: true, Answer: 1 << 31}, {Answers: true, Answer: 1<<64 - 8}} {
+			if _, err := s.Bind(0x5000, far); err == nil {
+				t.Errorf("machine %d: %+v is out of reach and bound", s.Machine, far)
+			}
 		}
 	}
 	if _, err := StubOf(3); err == nil {
@@ -36,13 +41,22 @@ func TestBindFind(t *testing.T) {
 
 // TestSources assembles the stubs again.
 func TestSources(t *testing.T) {
-	for source, compiler := range map[string]string{"x86_64.S": "x86_64-linux-gnu-gcc", "aarch64.S": "aarch64-linux-gnu-gcc"} {
-		t.Run(source, func(t *testing.T) {
-			if _, err := exec.LookPath(compiler); err != nil {
-				t.Skip("needs " + compiler)
+	for _, x := range []struct {
+		source, compiler string
+		flags            []string
+	}{
+		{"x86_64.S", "x86_64-linux-gnu-gcc", nil},
+		{"x86_64.S", "x86_64-linux-gnu-gcc", []string{"-DANSWER"}},
+		{"aarch64.S", "aarch64-linux-gnu-gcc", nil},
+		{"aarch64.S", "aarch64-linux-gnu-gcc", []string{"-DANSWER"}},
+	} {
+		t.Run(x.source+strings.Join(x.flags, ""), func(t *testing.T) {
+			if _, err := exec.LookPath(x.compiler); err != nil {
+				t.Skip("needs " + x.compiler)
 			}
 			object := filepath.Join(t.TempDir(), "stub.o")
-			if said, err := exec.Command(compiler, "-c", "-o", object, filepath.Join("testdata", source)).CombinedOutput(); err != nil {
+			args := append([]string{"-c", "-o", object, filepath.Join("testdata", x.source)}, x.flags...)
+			if said, err := exec.Command(x.compiler, args...).CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, said)
 			}
 			f, err := elf.Open(object)
@@ -58,8 +72,13 @@ func TestSources(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(code, s.code) {
-				t.Errorf("relr.go has\n%x\n%s makes\n%x", s.code, source, code)
+			has := bytes.Clone(s.plain.code)
+			if len(x.flags) > 0 {
+				has = bytes.Clone(s.answering.code)
+				copy(has[s.answering.answer:], []byte{0xff, 0xff, 0xff, 0x7f})
+			}
+			if !bytes.Equal(code, has) {
+				t.Errorf("relr.go has\n%x\n%s makes\n%x", has, x.source, code)
 			}
 		})
 	}

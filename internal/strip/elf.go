@@ -183,7 +183,7 @@ func (p *elfPlan) congruence(s elfSegment) uint64 {
 	if page == 0 {
 		page = pageSizes[p.head.Machine]
 	}
-	if p.level < Max || page == 0 {
+	if p.level < Max && p.o.PageSize == 0 || page == 0 {
 		return align
 	}
 	// Lowering p_align lowers what the load address is a multiple of; that

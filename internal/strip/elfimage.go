@@ -21,6 +21,9 @@ func sameELF(old, new []byte) error {
 	if err != nil {
 		return fmt.Errorf("the new file: %w", err)
 	}
+	if a.relocatesItself() || b.relocatesItself() {
+		return sameRelocated(a, b)
+	}
 	ha, hb := a.head, b.head
 	if !bytes.Equal(old[:16], new[:16]) || ha.Type != hb.Type || ha.Machine != hb.Machine || ha.Version != hb.Version ||
 		ha.Entry != hb.Entry || ha.Flags != hb.Flags || ha.Ehsize != hb.Ehsize || ha.Phentsize != hb.Phentsize || ha.realPhnum != hb.realPhnum {

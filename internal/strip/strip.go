@@ -33,8 +33,10 @@ import (
 type Level int
 
 const (
+	// Nothing drops nothing: relocations are packed or unpacked alone.
+	Nothing Level = -1
 	// Debug drops debug info only; symbols stay.
-	Debug Level = iota + 1
+	Debug Level = iota
 	// All drops symbols, debug info, comments and what else only tools read.
 	All
 	// Sections drops the section headers of ELF files too. For other
@@ -45,7 +47,7 @@ const (
 )
 
 // Levels are the levels' names, for help and errors.
-var Levels = map[Level]string{Debug: "debug", All: "all", Sections: "sections", Max: "max"}
+var Levels = map[Level]string{Nothing: "relocations", Debug: "debug", All: "all", Sections: "sections", Max: "max"}
 
 func (l Level) String() string { return Levels[l] }
 
@@ -74,6 +76,9 @@ type Options struct {
 	DropBuildID bool // ELF: zero the build-id, or drop it where it ends a segment
 	DropUnwind  bool // ELF: drop unwind tables where they end a segment, zero them elsewhere
 
+	// Relocations is what becomes of the relative ones of ELF programs.
+	Relocations Relocations
+
 	WasmNames bool // Wasm: the name section stays
 
 	// DebugLink, if not nil, is recorded in the stripped file so that
@@ -93,7 +98,8 @@ type DebugLink struct {
 // size. Else what saves nothing changes nothing: the hash of a file and its
 // bytes on disk are worth more than headers in another order.
 func (o Options) asked() bool {
-	return o.DebugLink != nil || o.DropBuildID || o.DropUnwind || o.DropSignature || o.Resign || o.DropPayload || len(o.RemoveSections) > 0
+	return o.DebugLink != nil || o.DropBuildID || o.DropUnwind || o.DropSignature || o.Resign || o.DropPayload || len(o.RemoveSections) > 0 ||
+		o.Relocations == UnpackRelocations
 }
 
 func (o Options) level() Level {
@@ -112,6 +118,7 @@ const (
 	ReasonComments  Reason = "comments and tool notes"
 	ReasonRelocs    Reason = "relocations kept for the linker"
 	ReasonHeaders   Reason = "section headers"
+	ReasonRelative  Reason = "relative relocations"
 	ReasonSections  Reason = "other sections that nothing loads"
 	ReasonPadding   Reason = "padding"
 	ReasonZeros     Reason = "trailing zeros"
@@ -124,7 +131,7 @@ const (
 
 // Reasons in the order of reports.
 var Reasons = []Reason{ReasonDebug, ReasonSymbols, ReasonComments, ReasonRelocs, ReasonSections,
-	ReasonHeaders, ReasonPadding, ReasonZeros, ReasonModule, ReasonUnwind, ReasonBuildID, ReasonSignature, ReasonPayload}
+	ReasonHeaders, ReasonRelative, ReasonPadding, ReasonZeros, ReasonModule, ReasonUnwind, ReasonBuildID, ReasonSignature, ReasonPayload}
 
 // Report says what a rewrite did. The sum of Removed is always Before - After.
 type Report struct {
@@ -189,7 +196,7 @@ var formats []format
 
 func init() { // a variable's initialiser could not name planArchive, which uses formats
 	formats = []format{
-		{"ELF", isELF, planELF, sameELF},
+		{"ELF", isELF, planRelocated, sameELF},
 		{"PE", isPE, planPE, samePE},
 		{"Mach-O", isMachO, planMachO, sameMachO},
 		{"Mach-O fat", isFat, planFat, sameFat},
@@ -208,7 +215,7 @@ func formatOf(data []byte) (format, error) {
 }
 
 // Plan decides what the rewritten file shall hold. The content aliases data.
-// It is never longer than data, unless a DebugLink was asked for. The caller
+// It is never longer than data, unless a DebugLink or UnpackRelocations was asked for. The caller
 // must compare the result by SameImage before it replaces anything.
 //
 // Errors: ErrFormat; *Refusal; *byteio.Error for malformed input, with the
@@ -229,13 +236,16 @@ func Plan(data []byte, o Options) (byteio.Content, Report, error) {
 	if (o.DropBuildID || o.DropUnwind) && f.name != "ELF" {
 		return nil, r, refuse("leave them out", "--drop-build-id and --drop-unwind are for ELF programs")
 	}
+	if (o.Level == Nothing || o.Relocations == UnpackRelocations) && f.name != "ELF" {
+		return nil, r, refuse("a level", "%s files have no relative relocations that could be packed", f.name)
+	}
 	content, err := f.plan(data, o, &r)
 	if err != nil {
 		return nil, r, err
 	}
 	r.After = content.Len()
 	grew, equal := r.After > r.Before, r.After == r.Before
-	if grew && o.DebugLink == nil || equal && (!o.asked() || sameContent(content, data)) {
+	if grew && o.DebugLink == nil && o.Relocations != UnpackRelocations || equal && (!o.asked() || sameContent(content, data)) {
 		content, r.After, r.Same, r.Removed = same, r.Before, true, nil
 	}
 	return content, r, nil
