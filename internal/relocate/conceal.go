@@ -46,7 +46,7 @@ func Applicable(f *objfile.File) (*relr.Stub, error) {
 	if err != nil {
 		return nil, err
 	}
-	if newest := newestGlibc(symbols); stub.Glibc > oldestGlibc && newest < stub.Glibc {
+	if newest := newestGlibc(f.ELF.VersionNeeds()); stub.Glibc > oldestGlibc && newest < stub.Glibc {
 		return nil, refuse("it may run on glibc 2.%d, and on this machine resolvers are called since 2.%d", max(newest, oldestGlibc), stub.Glibc)
 	}
 	for i := range symbols {
@@ -61,13 +61,13 @@ func Applicable(f *objfile.File) (*relr.Stub, error) {
 // asks for on the machines that it had then.
 const oldestGlibc = 17
 
-// newestGlibc is the N of the newest GLIBC_2.N that a file's imports need, and
-// so of the oldest glibc that it runs with; 0 where they need none.
-func newestGlibc(symbols []objfile.Symbol) int {
+// newestGlibc is the N of the newest GLIBC_2.N that a file needs, and so of the
+// oldest glibc that it runs with; 0 where it needs none.
+func newestGlibc(needs []objfile.VersionNeed) int {
 	newest := 0
-	for i := range symbols {
+	for _, need := range needs {
 		var n int
-		if _, err := fmt.Sscanf(symbols[i].Version, "GLIBC_2.%d", &n); err == nil && symbols[i].Undefined {
+		if _, err := fmt.Sscanf(need.Version, "GLIBC_2.%d", &n); err == nil {
 			newest = max(newest, n)
 		}
 	}

@@ -344,8 +344,8 @@ func size(t *testing.T, path string) int64 {
 // TestOldLoaders: where the machine's first glibc calls no resolvers, what the
 // file imports has to show that it never meets that one.
 func TestOldLoaders(t *testing.T) {
-	import1 := func(version string) []objfile.Symbol {
-		return []objfile.Symbol{{Name: "puts", Version: version, Undefined: true}, {Name: "own", Version: "GLIBC_2.99"}}
+	import1 := func(version string) []objfile.VersionNeed {
+		return []objfile.VersionNeed{{Library: "libc.so.6", Version: version}, {Library: "libm.so.6", Version: "GLIBC_PRIVATE"}}
 	}
 	for version, want := range map[string]int{"": 0, "GLIBC_2.17": 17, "GLIBC_2.34": 34, "GLIBC_2.2.5": 2, "GLIBCXX_3.4": 0} {
 		if got := newestGlibc(import1(version)); got != want {

@@ -18,6 +18,7 @@ type span struct {
 	align    uint64 // what its old and its new offset are congruent by
 	header   int    // the program header that loads it, -1 for none
 	grown    []byte // what is new at its end
+	fresh    bool   // the old file has no byte of it; these come last
 }
 
 func (s *span) size() uint64 { return s.to - s.from + uint64(len(s.grown)) }
@@ -56,7 +57,13 @@ func (p *packer) cut() error {
 	}
 	p.spans = append(p.spans, loose...)
 	slices.SortStableFunc(p.spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	for i, h := range p.e.Phdrs {
+		if h.Type == objfile.PT_LOAD && h.Filesz == 0 {
+			p.spans = append(p.spans, span{from: h.Off, to: h.Off, align: p.page, header: i, fresh: true})
+		}
+	}
 	p.grow()
+	p.spans = slices.DeleteFunc(p.spans, func(s span) bool { return s.fresh && len(s.grown) == 0 })
 	return nil
 }
 
@@ -64,7 +71,7 @@ func (p *packer) cut() error {
 func (p *packer) sectionsAgree() error {
 	e := p.e
 	if len(e.Shdrs) == 0 {
-		if e.Ehdr.Shoff != 0 {
+		if e.Ehdr.Shoff != 0 || e.Ehdr.Shnum != 0 || e.Ehdr.Shstrndx != 0 {
 			return refuse("its section headers are not where the header says")
 		}
 		return nil
@@ -303,7 +310,7 @@ func (l *layout) lay(place codePlace) (fits bool, err error) {
 // memory behind it, -1 for none.
 func (p *packer) executable(size uint64) int {
 	for i, s := range p.spans {
-		if s.header < 0 || p.e.Phdrs[s.header].Flags&(objfile.PF_X|objfile.PF_W) != objfile.PF_X {
+		if s.header < 0 || p.e.Phdrs[s.header].Flags != objfile.PF_R|objfile.PF_X {
 			continue
 		}
 		h := p.e.Phdrs[s.header]
@@ -332,7 +339,7 @@ func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 func (l *layout) newOffset(old uint64) uint64 {
 	to := min(old, l.at)
 	for i, s := range l.spans {
-		if s.from <= old {
+		if s.from <= old && !s.fresh {
 			to = l.to[i] + min(old-s.from, s.to-s.from)
 		}
 	}
@@ -369,7 +376,7 @@ func (l *layout) programHeaders(place codePlace, first, codeSize, count uint64) 
 				out = append(out, rest)
 			}
 			continue
-		case h.Type == objfile.PT_LOAD && h.Filesz > 0:
+		case h.Type == objfile.PT_LOAD && moved[i].Filesz > 0:
 			h = moved[i]
 		case h.Type == objfile.PT_LOAD:
 			// Nothing but zeros: a congruent offset whose page exists.

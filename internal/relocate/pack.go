@@ -25,7 +25,6 @@ package relocate
 // told apart and restored. A relocation whose place holds anything else stays.
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -64,7 +63,8 @@ type packer struct {
 	home      int    // index of the program header of the segment that holds the table
 	at, end   uint64 // file offsets of the table, and behind it
 	address   uint64 // of the table
-	relacount uint64
+	relacount uint64 // how many relative relocations the table begins with
+	counted   bool   // the dynamic section says so
 
 	left   []byte    // relative relocations that stay, in their order
 	others []byte    // all other relocations
@@ -112,11 +112,22 @@ func Worth(data []byte) uint64 {
 	if err != nil || f.ELF == nil || f.Bits != 64 {
 		return 0
 	}
-	count, _ := f.ELF.DynValue(objfile.DT_RELACOUNT)
+	count, counted := f.ELF.DynValue(objfile.DT_RELACOUNT)
+	if rela, _, err := relaTable(f); err == nil && !counted {
+		count = leading(rela, relative(f))
+	}
 	if count > uint64(len(data))/relaEntry || count*relaEntry < 8<<10 {
 		return 0
 	}
 	return count * relaEntry
+}
+
+// relative is the type of a file's relative relocations, 0 where there is no stub.
+func relative(f *objfile.File) uint32 {
+	if stub, err := relr.StubOf(f.ELF.Ehdr.Machine); err == nil {
+		return stub.Relative
+	}
+	return 0
 }
 
 // applicable refuses what the loader or others would stumble over.
@@ -131,6 +142,11 @@ func (p *packer) applicable() error {
 	}
 	if e.SectionsError != nil {
 		return refuse("its section headers make no sense: %v", e.SectionsError)
+	}
+	for _, h := range e.Phdrs {
+		if _, loaded := p.f.BytesAt(h.Vaddr, h.Filesz); h.Type == objfile.PT_DYNAMIC && !loaded {
+			return refuse("its dynamic section is not loaded")
+		}
 	}
 	for _, d := range e.Dynamic {
 		switch d.Tag {
@@ -168,9 +184,10 @@ func (p *packer) findTable() error {
 	}
 	p.at, p.end = at, at+uint64(len(rela))
 	p.address, _ = p.e.DynValue(objfile.DT_RELA)
-	var counted bool
-	p.relacount, counted = p.e.DynValue(objfile.DT_RELACOUNT)
-	if !counted || p.relacount < 2 {
+	if p.relacount, p.counted = p.e.DynValue(objfile.DT_RELACOUNT); !p.counted { // mold does not count them
+		p.relacount = leading(rela, p.stub.Relative)
+	}
+	if p.relacount < 2 {
 		return ErrNoGain
 	}
 	if uint64(len(rela))%relaEntry != 0 || p.relacount > uint64(len(rela))/relaEntry || p.at%8 != 0 || p.address%8 != 0 {
@@ -202,7 +219,7 @@ func (p *packer) findTable() error {
 	home := p.e.Phdrs[p.home]
 	table := p.e.Ehdr.Phoff + uint64(len(p.e.Phdrs))*phdrSize
 	switch {
-	case home.Off != 0 || home.Flags&objfile.PF_W != 0 || home.Filesz != home.Memsz:
+	case home.Off != 0 || home.Flags&^objfile.PF_X != objfile.PF_R || home.Filesz != home.Memsz:
 		return refuse("its relocations are not in a first, read-only segment")
 	case home.Vaddr+p.at != p.address:
 		return refuse("two segments claim its table of relocations")
@@ -212,6 +229,14 @@ func (p *packer) findTable() error {
 		return refuse("it has %d program headers", len(p.e.Phdrs))
 	}
 	return nil
+}
+
+// leading is how many entries at the head of a table are relative.
+func leading(rela []byte, relative uint32) (n uint64) {
+	for ; uint64(len(rela)) >= relaEntry && le.Uint64(rela[8:]) == uint64(relative); rela = rela[relaEntry:] {
+		n++
+	}
+	return n
 }
 
 // maxPage is the largest page whose padding Unpack has to make again.
@@ -290,6 +315,9 @@ func (p *packer) choose() error {
 		if le.Uint64(entry[8:]) != uint64(p.stub.Relative) || i > 0 && x.address <= before {
 			return refuse("its relative relocations are not sorted by address, and their order could not be restored")
 		}
+		if i > 0 && x.address-before < 8 {
+			return refuse("two of its relocations overlap at %#x", x.address)
+		}
 		before = x.address
 		if segment < 0 || !inMemory(p.e.Phdrs[segment], x.address) {
 			segment = slices.IndexFunc(p.e.Phdrs, func(h objfile.Phdr) bool {
@@ -299,7 +327,10 @@ func (p *packer) choose() error {
 		if segment >= 0 && x.address-p.e.Phdrs[segment].Vaddr > p.e.Phdrs[segment].Filesz+maxPage {
 			return refuse("a pointer at %#x is far from what the file holds", x.address)
 		}
-		if segment < 0 || !p.packable(&x, p.e.Phdrs[segment]) {
+		if segment < 0 || p.e.Phdrs[segment].Flags&objfile.PF_W == 0 {
+			return refuse("a pointer at %#x is in no writable segment", x.address)
+		}
+		if !p.packable(&x, p.e.Phdrs[segment]) {
 			p.left = append(p.left, entry...)
 			continue
 		}
@@ -320,7 +351,7 @@ func inMemory(h objfile.Phdr, address uint64) bool {
 
 // packable says whether a relocation can go, and what its place holds.
 func (p *packer) packable(x *pointer, h objfile.Phdr) bool {
-	if x.address%8 != 0 || h.Flags&objfile.PF_W == 0 || p.isTaken(x.address) {
+	if x.address%8 != 0 || p.isTaken(x.address) {
 		return false
 	}
 	var word [8]byte
@@ -352,14 +383,18 @@ func encode(pointers []pointer) []byte {
 	return out
 }
 
-// relocations is the new DT_RELA table, and how many of its entries come first
-// that only add the base.
+// relocations is the new DT_RELA table, and DT_RELACOUNT: how many of its
+// entries come first that only add the base. The one that calls the code is the
+// next, which is where readers look for it.
 func (p *packer) relocations(code uint64) (table []byte, relacount uint64) {
-	table = bytes.Clone(p.left)
-	table = le.AppendUint64(table, p.first.address)
-	table = le.AppendUint64(table, uint64(p.stub.IRelative))
-	table = le.AppendUint64(table, code)
-	return append(table, p.others...), uint64(len(p.left)) / relaEntry
+	var calls []byte
+	for _, word := range []uint64{p.first.address, uint64(p.stub.IRelative), code} {
+		calls = le.AppendUint64(calls, word)
+	}
+	if !p.counted {
+		return slices.Concat(calls, p.left, p.others), 0
+	}
+	return slices.Concat(p.left, calls, p.others), uint64(len(p.left)) / relaEntry
 }
 
 func reach(err error) error {

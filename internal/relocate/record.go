@@ -53,9 +53,13 @@ func (l *layout) makeRecord() []byte {
 	for _, n := range runs {
 		add(n)
 	}
-	add(uint64(len(l.spans)))
+	old := l.spans
+	for len(old) > 0 && old[len(old)-1].fresh {
+		old = old[:len(old)-1]
+	}
+	add(uint64(len(old)))
 	cursor := p.end
-	for i, s := range l.spans {
+	for i, s := range old {
 		add(s.from - cursor)
 		add(s.to - s.from)
 		add(l.to[i])
@@ -94,6 +98,9 @@ func zeroRuns(places []pointer) []uint64 {
 func (l *layout) oldOffset(new uint64) uint64 {
 	moves := moves{at: l.at}
 	for i, s := range l.spans {
+		if s.fresh {
+			continue
+		}
 		moves.list = append(moves.list, move{s.from, l.to[i], s.to - s.from})
 	}
 	return moves.old(new)
@@ -119,14 +126,14 @@ func (m *moves) old(new uint64) uint64 {
 
 // packedFile is a file that Pack made, as its record tells it.
 type packedFile struct {
-	f         *objfile.File
-	at        uint64 // file offset of DT_RELA
-	rela      []byte
-	relacount uint64
-	bound     relr.Bound
-	relative  uint32
-	slot      uint64 // where the loader puts the answer
-	record    []byte
+	f        *objfile.File
+	at       uint64 // file offset of DT_RELA
+	left     []byte // relative relocations that stayed
+	others   []byte
+	bound    relr.Bound
+	relative uint32
+	slot     uint64 // where the loader puts the answer
+	record   []byte
 }
 
 // IsPacked says whether Pack made a file.
@@ -145,7 +152,7 @@ func openPacked(f *objfile.File) (*packedFile, error) {
 	}
 	rela, at, err := relaTable(f)
 	count, counted := f.ELF.DynValue(objfile.DT_RELACOUNT)
-	if err != nil || !counted || count >= uint64(len(rela))/relaEntry {
+	if err != nil || count >= uint64(len(rela))/relaEntry {
 		return nil, ErrNotPacked
 	}
 	entry := rela[count*relaEntry:]
@@ -157,7 +164,11 @@ func openPacked(f *objfile.File) (*packedFile, error) {
 	if !found || !bound.Answers {
 		return nil, ErrNotPacked
 	}
-	p := &packedFile{f: f, at: at, rela: rela, relacount: count, bound: bound, relative: stub.Relative, slot: le.Uint64(entry)}
+	p := &packedFile{f: f, at: at, left: rela[:count*relaEntry], others: entry[relaEntry:], bound: bound, relative: stub.Relative, slot: le.Uint64(entry)}
+	if !counted {
+		n := leading(p.others, stub.Relative) * relaEntry
+		p.left, p.others = p.others[:n], p.others[n:]
+	}
 	i := f.SegmentAt(bound.End)
 	if i < 0 || bound.End-f.Segments[i].Addr >= f.Segments[i].FileSize {
 		return nil, ErrNotPacked
@@ -226,7 +237,7 @@ func (p *packedFile) restore() ([]byte, error) {
 		}
 	}
 	old := p.oldTable(places)
-	out := slices.Concat(p.f.Data[:p.at], old, p.rela[(p.relacount+1)*relaEntry:])
+	out := slices.Concat(p.f.Data[:p.at], old, p.others)
 	relaSize := uint64(len(out)) - p.at
 	moves := moves{at: p.at}
 	var cursor uint64
@@ -314,7 +325,7 @@ func (p *packedFile) places() ([]pointer, error) {
 // oldTable are the relative relocations as they were, sorted by address.
 func (p *packedFile) oldTable(places []pointer) []byte {
 	first := pointer{address: p.slot, addend: p.bound.Answer}
-	left := p.rela[:p.relacount*relaEntry]
+	left := p.left
 	out := make([]byte, 0, (len(places)+1)*relaEntry+len(left))
 	emit := func(x pointer) {
 		for len(left) > 0 && le.Uint64(left) < x.address {

@@ -20,7 +20,7 @@ const (
 	ptGNUEhFrame, ptGNURelro                    = 0x6474e550, 0x6474e552
 	ptOpenBSDMutable                            = 0x65a3dbe5
 	pnXnum                                      = 0xffff // e_phnum: the count is in sh_info of section 0
-	pfX, pfW                                    = 1, 2
+	pfX, pfW, pfR                               = 1, 2, 4
 
 	shtNull, shtProgbits, shtSymtab, shtStrtab, shtRela = 0, 1, 2, 3, 4
 	shtNote, shtNobits, shtRel, shtDynsym               = 7, 8, 9, 11

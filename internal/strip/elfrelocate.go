@@ -48,6 +48,9 @@ func planRelocated(data []byte, o Options, r *Report) (byteio.Content, error) {
 	if err != nil || !pack {
 		return content, err
 	}
+	if !loadedAnywhere(data) && o.Relocations != PackRelocations {
+		return content, nil
+	}
 	stripped := content.Bytes()
 	if len(stripped) >= len(before) && !o.asked() {
 		stripped = before // as Plan does: what saves nothing changes nothing
@@ -62,7 +65,13 @@ func planRelocated(data []byte, o Options, r *Report) (byteio.Content, error) {
 // unpackRelocations gives the file before its relocations were packed, or data
 // where they were not.
 func unpackRelocations(data []byte, o Options, r *Report) (before []byte, was bool, err error) {
-	before, err = relocate.Unpack(data)
+	before, err = nil, relocate.ErrNotPacked
+	if loadedAnywhere(data) {
+		before, err = relocate.Unpack(data)
+	}
+	if err == nil && SameImage(before, data) != nil { // what the record does not tell is not as it was
+		err = relocate.ErrChanged
+	}
 	switch {
 	case err == nil:
 		return before, true, nil
@@ -77,6 +86,12 @@ func unpackRelocations(data []byte, o Options, r *Report) (before []byte, was bo
 		r.note("%v: --undo-relocations will not work", err)
 	}
 	return data, false, nil // what is malformed is planELF's to say
+}
+
+// loadedAnywhere says at first sight whether a file may have what can be packed:
+// 64 bits, little-endian, and no fixed address.
+func loadedAnywhere(data []byte) bool {
+	return len(data) > 64 && data[4] == 2 && data[5] == 1 && data[16] == etDyn && data[17] == 0
 }
 
 // planNothing is the level that drops nothing: only what no level may touch is

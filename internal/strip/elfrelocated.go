@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/minsize/minsize/internal/relr"
 )
@@ -128,12 +127,14 @@ func (m *memory) word(address uint64) ([]byte, error) {
 		return nil, fmt.Errorf("a relocation of %#x, which is in no writable segment", address)
 	}
 	from := address - l.Vaddr
-	if have := uint64(len(l.bytes)); from+8 > have+64<<20 {
+	if from > l.Filesz+8<<20 {
 		return nil, fmt.Errorf("a relocation of %#x, far behind the segment's bytes", address)
-	} else if from+8 > have {
-		l.bytes, l.own = append(slices.Clone(l.bytes), make([]byte, from+8-have)...), true
-	} else if !l.own {
+	}
+	if !l.own {
 		l.bytes, l.own = bytes.Clone(l.bytes), true
+	}
+	if have := uint64(len(l.bytes)); from+8 > have {
+		l.bytes = append(l.bytes, make([]byte, from+8-have)...)
 	}
 	return l.bytes[from : from+8], nil
 }
@@ -169,7 +170,7 @@ func (m *memory) relocate(base uint64) (others []byte, err error) {
 			return nil, fmt.Errorf("relocation %d is counted as relative and is none", i)
 		}
 		switch {
-		case i < m.relacount:
+		case o.Uint64(entry[8:]) == uint64(s.Relative):
 			place, err := m.word(o.Uint64(entry))
 			if err != nil {
 				return nil, err

@@ -49,6 +49,12 @@ func (c *relocatedPair) placed() error {
 		if l.Align < 4096 || (l.Vaddr-l.Offset)%l.Align != 0 {
 			return fmt.Errorf("the segment at %#x has p_offset %#x and p_align %#x", l.Vaddr, l.Offset, l.Align)
 		}
+		if was := c.a.at(l.Vaddr); l.Flags&pfW == 0 && l.Memsz != l.Filesz && (was == nil || was.Memsz == was.Filesz) {
+			return fmt.Errorf("the read-only segment at %#x has %d bytes in the file and %d in memory", l.Vaddr, l.Filesz, l.Memsz)
+		}
+	}
+	if _, in := c.b.ownCode(); in != nil && in.Flags != pfR|pfX {
+		return fmt.Errorf("the code that relocates lies in a segment with flags %d", in.Flags)
 	}
 	if c.a.apart(page) && !c.b.apart(page) {
 		return fmt.Errorf("two segments share a page, or are not in the order of their addresses")
@@ -339,6 +345,11 @@ func firstDifference(a, b []byte) int {
 	return -1
 }
 
+// loadsFrom says whether a segment holds a byte of the file.
+func (m *memory) loadsFrom(offset uint64) bool {
+	return slices.ContainsFunc(m.loads, func(l loadedSegment) bool { return l.Filesz > 0 && offset >= l.Offset && offset < l.end() })
+}
+
 // sameSections checks that the section headers that are left tell the truth.
 func (c *relocatedPair) sameSections() error {
 	a, b := c.a.f, c.b.f
@@ -364,7 +375,7 @@ func (c *relocatedPair) sameSections() error {
 		used[i] = true
 		t := b.sections[i]
 		if s.Flags&shfAlloc == 0 {
-			if s.Size == t.Size && s.Type != shtSymtab && s.Type != shtStrtab && !bytes.Equal(a.section(j), b.section(i)) {
+			if s.Size == t.Size && !c.a.loadsFrom(s.Offset) && s.Type != shtSymtab && s.Type != shtStrtab && !bytes.Equal(a.section(j), b.section(i)) {
 				return fmt.Errorf("section %s has other bytes", s.Name)
 			}
 			continue

@@ -321,6 +321,7 @@ func seeds() [][]byte {
 	return [][]byte{
 		testbin.ELF{}.Bytes(), testbin.ELF{Bits: 32}.Bytes(), testbin.ELF{Order: binary.BigEndian, Machine: 22}.Bytes(),
 		testbin.ELF{Type: etDyn, PageAlign: 1 << 16, Machine: 183}.Bytes(), object,
+		testbin.Pointers{}.Bytes(), testbin.Pointers{Tight: true, Addends: true, Sections: true}.Bytes(),
 		testbin.PE{}.Bytes(), testbin.PE{Bits: 32}.Bytes(),
 		testbin.MachO{}.Bytes(), testbin.MachO{Sign: true}.Bytes(), testbin.Fat(12, testbin.MachO{Sign: true}.Bytes()),
 		testbin.Wasm(testbin.WasmSection{Name: "name", Data: make([]byte, 30)}, testbin.WasmSection{Name: "unknown"}),
