@@ -3,6 +3,8 @@
 //
 //	go run ./bench/strip            everything
 //	go run ./bench/strip -every 10  every tenth file of the system
+//	go run ./bench/strip -relocations 300 /usr/bin/rg
+//	                                what --relocations saves, and costs at start
 //
 // "sstrip -z" is what ELFkickers' sstrip leaves: the file up to the last byte
 // that a program header covers, less trailing zeros. It is computed here where
@@ -29,6 +31,7 @@ import (
 var (
 	every   = flag.Int("every", 1, "take every n-th file of the system")
 	only    = flag.String("tools", "", "compare with the tools whose name contains one of these words alone, by commas")
+	packed  = flag.Int("relocations", 0, "only pack the relocations of the files that are named, and start programs so often before and after")
 	reasons = flag.Bool("reasons", false, "print on stderr why an output would load otherwise")
 )
 
@@ -140,6 +143,10 @@ func main() {
 }
 
 func run() error {
+	if *packed > 0 {
+		relocations(flag.Args(), *packed)
+		return nil
+	}
 	folder, err := os.MkdirTemp("", "bench-strip")
 	if err != nil {
 		return err
