@@ -261,3 +261,63 @@ func TestSweepBeyondFourGigabytes(t *testing.T) {
 		t.Logf("level %v: %d -> %d", level, r.Before, r.After)
 	}
 }
+
+// TestSweepLibraries: programs of the system find all its libraries whose
+// relocations can be packed in a folder, packed, and do the same with them.
+func TestSweepLibraries(t *testing.T) {
+	needSweep(t)
+	libraries, _ := filepath.Glob("/usr/lib/x86_64-linux-gnu/*.so*")
+	if len(libraries) == 0 {
+		t.Skip("needs /usr/lib/x86_64-linux-gnu")
+	}
+	folder, packed := t.TempDir(), 0
+	for _, path := range libraries {
+		data, err := os.ReadFile(path)
+		if err != nil || !isELF(data) || len(data) > 200<<20 {
+			continue
+		}
+		out, r, err := Rewrite(data, Options{Level: Max})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if r.Removed[ReasonRelative] <= 0 {
+			continue
+		}
+		packed++
+		if err := os.WriteFile(filepath.Join(folder, filepath.Base(path)), out, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	source := filepath.Join(folder, "in.cc")
+	if err := os.WriteFile(source, []byte(`#include <iostream>
+#include <map>
+int main() { try { std::map<int, int>().at(1); } catch (const std::exception &e) { std::cout << e.what(); } }`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{
+		`/usr/bin/python3 -c 'import ssl, sqlite3, ctypes, lzma, decimal, xml.etree.ElementTree as e; print(ssl.OPENSSL_VERSION, sqlite3.sqlite_version, e.fromstring("<a/>").tag)'`,
+		`node -e 'console.log(process.version, require("zlib").gzipSync("abc").length, require("crypto").createHash("sha256").update("x").digest("hex"))'`,
+		"g++ -o " + folder + "/out " + source + " && " + folder + "/out && cksum <" + folder + "/out",
+		`perl -MPOSIX -e 'print POSIX::floor(2.5)'`,
+		`gdb -nx -batch -ex 'print 6*7' /usr/bin/true`,
+		`openssl version`, `git --version`, `curl --version`,
+	} {
+		if _, err := exec.LookPath(strings.Fields(command)[0]); err != nil {
+			t.Logf("needs %s", strings.Fields(command)[0])
+			continue
+		}
+		said := func(env ...string) string {
+			cmd := exec.Command("sh", "-c", command)
+			cmd.Env = append(os.Environ(), env...)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				return string(out) + err.Error()
+			}
+			return string(out)
+		}
+		if before, after := said(), said("LD_LIBRARY_PATH="+folder); before != after {
+			t.Errorf("%s: says %q, before %q", command, after, before)
+		}
+	}
+	t.Logf("%d names of libraries with packed relocations", packed)
+}
