@@ -17,7 +17,7 @@ import (
 // without its call loses.
 func TestCratesOfOneName(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds four programs")
+		t.Skip("builds five programs")
 	}
 	for _, tool := range []string{"cargo", "strip"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -72,7 +72,7 @@ func TestCratesOfOneName(t *testing.T) {
 		}
 		return FromProgram(p)
 	}
-	folders := map[string]string{dir + "/app": "0.1.0", dir + "/old": "1.0.1", dir + "/new": "2.0.2"}
+	folders := map[string]string{dir + "/app": "0.1.0", dir + "/old": "1.0.1", dir + "/new": "2.0.2", dir + "/runs": "9.0.1"}
 	path := build("whole", "", "")
 	whole := open(path, folders)
 	var labels []string
@@ -112,6 +112,24 @@ func TestCratesOfOneName(t *testing.T) {
 	}
 	if _, err := whole.Why(whole.Dominators(), WhyOptions{Patterns: []Pattern{{Text: "parse@3"}}}); err == nil || !strings.Contains(err.Error(), "parse@1.0.1, parse@2.0.2") {
 		t.Errorf("a version that is not there: %v", err)
+	}
+
+	// The standard library's copy of a crate is as large as where it is the only
+	// one of its name, and belongs to nobody's crate unless it is asked for.
+	if !slices.Contains(labels, "miniz_oxide@std") || !slices.Contains(labels, "miniz_oxide@9.0.1") {
+		t.Errorf("a crate that std has as well: %q", labels)
+	}
+	alone, _ := sum(open(build("no-runs", "", "runs"), folders), "miniz_oxide")
+	std, _ := sum(whole, "miniz_oxide@std")
+	if diff := int64(std) - int64(alone); alone == 0 || diff < -16 || diff > 16 {
+		t.Errorf("std's miniz_oxide has %d bytes beside another one, %d without", std, alone)
+	}
+	own, w := sum(whole, "miniz_oxide")
+	if exact, _ := sum(whole, "miniz_oxide@9.0.1"); own != exact || own >= std {
+		t.Errorf("miniz_oxide has %d bytes, miniz_oxide@9.0.1 %d, std's %d", own, exact, std)
+	}
+	if !slices.ContainsFunc(w.Notes, func(n string) bool { return strings.Contains(n, "miniz_oxide@std (") }) {
+		t.Errorf("notes on miniz_oxide: %q", w.Notes)
 	}
 
 	// Without debug information the numbers of v0 names tell them apart, each by its hash.
