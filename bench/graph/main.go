@@ -7,6 +7,7 @@
 //	go run ./bench/graph cuts             predicted savings against rebuilds
 //	go run ./bench/graph reach [FILE...]  reachable bytes; without files the programs that were built
 //	go run ./bench/graph walk             the walk of docs/graph.md
+//	go run ./bench/graph removals         parts taken out of programs with published crates
 //	go run ./bench/graph wasm [MODULE...] CPU time against twiggy (TWIGGY=path)
 //	go run ./bench/graph time [FILE...]   CPU time and memory of whole runs
 //
@@ -26,7 +27,7 @@ func main() {
 	work := flag.String("work", "", "folder for builds (default: a temporary one)")
 	programs := flag.String("programs", filepath.Join("bench", "graph", "programs"), "folder of the programs to build")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: go run ./bench/graph [-work DIR] [edges|cuts|reach|walk|wasm|time [FILE...]]")
+		fmt.Fprintln(os.Stderr, "usage: go run ./bench/graph [-work DIR] [edges|cuts|reach|walk|removals|wasm|time [FILE...]]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -39,7 +40,7 @@ func main() {
 	check(os.MkdirAll(*work, 0o755))
 	harness.Versions("rustc", "nm", "twiggy")
 	if flag.NArg() == 0 {
-		for _, what := range []string{"edges", "cuts", "reach", "walk", "wasm", "time"} {
+		for _, what := range []string{"edges", "cuts", "reach", "walk", "removals", "wasm", "time"} {
 			fmt.Printf("### %s\n\n", what)
 			check(measure(what, *programs, *work, nil))
 			fmt.Println()
@@ -76,6 +77,8 @@ func measure(what, programs, work string, files []string) error {
 		return err
 	}
 	switch what {
+	case "removals":
+		return removalTable(minsize, programs, work)
 	case "wasm":
 		if len(files) == 0 {
 			if files, err = filepath.Glob("internal/refgraph/testdata/*.wasm"); err != nil {
@@ -91,7 +94,7 @@ func measure(what, programs, work string, files []string) error {
 		}
 		return timeTable(minsize, files)
 	}
-	return fmt.Errorf("unknown measurement %q (one of edges, cuts, reach, walk, wasm, time)", what)
+	return fmt.Errorf("unknown measurement %q (one of edges, cuts, reach, walk, removals, wasm, time)", what)
 }
 
 func check(err error) {
