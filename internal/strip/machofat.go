@@ -118,27 +118,3 @@ func planFat(data []byte, o Options, r *Report) (byteio.Content, error) {
 	r.remove(ReasonPadding, int64(len(data))-int64(at)-sum)
 	return content, nil
 }
-
-// sameFat compares the slices one by one.
-func sameFat(old, new []byte) error {
-	a, _, err := parseFat(old)
-	if err != nil {
-		return fmt.Errorf("the old file: %w", err)
-	}
-	b, _, err := parseFat(new)
-	if err != nil {
-		return fmt.Errorf("the new file: %w", err)
-	}
-	if len(a) != len(b) {
-		return fmt.Errorf("%d slices, were %d", len(b), len(a))
-	}
-	for i := range a {
-		if string(old[a[i].at:a[i].at+8]) != string(new[b[i].at:b[i].at+8]) || a[i].align != b[i].align || b[i].offset%(1<<b[i].align) != 0 {
-			return fmt.Errorf("slice %d is for another machine or not aligned", i)
-		}
-		if err := SameImage(old[a[i].offset:a[i].offset+a[i].size], new[b[i].offset:b[i].offset+b[i].size]); err != nil {
-			return fmt.Errorf("%s slice: %w", machoMachineName(a[i].cputype), err)
-		}
-	}
-	return nil
-}

@@ -323,6 +323,11 @@ const (
 
 func (n nlist) undefined() bool { return n.kind&nStab == 0 && n.kind&nTypeMask == nUndf }
 
+// lookedUp says whether dyld finds the symbol by its name.
+func (f *machoFile) lookedUp(n nlist) bool {
+	return n.undefined() || n.kind&nStab == 0 && n.desc&referencedDynamically != 0 || n.kind&(nStab|nExt) == nExt && f.filetype != mhExecute
+}
+
 // symbols reads the symbol table with its names.
 func (f *machoFile) symbols() ([]nlist, error) {
 	t, raw := f.table("symbol table")

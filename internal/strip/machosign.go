@@ -7,7 +7,6 @@ package strip
 
 import (
 	"bytes"
-	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -25,7 +24,6 @@ const (
 	csSlotAlternate                           = 0x1000
 	csSlotCMS                                 = 0x10000
 	csFlagAdHoc                               = 0x2
-	csHashSHA1                                = 1
 	csHashSHA256                              = 2
 
 	codeDirectoryHeader  = 88 // version 0x20400, with the executable segment
@@ -282,55 +280,4 @@ func (s *adHocSigner) sign(code []byte) []byte {
 	}
 	be.PutUint32(out[4:], uint32(at))
 	return out
-}
-
-// verifySignature hashes every page itself and compares.
-func (f *machoFile) verifySignature() error {
-	t, raw := f.table("code signature")
-	if raw == nil {
-		return nil
-	}
-	blobs, err := parseSignature(raw, t.offset)
-	if err != nil {
-		return err
-	}
-	for _, b := range blobs {
-		if b.slot != csSlotCodeDirectory {
-			continue
-		}
-		d, err := parseCodeDirectory(b.bytes)
-		if err != nil {
-			return err
-		}
-		if d.codeLimit != t.offset {
-			return fmt.Errorf("the signature covers %#x bytes, but starts at %#x", d.codeLimit, t.offset)
-		}
-		if d.pageSize == 0 || d.pageSize > 20 {
-			return fmt.Errorf("pages of 2^%d bytes", d.pageSize)
-		}
-		page := uint64(1) << d.pageSize
-		for i := uint64(0); i*page < d.codeLimit; i++ {
-			if i >= uint64(d.slots) {
-				return fmt.Errorf("page %d has no hash", i)
-			}
-			data := f.data[i*page : min((i+1)*page, d.codeLimit)]
-			var sum []byte
-			switch d.hashType {
-			case csHashSHA1:
-				s := sha1.Sum(data)
-				sum = s[:]
-			case csHashSHA256:
-				s := sha256.Sum256(data)
-				sum = s[:]
-			default:
-				return fmt.Errorf("hash type %d", d.hashType)
-			}
-			at := d.hashOffset + int(i)*d.hashSize
-			if !bytes.Equal(sum[:d.hashSize], d.bytes[at:at+d.hashSize]) {
-				return fmt.Errorf("the hash of page %d does not fit", i)
-			}
-		}
-		return nil
-	}
-	return fmt.Errorf("the signature has no code directory")
 }

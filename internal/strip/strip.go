@@ -4,12 +4,11 @@
 // use damages some kind of file (appended payloads, signatures, patched
 // layouts, foreign machines). Chosen: segments are the truth and sections
 // only advice; a rewrite is planned in memory as a list of pieces of the
-// input and small new tables, and SameImage, an oracle that shares no code
-// with the planner's decisions, compares what a loader would see in the old
-// and the new file before anybody gets to use the new one. What the oracle
-// fails is an error, never an output. Where a file holds something whose
-// loss cannot be judged from outside, the answer is a Refusal that names the
-// flag that overrides.
+// input and small new tables, and package oracle, which shares no code with
+// this one, compares what a loader would see in the old and the new file
+// before anybody gets to use the new one. What the oracle fails is an error,
+// never an output. Where a file holds something whose loss cannot be judged
+// from outside, the answer is a Refusal that names the flag that overrides.
 //
 // Rejected: working through sections as BFD and LLVM do (they move loaded
 // bytes when sections and segments disagree), and truncating in place as
@@ -27,6 +26,7 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/oracle"
 )
 
 // Level is how far a rewrite goes; each includes those before it.
@@ -197,9 +197,9 @@ var formats []format
 func init() { // a variable's initialiser could not name planArchive, which uses formats
 	formats = []format{
 		{"ELF", isELF, planRelocated, sameELF},
-		{"PE", isPE, planPE, samePE},
-		{"Mach-O", isMachO, planMachO, sameMachO},
-		{"Mach-O fat", isFat, planFat, sameFat},
+		{"PE", isPE, planPE, oracle.Same},
+		{"Mach-O", isMachO, planMachO, oracle.Same},
+		{"Mach-O fat", isFat, planFat, oracle.Same},
 		{"Wasm", isWasm, planWasm, sameModule},
 		{"archive", isArchive, planArchive, sameArchive},
 	}
@@ -299,11 +299,8 @@ func Verify(old, new []byte, o Options) error {
 	return nil
 }
 
-// SameImage is the oracle: it parses both files afresh and says where a
-// loader would see a difference. For ELF: the header less its section fields,
-// the program headers (file offsets may move within page congruence, zero
-// tails may be left out), every byte of every segment. For other formats see
-// their files. Nil means the same.
+// SameImage asks the oracle for what is loaded (package oracle), and compares
+// objects and archives as a linker sees them. Nil means the same.
 func SameImage(old, new []byte) error {
 	f, err := formatOf(old)
 	if err != nil {

@@ -9,10 +9,10 @@ package strip
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/oracle"
 	"github.com/minsize/minsize/internal/wasmedit"
 	"github.com/minsize/minsize/internal/wasmoracle"
 )
@@ -172,47 +172,11 @@ func smallerModule(content byteio.Content, r *Report) byteio.Content {
 	return byteio.Content{{Data: m.Data}}
 }
 
-// sameModule is the oracle for what --max writes too: the same sections, or
+// sameModule is the oracle for what --max writes too: the same items, or
 // else the same to whoever uses the exports.
 func sameModule(old, new []byte) error {
-	if sameWasm(old, new) == nil {
+	if oracle.Same(old, new) == nil {
 		return nil
 	}
 	return wasmoracle.Same(old, new)
-}
-
-// sameWasm is the oracle for Wasm: all sections but custom ones in their order
-// and byte by byte, and of custom ones none that was not there.
-func sameWasm(old, new []byte) error {
-	a, err := newWasmReader(old)
-	if err != nil {
-		return fmt.Errorf("the old file: %w", err)
-	}
-	b, err := newWasmReader(new)
-	if err != nil {
-		return fmt.Errorf("the new file: %w", err)
-	}
-	t, left, err := b.next()
-	for err == nil {
-		s, more, errOld := a.next()
-		if errOld != nil {
-			return fmt.Errorf("the old file: %w", errOld)
-		}
-		if !more {
-			break
-		}
-		switch {
-		case left && bytes.Equal(old[s.start:s.end], new[t.start:t.end]):
-			t, left, err = b.next()
-		case s.id != 0:
-			return fmt.Errorf("section %d at offset %#x is gone or differs", s.id, s.start)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("the new file: %w", err)
-	}
-	if left {
-		return fmt.Errorf("section %d at offset %#x is new", t.id, t.start)
-	}
-	return nil
 }
