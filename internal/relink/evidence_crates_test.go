@@ -108,7 +108,7 @@ func TestRuntimeCatch(t *testing.T) {
 				if said, err := cmd.CombinedOutput(); err != nil {
 					t.Fatalf("%v: %s", err, said)
 				}
-				r := recordRust(t, compilers()[0], program, filepath.Join(dir, "evidence"), append(slices.Clone(p.args), "--extern", c.crate+"="+filepath.Join(dir, "lib"+c.crate+".rlib")))
+				r := recordRust(t, compilers()[0], program, filepath.Join(dir, "evidence"), "", append(slices.Clone(p.args), "--extern", c.crate+"="+filepath.Join(dir, "lib"+c.crate+".rlib")))
 				found, err := r.Evidence()
 				if err != nil {
 					t.Fatal(err)

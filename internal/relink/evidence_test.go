@@ -1,6 +1,7 @@
 package relink
 
 import (
+	"debug/elf"
 	"fmt"
 	"os"
 	"os/exec"
@@ -102,7 +103,7 @@ func evidenceOf(t *testing.T, source string, args []string) []Evidence {
 	if err := os.WriteFile(path, []byte(source), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r := recordRust(t, compilers()[0], path, program, args)
+	r := recordRust(t, compilers()[0], path, program, "", args)
 	found, err := r.Evidence()
 	if err != nil {
 		t.Fatal(err)
@@ -110,13 +111,14 @@ func evidenceOf(t *testing.T, source string, args []string) []Evidence {
 	return found
 }
 
-func recordRust(t *testing.T, c compiler, path, program string, args []string) *Recording {
+// recordRust records a program that driver links; "" for cc.
+func recordRust(t *testing.T, c compiler, path, program, driver string, args []string) *Recording {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := Recorder{Dir: filepath.Join(filepath.Dir(program), "rec"), Bin: "evidence"}
+	rec := Recorder{Dir: filepath.Join(filepath.Dir(program), "rec"), Bin: "evidence", Linker: driver}
 	cmd := exec.Command(c.path, append([]string{"--edition", "2021", "--crate-name", "evidence", path, "-o", program, "-Clinker=" + self}, args...)...)
 	cmd.Env = append(append(os.Environ(), rec.Env()...), "CARGO_BIN_NAME=evidence")
 	if said, err := cmd.CombinedOutput(); err != nil {
@@ -155,12 +157,14 @@ fn main() { let s = CString::new(std::env::args().nth(1).unwrap()).unwrap(); pri
 	for _, c := range []struct {
 		name, compiler, file, source, want string
 		flags, libs                        []string
+		driver                             string // that links; "" for rustc's own
 	}{
-		{"g++ shared", "g++", "work.cpp", cxx, "-1\n", nil, []string{"-Clink-arg=-lstdc++"}},
-		{"g++ static", "g++", "work.cpp", cxx, "-1\n", nil, []string{"-Clink-arg=-Wl,-Bstatic", "-Clink-arg=-lstdc++", "-Clink-arg=-Wl,-Bdynamic"}},
-		{"clang++ shared", "clang++", "work.cpp", cxx, "-1\n", nil, []string{"-Clink-arg=-lstdc++"}},
-		{"gcc cleanup", "gcc", "work.c", plain, "-41\n", []string{"-fexceptions"}, nil},
-		{"clang cleanup", "clang", "work.c", plain, "-41\n", []string{"-fexceptions"}, nil},
+		{"g++ shared", "g++", "work.cpp", cxx, "-1\n", nil, []string{"-Clink-arg=-lstdc++"}, ""},
+		{"g++ static", "g++", "work.cpp", cxx, "-1\n", nil, []string{"-Clink-arg=-Wl,-Bstatic", "-Clink-arg=-lstdc++", "-Clink-arg=-Wl,-Bdynamic"}, ""},
+		{"clang++ shared", "clang++", "work.cpp", cxx, "-1\n", nil, []string{"-Clink-arg=-lstdc++"}, ""},
+		{"clang++ static", "clang++", "work.cpp", cxx, "-1\n", nil, []string{"-Cdefault-linker-libraries=yes", "-Clink-arg=-static-libstdc++"}, "clang++"},
+		{"gcc cleanup", "gcc", "work.c", plain, "-41\n", []string{"-fexceptions"}, nil, ""},
+		{"clang cleanup", "clang", "work.c", plain, "-41\n", []string{"-fexceptions"}, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tool, err := exec.LookPath(c.compiler)
@@ -178,7 +182,13 @@ fn main() { let s = CString::new(std::env::args().nth(1).unwrap()).unwrap(); pri
 				t.Fatalf("%v %s", err, said)
 			}
 			args := append([]string{"-Copt-level=z", "-Clto=fat", "-Ccodegen-units=1", "-Cpanic=abort", "-Clink-arg=" + object}, c.libs...)
-			r := recordRust(t, compilers()[0], path, filepath.Join(dir, "evidence"), args)
+			if c.driver != "" {
+				plainly := []string{"--edition", "2021", path, "-o", filepath.Join(dir, "plain"), "-Clinker=" + c.driver}
+				if said, err := exec.Command(compilers()[0].path, append(plainly, args...)...).CombinedOutput(); err != nil {
+					t.Skipf("needs a %s that links this program: %s", c.driver, said)
+				}
+			}
+			r := recordRust(t, compilers()[0], path, filepath.Join(dir, "evidence"), c.driver, args)
 			found, err := r.Evidence()
 			if err != nil || !slices.ContainsFunc(found, func(e Evidence) bool {
 				return e.Kind == ForeignUnwind && strings.Contains(e.Who(), "work.o")
@@ -198,6 +208,9 @@ fn main() { let s = CString::new(std::env::args().nth(1).unwrap()).unwrap(); pri
 				if got := runProgram(t, out, "", "zz"); got.stdout != c.want || got.status != "exit 0" {
 					t.Errorf("%s: %+v, want %q", l.Kind, got, c.want)
 				}
+				if strings.HasSuffix(c.name, "static") && slices.Contains(libraries(t, out), "libstdc++.so.6") {
+					t.Errorf("%s: libstdc++ is not in the program", l.Kind)
+				}
 				if !res.TablesLeft {
 					t.Errorf("%s: the result does not say that tables were left", l.Kind)
 				}
@@ -208,6 +221,21 @@ fn main() { let s = CString::new(std::env::args().nth(1).unwrap()).unwrap(); pri
 			}
 		})
 	}
+}
+
+// libraries are those that a program is loaded with.
+func libraries(t *testing.T, path string) []string {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	list, err := f.ImportedLibraries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func size(t *testing.T, path string) int64 {
