@@ -65,6 +65,21 @@ type Edit struct {
 	Left      []Left
 	Overruled []Overruled
 	Notes     []string
+
+	Refused []technique.Refused  // what the program as it is now does not bear
+	Relies  []technique.Reliance // who relies on what the edit gives up
+}
+
+// Warnings are the sentences that come before all advice.
+func (e *Edit) Warnings() []string {
+	var lines []string
+	for _, r := range e.Refused {
+		lines = append(lines, fmt.Sprintf("left out: %s: %s", r.Technique, r.Why))
+	}
+	for _, r := range e.Relies {
+		lines = append(lines, fmt.Sprintf("relied upon, and given up: %s: %s gives up %s", r.Says, r.Technique, r.Loses))
+	}
+	return lines
 }
 
 // FileEdit is one file before and after.

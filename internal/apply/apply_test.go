@@ -186,6 +186,31 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestNothingOpposed: nothing that evidence can speak against reaches cargo's
+// files, so that a program that could not be asked does not break by it.
+func TestNothingOpposed(t *testing.T) {
+	p := project(t, map[string]string{"Cargo.toml": manifest})
+	n := 0
+	for _, list := range [][]*technique.Technique{technique.Table(), technique.CutTable(), technique.PipelineTable()} {
+		for _, one := range list {
+			if len(one.Against) == 0 {
+				continue
+			}
+			n++
+			e, err := Plan(t.Context(), request(p, technique.NewPlan(p.Toolchain.ID(), one)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(e.Files) > 0 {
+				t.Errorf("%s, which %v speak against, is written: %+v", one.Name, one.Against, e.Written)
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("%d techniques that evidence can speak against", n)
+	}
+}
+
 func hostTriple(t *testing.T) string {
 	out, err := exec.Command("rustc", "-vV").Output()
 	if err != nil {

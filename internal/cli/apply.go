@@ -10,6 +10,7 @@ import (
 
 	"github.com/minsize/minsize/internal/apply"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
@@ -36,6 +37,9 @@ Cargo.toml, and compiler flags that harm no other profile into its
 .cargo/config.toml. The edit is as small as it can be: comments, order and
 quotes stay. The diff is shown first. What would silently overrule a setting is
 pointed out, and what cargo cannot express is listed; "minsize build" does that.
+The project is built once as it is, where shrink's own build of the same sources
+is gone: who in the program relies on what is given up is named, and where
+minsize.toml is strict that is left out.
 
 --undo takes the last apply back, to the byte.`,
 		Example: `  minsize apply --dry-run
@@ -77,13 +81,18 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	if err != nil {
 		return err
 	}
+	heeded, err := e.heed(ctx, project, c)
+	if err != nil {
+		return err
+	}
 	edit, err := apply.Plan(ctx, apply.Request{
-		Project: project, Profile: f.cargo.Profile, Plan: c.Plan(c.Toolchain.ID), Toolchain: c.Toolchain.ID,
+		Project: project, Profile: f.cargo.Profile, Plan: heeded.plan, Toolchain: c.Toolchain.ID,
 		Links: project.TryLink, Saves: c.Result.Saves,
 	})
 	if err != nil {
 		return cargoError(err)
 	}
+	heeded.tell(edit)
 	edit.Notes = append(edit.Notes, afterwards(edit, c))
 	for _, path := range project.IgnoredProfiles() {
 		edit.Notes = append(edit.Notes, report.NoEffect(project.Short(path)))
@@ -115,10 +124,72 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	return nil
 }
 
+// heeded is a recipe's plan, less what the program of today does not bear.
+type heeded struct {
+	plan    technique.Plan
+	refused []technique.Refused
+	found   []technique.Evidence
+	note    string // why nobody could be asked
+}
+
+// heed asks the project's plain build what speaks against the recipe's plan,
+// where it holds anything that a program can speak against: the sources may
+// have changed since the search. The build is shrink's own, if they have not.
+// What cargo is told without strict is right for any program, so a build that
+// fails only leaves untold who relies on what is given up.
+func (e *env) heed(ctx context.Context, project *cargo.Project, c *recipe.Recipe) (*heeded, error) {
+	h := &heeded{plan: c.Plan(c.Toolchain.ID)}
+	if len(h.plan.Told().Techniques) == 0 {
+		return h, nil
+	}
+	unlock, err := project.Lock("apply")
+	if err != nil {
+		return nil, cargoError(diskError(err))
+	}
+	defer unlock()
+	x, err := executor.New(ctx, project, []*cargo.Toolchain{project.Toolchain})
+	if err != nil {
+		return nil, diskError(err)
+	}
+	defer x.Close()
+	view := newShrinkView(e)
+	defer view.end()
+	x.Progress = view.crate
+	if e.global.verbose > 0 {
+		x.Log = e.stderr
+	}
+	h.plan, h.refused, h.found, err = x.PlainHeeding(ctx, c, h.plan, view.Begin)
+	switch {
+	case err == nil:
+	case c.Strict || ctx.Err() != nil:
+		return nil, diskError(cargoError(err))
+	default:
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		h.note = "who in the program relies on what is given up is not known, for it was not built: " + first
+	}
+	return h, nil
+}
+
+// tell puts into the edit what was left out, and who relies on what was not.
+func (h *heeded) tell(edit *apply.Edit) {
+	edit.Refused = h.refused
+	var unwritten []string
+	for _, l := range edit.Left {
+		unwritten = append(unwritten, l.Name)
+	}
+	edit.Relies = h.plan.Told().Without(unwritten...).Reliances(h.found)
+	if h.note != "" {
+		edit.Notes = append(edit.Notes, h.note)
+	}
+}
+
 // afterwards says what cargo alone makes of the edited files, beside what
 // minsize build makes. shrink has measured it on the build that cargo can do,
 // stripped by minsize, on the link as it was recorded; so it is an estimate.
 func afterwards(edit *apply.Edit, c *recipe.Recipe) string {
+	if len(edit.Refused) > 0 {
+		return fmt.Sprintf("minsize build made %s bytes with what was left out; what it and cargo build make without was not measured", report.FormatBytes(c.Result.Size, true))
+	}
 	build := fmt.Sprintf("minsize build makes %s bytes", report.FormatBytes(c.Result.Size, true))
 	for _, l := range edit.Left {
 		if t := technique.Find(l.Name); c.Result.Cargo == 0 || t != nil && t.Set != nil {
@@ -226,6 +297,9 @@ func (e *env) printEdit(ctx context.Context, root string, edit *apply.Edit, o *r
 	}
 	for _, o := range edit.Overruled {
 		fmt.Fprintf(e.stderr, "minsize: warning: %s in Cargo's files has no effect here: %s says %s\n", o.Key, o.By, o.Value)
+	}
+	for _, line := range edit.Warnings() {
+		fmt.Fprintln(e.stderr, "minsize: warning: "+line)
 	}
 	if e.global.quiet {
 		return nil

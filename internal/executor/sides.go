@@ -77,28 +77,40 @@ func (x *Executor) NightSide(ctx context.Context, all []*cargo.Toolchain, policy
 	return nil, []string{hint}
 }
 
+// PlainHeeding is a recipe's plan less what the project's plain build speaks
+// against, and what that build tells. The settings of a plan can hide it: no
+// catch_unwind is left in a program that aborts.
+func (x *Executor) PlainHeeding(ctx context.Context, c *recipe.Recipe, plan technique.Plan, begin func(name string, full bool)) (technique.Plan, []technique.Refused, []technique.Evidence, error) {
+	begin("release", true)
+	b, err := x.Build(ctx, technique.NewPlan(x.Project.Toolchain.ID()))
+	if err != nil {
+		return plan, nil, nil, err
+	}
+	less, refused := plan.Heed(x.heeded(c, b.Evidence))
+	return less, refused, b.Evidence, nil
+}
+
+// heeded are the facts that a recipe's plan is held against.
+func (x *Executor) heeded(c *recipe.Recipe, found []technique.Evidence) technique.Facts {
+	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict, Evidence: found}
+	if s, ok := x.Project.Profile.Settings["panic"]; ok {
+		facts.Panic = s.String()
+	}
+	return facts
+}
+
 // BuildHeeding builds a recipe's plan, less what the program that comes out of
 // it does not bear: C++ may have come into it since the search. With strict in
 // the recipe the project's plain build is asked as well, for what a program
 // relies on may show there alone.
 func (x *Executor) BuildHeeding(ctx context.Context, c *recipe.Recipe, plan technique.Plan, begin func(name string, full bool)) (*ladder.Build, technique.Plan, []technique.Refused, error) {
-	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict}
-	if s, ok := x.Project.Profile.Settings["panic"]; ok {
-		facts.Panic = s.String()
-	}
 	var refused []technique.Refused
-	heed := func(b *ladder.Build) {
-		facts.Evidence = append(facts.Evidence, b.Evidence...)
-		less, more := plan.Heed(facts)
-		plan, refused = less, append(refused, more...)
-	}
+	var found []technique.Evidence
 	if c.Strict {
-		begin("release", true)
-		b, err := x.Build(ctx, technique.NewPlan(x.Project.Toolchain.ID()))
-		if err != nil {
+		var err error
+		if plan, refused, found, err = x.PlainHeeding(ctx, c, plan, begin); err != nil {
 			return nil, plan, nil, err
 		}
-		heed(b)
 	}
 	for {
 		begin("build", true)
@@ -107,7 +119,10 @@ func (x *Executor) BuildHeeding(ctx context.Context, c *recipe.Recipe, plan tech
 			return nil, plan, nil, err
 		}
 		made := plan.BuildKey()
-		if heed(b); plan.BuildKey() == made {
+		found = slices.Concat(found, b.Evidence)
+		less, more := plan.Heed(x.heeded(c, found))
+		plan, refused = less, append(refused, more...)
+		if plan.BuildKey() == made {
 			return b, plan, refused, nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/minsize/minsize/internal/apply"
+	"github.com/minsize/minsize/internal/technique"
 )
 
 // editJSON is the contract minsize.apply/1.
@@ -15,6 +16,9 @@ type editJSON struct {
 	Left      []editLeft      `json:"not_expressible"`
 	Overruled []editOverruled `json:"overruled"`
 	Notes     []string        `json:"notes"`
+
+	Refused []technique.Refused  `json:"refused"`   // what minsize.toml has and this program does not bear
+	Relies  []technique.Reliance `json:"relies_on"` // who relies on what the edit gives up
 }
 
 type editFile struct {
@@ -43,9 +47,10 @@ type editOverruled struct {
 
 // Edit is an edit in every format.
 func Edit(root string, edit *apply.Edit) *Document {
-	j := editJSON{Root: root, Files: []editFile{}, Settings: []editSetting{}, Left: []editLeft{}, Overruled: []editOverruled{}, Notes: edit.Notes}
+	j := editJSON{Root: root, Files: []editFile{}, Settings: []editSetting{}, Left: []editLeft{}, Overruled: []editOverruled{}, Notes: edit.Notes,
+		Refused: append([]technique.Refused{}, edit.Refused...), Relies: append([]technique.Reliance{}, edit.Relies...)}
 	d := &Document{Title: "minsize apply", Schema: "minsize.apply/1"}
-	diffs := Block{Heading: "Changes"}
+	diffs := Block{Heading: "Changes", Notes: edit.Warnings()}
 	for _, f := range edit.Files {
 		diff := f.Diff(root)
 		j.Files = append(j.Files, editFile{relative(root, f.Path), f.Before == nil, diff})

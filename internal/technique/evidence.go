@@ -64,6 +64,12 @@ func (t *Technique) opposition(f Facts) (e *relink.Evidence, strict bool) {
 	return nil, false
 }
 
+// Heeds says whether any evidence would speak against t, or would name who
+// relies on what it loses.
+func (t *Technique) Heeds() bool {
+	return len(t.Against) > 0 || slices.ContainsFunc(t.Loses, func(l Loss) bool { return len(l.Shown) > 0 })
+}
+
 // says is evidence as a sentence.
 func says(e relink.Evidence) string {
 	text := e.Who() + " " + e.Kind.Does()

@@ -23,12 +23,7 @@ var relative = []Need{NeedPanicAbort, NeedBuildStd, NeedStripped}
 // brought into it stays.
 func (p Plan) Heed(f Facts) (Plan, []Refused) {
 	var refused []Refused
-	p.parts = nil
-	for _, name := range p.Techniques {
-		if t := Find(name); t != nil {
-			p.parts = append(p.parts, t)
-		}
-	}
+	p.parts = p.named()
 	for {
 		i := slices.IndexFunc(p.parts, func(t *Technique) bool { return p.objection(t, f) != "" })
 		if i < 0 {
@@ -38,6 +33,25 @@ func (p Plan) Heed(f Facts) (Plan, []Refused) {
 		refused = append(refused, Refused{t.Name, p.objection(t, f)})
 		p = p.less(t)
 	}
+}
+
+// named are the techniques of the table that a plan names; what was typed into
+// it is none.
+func (p Plan) named() []*Technique {
+	var list []*Technique
+	for _, name := range p.Techniques {
+		if t := Find(name); t != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// Told returns what of a plan cargo can be told and evidence can speak of: the
+// plan with that alone.
+func (p Plan) Told() Plan {
+	list := slices.DeleteFunc(p.named(), func(t *Technique) bool { return t.Set == nil && t.Twin == nil || !t.Heeds() })
+	return NewPlan(p.Toolchain, list...)
 }
 
 // objection says why t cannot stay in p, "" where it can.
