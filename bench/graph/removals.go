@@ -54,10 +54,13 @@ func removalTable(minsize, programs, work string) error {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(programs, "removals"))); err != nil {
 		return err
 	}
-	built := map[string]string{}
+	if err := os.Mkdir(filepath.Join(dir, "built"), 0o755); err != nil {
+		return err
+	}
+	built := map[string]bool{}
 	compile := func(program, without string) (string, error) {
-		out := filepath.Join(dir, program+strings.NewReplacer("// part", "-part", ": ", "-").Replace(without))
-		if built[out] != "" {
+		out := filepath.Join(dir, "built", program+strings.NewReplacer("// part", "-part", ": ", "-").Replace(without))
+		if built[out] {
 			return out, nil
 		}
 		source := filepath.Join(dir, program, "src", "main.rs")
@@ -79,7 +82,7 @@ func removalTable(minsize, programs, work string) error {
 		if err := harness.Command(dir, "cargo", "build", "--quiet", "--release", "--workspace", "--bin", program); err != nil {
 			return "", err
 		}
-		built[out] = out
+		built[out] = true
 		return out, os.Rename(filepath.Join(dir, "target", "release", program), out)
 	}
 	fmt.Println("| program | pattern | real | estimate | off by | range |")
