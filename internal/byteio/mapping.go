@@ -23,11 +23,7 @@ var ErrNotRegular = errors.New("not a regular file")
 
 // Open maps the file at path. The caller must not touch Data after Close.
 func Open(path string) (*Mapping, error) {
-	// Opening a FIFO waits for somebody who writes; some devices do something.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
-	}
-	f, err := os.Open(path)
+	f, err := OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +31,6 @@ func Open(path string) (*Mapping, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
 	}
 	m := &Mapping{Path: path, Info: info}
 	if info.Size() == 0 {
@@ -47,6 +40,28 @@ func Open(path string) (*Mapping, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
+}
+
+// OpenRegular opens a file to read it, and refuses what is not one before it is
+// opened: a FIFO waits for somebody who writes, where no signal ends the wait,
+// and some devices do something.
+func OpenRegular(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotRegular)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w", path, ErrNotRegular)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // readAll is the way of hosts, and file systems, that cannot map.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -106,4 +107,27 @@ func TestModeOfOutput(t *testing.T) {
 	if info, _ := os.Stat(plain); info.Mode() != want.Mode() {
 		t.Errorf("new: mode %v, open(2) gives %v", info.Mode(), want.Mode())
 	}
+}
+
+// TestRegularOnly: a FIFO is refused before it is opened, where it would wait
+// for ever.
+func TestRegularOnly(t *testing.T) {
+	folder := t.TempDir()
+	pipe, file := filepath.Join(folder, "pipe"), filepath.Join(folder, "file")
+	if said, err := exec.Command("mkfifo", pipe).CombinedOutput(); err != nil {
+		t.Skipf("needs mkfifo: %v %s", err, said)
+	}
+	for _, path := range []string{pipe, folder} {
+		if f, err := OpenRegular(path); !errors.Is(err, ErrNotRegular) {
+			t.Errorf("%s: %v, %v", path, f, err)
+		}
+	}
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenRegular(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
 }

@@ -104,6 +104,9 @@ func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
 		return p.Toolchain
 	}
 	s.Why = err
+	if o.Target != "" { // it can be asked about before there is a project for it
+		s.Triple = target.Parse(o.Target)
+	}
 	dir, err := o.dir()
 	if err != nil {
 		return nil

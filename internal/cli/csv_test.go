@@ -168,3 +168,60 @@ func oneTable(t *testing.T, what, format string, data []byte) {
 		before = depth
 	}
 }
+
+// TestLevelsAddUp: docs/size.md says that the rows of one level of one part add
+// up; what has no level, such as advice, is no part of the sum.
+func TestLevelsAddUp(t *testing.T) {
+	sums := 0
+	for _, line := range csvVerbs(t)["size"] {
+		if line[0] == "--explain" {
+			continue
+		}
+		var out, complaints bytes.Buffer
+		if status := Main(append([]string{"minsize", "size", "--csv"}, line...), nil, &out, &complaints); status != exitOK {
+			t.Fatalf("%q: status %d: %s", line, status, &complaints)
+		}
+		path := line[len(line)-1]
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(&out).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		column := func(row []string, name string) string {
+			if i := slices.Index(rows[0], name); i >= 0 {
+				return row[i]
+			}
+			return ""
+		}
+		type group struct{ part, level string }
+		files, shares := map[group]int64{}, map[group]float64{}
+		for _, row := range rows[1:] {
+			g := group{column(row, "Part"), column(row, "Level")}
+			if g.level == "" {
+				continue
+			}
+			bytes, err := strconv.ParseInt(column(row, "File"), 10, 64)
+			if err != nil {
+				t.Fatalf("%q: %q: %v", line, row, err)
+			}
+			share, err := strconv.ParseFloat(column(row, "Share"), 64)
+			if err != nil {
+				t.Fatalf("%q: %q: %v", line, row, err)
+			}
+			files[g] += bytes
+			shares[g] += share
+		}
+		for g, sum := range files {
+			sums++
+			if sum != info.Size() || shares[g] < .999999 || shares[g] > 1.000001 {
+				t.Errorf("%q: part %q, level %s: %d bytes and a share of %f, of a file of %d", line, g.part, g.level, sum, shares[g], info.Size())
+			}
+		}
+	}
+	if sums < 8 {
+		t.Errorf("%d sums were looked at", sums)
+	}
+}

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -83,7 +83,7 @@ type itemDiff struct {
 
 // isWasm says whether the file at path begins as a Wasm module.
 func isWasm(path string) bool {
-	f, err := os.Open(path)
+	f, err := byteio.OpenRegular(path)
 	if err != nil {
 		return false
 	}
@@ -180,7 +180,7 @@ type sized struct {
 // sizeOrSaved measures a file, or reads what was saved of one.
 func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, path string) (*sized, error) {
 	head := make([]byte, 512)
-	if file, err := os.Open(path); err == nil {
+	if file, err := byteio.OpenRegular(path); err == nil {
 		n, _ := file.Read(head)
 		file.Close()
 		head = head[:n]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/oci"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -61,6 +62,9 @@ func (e *env) imageInspect(ctx context.Context, f *imageInspectFlags, source str
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return withStatus(exitFailed, "a tar file or a folder; an image in a registry needs its tag, as in "+strings.TrimSuffix(filepath.Base(source), filepath.Ext(source))+":latest", err)
+	}
+	if errors.Is(err, byteio.ErrNotRegular) {
+		return usageError("a tar file, or a folder with an OCI layout", "%v", err)
 	}
 	if err != nil {
 		return err

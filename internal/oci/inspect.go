@@ -22,6 +22,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/minsize/minsize/internal/byteio"
 )
 
 // Inspection is what an image is made of.
@@ -82,6 +84,8 @@ func Open(ctx context.Context, source string, platform Platform, o RegistryOptio
 	case err == nil && info.IsDir():
 		img, err = fromLayout(source, platform)
 		return img, done, err
+	case err == nil && !info.Mode().IsRegular():
+		return nil, done, fmt.Errorf("%s: %w", source, byteio.ErrNotRegular)
 	case err == nil:
 		return fromTar(source, platform)
 	case !errors.Is(err, fs.ErrNotExist):
@@ -220,7 +224,7 @@ func fromTar(file string, platform Platform) (img v1.Image, done func(), err err
 }
 
 func tarNames(file string) (map[string]bool, error) {
-	f, err := os.Open(file)
+	f, err := byteio.OpenRegular(file)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +247,7 @@ func tarNames(file string) (map[string]bool, error) {
 // extractLayout unpacks the layout's own names alone; os.Root keeps the rest
 // out of reach.
 func extractLayout(file, dir string) error {
-	f, err := os.Open(file)
+	f, err := byteio.OpenRegular(file)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,10 @@ package target
 
 import (
 	_ "embed"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -143,5 +146,41 @@ func TestRunner(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if runner, why := Parse("riscv64gc-unknown-linux-gnu").Runner(); runner != nil || why != "needs qemu-user for riscv64gc-unknown-linux-gnu" {
 		t.Errorf("got %q and %q", runner, why)
+	}
+}
+
+// TestFirstOf: Debian's wine64 lies outside the PATH, and is found there all
+// the same; a name on the PATH goes before.
+func TestFirstOf(t *testing.T) {
+	onPath, outside := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", onPath)
+	name := "wine64"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	program := func(folder string) string {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	far := program(outside)
+	if got, why := firstOf("wine", []string{"wine64"}, []string{far, "-x"}); !slices.Equal(got, []string{far, "-x"}) || why != "" {
+		t.Errorf("outside the PATH: got %q, %q", got, why)
+	}
+	near := program(onPath)
+	if got, _ := firstOf("wine", []string{"wine64"}, []string{far}); !slices.Equal(got, []string{near}) {
+		t.Errorf("on the PATH: got %q", got)
+	}
+	const debian = "/usr/lib/wine/wine64"
+	os.Remove(near)
+	want, missing := []string{debian}, ""
+	if _, err := os.Stat(debian); err != nil {
+		want, missing = nil, "needs wine for x86_64-pc-windows-gnu"
+	}
+	if got, why := Parse("x86_64-pc-windows-gnu").Runner(); !slices.Equal(got, want) || why != missing {
+		t.Errorf("got %q, %q, want %q, %q", got, why, want, missing)
 	}
 }
