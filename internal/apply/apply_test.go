@@ -221,6 +221,31 @@ func hostTriple(t *testing.T) string {
 	return host
 }
 
+// TestWorthAFlag: an argument for the linker that saves less than a kibibyte
+// makes no config file; one that saves that, or was never measured, does.
+func TestWorthAFlag(t *testing.T) {
+	p := project(t, map[string]string{"Cargo.toml": manifest})
+	for name, row := range map[string]struct {
+		saves map[string]int64
+		files int
+	}{
+		"16 bytes":     {map[string]int64{"relr": 16}, 0},
+		"1,023 bytes":  {map[string]int64{"relr": 1023}, 0},
+		"1,024 bytes":  {map[string]int64{"relr": 1024}, 1},
+		"not measured": {nil, 1},
+	} {
+		r := request(p, plan(p, "relr"))
+		r.Saves = row.saves
+		edit, err := Plan(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(edit.Files) != row.files || row.files == 0 && (len(edit.Left) != 1 || !strings.Contains(edit.Left[0].Why, "not worth a flag")) {
+			t.Errorf("%s: %d files, left %v", name, len(edit.Files), edit.Left)
+		}
+	}
+}
+
 // TestLinkerRefuses: a flag that this project's linker does not take is left.
 func TestLinkerRefuses(t *testing.T) {
 	p := project(t, map[string]string{"Cargo.toml": manifest})
