@@ -181,14 +181,19 @@ func (m *module) section(s *objfile.WasmSection) ([]byte, error) {
 	default: // memories
 		return m.entry(uint32(s.Offset), uint32(s.Size)), nil
 	}
+	return vector(entries), nil
+}
+
+// vector is a section of entries, nil without any.
+func vector(entries [][]byte) []byte {
 	if len(entries) == 0 {
-		return nil, nil
+		return nil
 	}
 	out := binary.AppendUvarint(nil, uint64(len(entries)))
 	for _, e := range entries {
 		out = append(out, e...)
 	}
-	return out, nil
+	return out
 }
 
 // operand is the new value of an operand outside of bodies.
@@ -246,14 +251,7 @@ func (m *module) imports() ([]byte, error) {
 		}
 		entries = append(entries, raw)
 	}
-	if len(entries) == 0 {
-		return nil, nil
-	}
-	out := binary.AppendUvarint(nil, uint64(len(entries)))
-	for _, e := range entries {
-		out = append(out, e...)
-	}
-	return out, nil
+	return vector(entries), nil
 }
 
 // importHead is the length of an import's names and kind.
