@@ -246,6 +246,23 @@ func TestWorthAFlag(t *testing.T) {
 	}
 }
 
+// TestLinkerNamedBehind: cargo puts the flags of cfg(...) tables behind those of
+// the machine, so a linker that is named there makes the written one void.
+func TestLinkerNamedBehind(t *testing.T) {
+	for flag, want := range map[string]int{"-Clink-arg=-fuse-ld=bfd": 1, "-Cdebuginfo=0": 0} {
+		p := project(t, map[string]string{"Cargo.toml": manifest, ".cargo/config.toml": "[target.'cfg(all())']\nrustflags = ['" + flag + "']\n"})
+		r := request(p, plan(p, "lld"))
+		r.Links = func(context.Context, []string) (string, error) { return "bfd", nil }
+		edit, err := Plan(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(edit.Overruled) != want || want > 0 && edit.Overruled[0].Value != flag {
+			t.Errorf("%s behind it: overruled %v, written %v", flag, edit.Overruled, edit.Written)
+		}
+	}
+}
+
 // TestLinkerRefuses: a flag that this project's linker does not take is left.
 func TestLinkerRefuses(t *testing.T) {
 	p := project(t, map[string]string{"Cargo.toml": manifest})
