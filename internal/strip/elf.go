@@ -98,15 +98,16 @@ func (f *elfFile) refusals() error {
 	return f.headersWhole()
 }
 
-// headersWhole wants each segment to hold the headers that are written anew
-// whole, or nothing of them: a program that loads half of one would see it change.
+// headersWhole wants each segment that is loaded to hold the headers that are
+// written anew whole, or nothing of them: a program that loads half of one would
+// see it change. patchelf leaves other kinds (PT_GNU_PROPERTY) behind there.
 func (f *elfFile) headersWhole() error {
 	for i, s := range f.segments {
 		for _, h := range []struct {
 			name        string
 			start, size uint64
 		}{{"the ELF header", 0, f.ehsize()}, {"the program headers", f.head.Phoff, f.head.realPhnum * f.phentsize()}} {
-			if end := h.start + h.size; s.hasBytes() && s.Offset < end && h.start < s.end() && (h.start < s.Offset || s.end() < end) {
+			if end := h.start + h.size; s.Type == ptLoad && s.hasBytes() && s.Offset < end && h.start < s.end() && (h.start < s.Offset || s.end() < end) {
 				return refuse("", "segment %d begins or ends inside %s", i, h.name)
 			}
 		}
