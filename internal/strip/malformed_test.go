@@ -282,7 +282,8 @@ func TestMalformed(t *testing.T) {
 			if err := mustSurvive(t, m.kind, m.data, o); errors.Is(err, ErrOracle) {
 				t.Errorf("%s: a plan that could not work, not a refusal: %v", m.kind, err)
 			}
-			if took := time.Since(start); took > time.Second {
+			// Quadratic work on a million entries takes hours, not a busy machine's seconds.
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("%s: %v", m.kind, took)
 			}
 			if len(m.data) > 1<<20 {
