@@ -150,23 +150,26 @@ func (e *wasmError) Error() string { return fmt.Sprintf("offset %d: %s", e.Offse
 // WasmOperand is one LEB128 immediate of an instruction: its value, what it
 // counts, and where it stands in the code.
 type WasmOperand struct {
-	Value      uint64
-	Start, End int
-	Kind       WasmKind
-	Signed     bool // written as a signed number
+	Value  uint64
+	Start  uint32 // in the code, which a module's 4 GiB hold
+	Size   uint8  // bytes
+	Kind   WasmKind
+	Signed bool // written as a signed number
 }
+
+// End is where the operand ends in the code.
+func (o WasmOperand) End() int { return int(o.Start) + int(o.Size) }
 
 // WasmScanner goes through one expression (a function body behind its locals,
 // or a constant expression) instruction by instruction.
 type WasmScanner struct {
-	Code       []byte
-	Start, At  int // of the instruction that Next read, and behind it
-	Op         byte
-	Sub        uint64        // behind a prefix
-	Operands   []WasmOperand // valid until the next call of Next
-	Err        error         // where decoding stopped
-	constant32 bool          // the instruction is i32.const
-	load       bool          // it is a plain load
+	Code      []byte
+	Start, At int // of the instruction that Next read, and behind it
+	Op        byte
+	Sub       uint64        // behind a prefix
+	Operands  []WasmOperand // valid until the next call of Next
+	Err       error         // where decoding stopped
+	load      bool          // it is a plain load
 }
 
 // Next reads an instruction; false at the end, and where Err says why.
@@ -174,7 +177,7 @@ func (s *WasmScanner) Next() bool {
 	if s.At >= len(s.Code) || s.Err != nil {
 		return false
 	}
-	s.Start, s.Sub, s.Operands, s.constant32, s.load = s.At, 0, s.Operands[:0], false, false
+	s.Start, s.Sub, s.Operands, s.load = s.At, 0, s.Operands[:0], false
 	s.Op = s.Code[s.At]
 	s.At++
 	shape := wasmOps[s.Op]
@@ -268,7 +271,6 @@ func (s *WasmScanner) immediates(shape byte) {
 	case wasmBytes16:
 		s.skip(16)
 	case wasmConst32, wasmConst64:
-		s.constant32 = shape == wasmConst32
 		s.signed(WasmAddress)
 	case wasmTypes:
 		for count, i := s.index(WasmNumber), uint64(0); s.Err == nil && i < count; i++ {
@@ -327,7 +329,7 @@ func (s *WasmScanner) index(kind WasmKind) (v uint64) {
 		return 0
 	}
 	s.At += n
-	s.Operands = append(s.Operands, WasmOperand{Value: v, Start: from, End: s.At, Kind: kind})
+	s.Operands = append(s.Operands, WasmOperand{Value: v, Start: uint32(from), Size: uint8(n), Kind: kind})
 	return v
 }
 
@@ -335,12 +337,15 @@ func (s *WasmScanner) signed(kind WasmKind) int64 {
 	if s.Err != nil {
 		return 0
 	}
-	v, n := signedLEB(s.Code[s.At:])
-	if n == 0 {
+	var v int64
+	n := 1
+	if s.At < len(s.Code) && s.Code[s.At] < 0x80 {
+		v = int64(int8(s.Code[s.At]<<1)) >> 1
+	} else if v, n = signedLEB(s.Code[s.At:]); n == 0 {
 		s.cutOff()
 		return 0
 	}
-	s.Operands = append(s.Operands, WasmOperand{Value: uint64(v), Start: s.At, End: s.At + n, Kind: kind, Signed: true})
+	s.Operands = append(s.Operands, WasmOperand{Value: uint64(v), Start: uint32(s.At), Size: uint8(n), Kind: kind, Signed: true})
 	s.At += n
 	return v
 }
@@ -364,17 +369,41 @@ func DecodeWasm(code []byte, refs []WasmRef) ([]WasmRef, error) {
 	var buffer [8]WasmOperand
 	s := WasmScanner{Code: code, Operands: buffer[:0]}
 	constant := -1 // where in refs the i32.const right before stands
-	for s.Next() {
+	for s.At < len(code) {
 		before := constant
 		constant = -1
+		// The scanner is for whoever has to know where operands stand. Nine of
+		// ten instructions have none, or one or two of a byte, and are read here.
+		shape, rest := wasmOps[code[s.At]], code[s.At+1:]
+		switch {
+		case shape == wasmNone:
+			s.At++
+			continue
+		case shape == wasmIndex && len(rest) > 0 && rest[0] < 0x80:
+			s.At += 2
+			continue
+		case shape == wasmConst32 || shape == wasmConst64:
+			if v, n := signedLEB(rest); n > 0 {
+				if shape == wasmConst32 {
+					constant = len(refs)
+				}
+				refs = append(refs, WasmRef{uint64(v), WasmAddress})
+				s.At += 1 + n
+				continue
+			}
+		case (shape == wasmLoadArg || shape == wasmMemArg) && len(rest) > 1 && rest[0] < 0x40 && rest[1] < 0x80: // an offset of no array
+			if before >= 0 && shape == wasmLoadArg {
+				refs[before] = WasmRef{refs[before].Index + uint64(rest[1]), WasmLoad}
+			}
+			s.At += 3
+			continue
+		}
+		if !s.Next() {
+			break
+		}
 		for _, o := range s.Operands {
 			switch o.Kind {
 			case WasmLocal, WasmLabel, WasmTag, WasmNumber:
-			case WasmAddress:
-				if s.constant32 {
-					constant = len(refs)
-				}
-				refs = append(refs, WasmRef{o.Value, WasmAddress})
 			case WasmOffset:
 				if before >= 0 && s.load {
 					refs[before] = WasmRef{refs[before].Index + o.Value, WasmLoad}

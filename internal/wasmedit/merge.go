@@ -94,7 +94,7 @@ func (m *module) rewrite(out, code []byte, index func(machinecode.WasmOperand) u
 			} else {
 				out = binary.AppendUvarint(out, v)
 			}
-			at = o.End
+			at = o.End()
 		}
 		out = append(out, code[at:s.At]...)
 	}

@@ -95,7 +95,7 @@ func normal(code []byte) (list []instruction, err error) {
 		for _, o := range s.Operands {
 			x.raw = append(x.raw, code[from:o.Start]...)
 			x.operands = append(x.operands, operand{o.Kind, o.Value})
-			from = o.End
+			from = o.End()
 		}
 		x.raw = append(x.raw, code[from:s.At]...)
 		list = settle(list, x)
