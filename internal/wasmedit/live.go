@@ -232,7 +232,7 @@ func (k *marker) visit(i item) {
 			k.constant(k.w.Globals[n].Init)
 		}
 	case machinecode.WasmTag:
-		k.need(machinecode.WasmType, uint64(k.types[k.tagType(i.index)]))
+		k.need(machinecode.WasmType, uint64(k.types[k.tags[i.index]]))
 	case machinecode.WasmElement:
 		e := &k.w.Elements[i.index]
 		k.constant(e.At)
@@ -289,19 +289,4 @@ func (k *marker) indirect(kind uint64) {
 		k.need(machinecode.WasmFunction, uint64(f))
 	}
 	delete(k.waiting, t)
-}
-
-// tagType is the type index of a tag.
-func (m *module) tagType(tag uint32) uint32 {
-	for _, i := range m.w.Imports {
-		if i.Kind == objfile.WasmTag {
-			if tag == 0 {
-				return i.Type
-			}
-			tag--
-		}
-	}
-	t := m.w.Tags[tag]
-	v, _, _ := (byteio.View{Data: m.data}).Uleb128(uint64(t.Offset)+1, "tag type") // the reader has read it
-	return uint32(v)
 }

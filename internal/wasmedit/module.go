@@ -57,17 +57,19 @@ type module struct {
 
 	types     []uint32 // canonical type of each: the first equal one
 	functions []function
+	tags      []uint32 // type index of each, imported ones first
 	start     int64
 
 	sharedTable bool   // some table is imported or exported
 	tableUse    []bool // table -> an instruction other than an indirect call names it
 	usesMemory  bool   // memory.init or data.drop: the count of segments is needed
 
-	live    map[space][]bool
-	replace []uint32           // function -> the one that stands for it
-	order   map[space][]uint32 // old index -> new one, none for what goes
-	filler  uint32             // what stands in table slots that no call takes
-	lost    bool               // an index was asked for that has no place in the new module
+	live     map[space][]bool
+	replace  []uint32           // function -> the one that stands for it
+	order    map[space][]uint32 // old index -> new one, none for what goes
+	filler   uint32             // what stands in table slots that no call takes
+	imported int                // imports that are written
+	lost     bool               // an index was asked for that has no place in the new module
 }
 
 const none = ^uint32(0)
@@ -99,10 +101,20 @@ func read(data []byte) (*module, error) {
 		return nil, left("it has several memories")
 	}
 	for _, i := range m.w.Imports {
-		if i.Kind == objfile.WasmFunc {
+		switch i.Kind {
+		case objfile.WasmFunc:
 			m.functions = append(m.functions, function{kind: i.Type, imported: true})
+		case objfile.WasmTag:
+			m.tags = append(m.tags, i.Type)
 		}
 		m.sharedTable = m.sharedTable || i.Kind == objfile.WasmTable
+	}
+	for _, t := range m.w.Tags {
+		kind, _, err := (byteio.View{Data: data}).Uleb128(uint64(t.Offset)+1, "tag type")
+		if err != nil {
+			return nil, err
+		}
+		m.tags = append(m.tags, uint32(kind))
 	}
 	for i := range m.w.Functions {
 		if err := m.readBody(&m.w.Functions[i]); err != nil {
@@ -121,6 +133,11 @@ func read(data []byte) (*module, error) {
 			m.functions[e.Index].exported = true
 		case objfile.WasmTable:
 			m.sharedTable = true
+		}
+	}
+	for i, kind := range m.tags {
+		if int(kind) >= len(m.types) {
+			return nil, byteio.Errorf(0, "tag", "type %d of tag %d does not exist", kind, i)
 		}
 	}
 	for i := range m.functions {

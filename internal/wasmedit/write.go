@@ -58,11 +58,7 @@ func Minimize(data []byte) (*Result, error) {
 			r.Merged++
 		}
 	}
-	for i := range m.w.Imports {
-		if !m.importStays(i) {
-			r.Imports++
-		}
-	}
+	r.Imports = len(m.w.Imports) - m.imported
 	return r, nil
 }
 
@@ -169,13 +165,18 @@ func (m *module) section(s *objfile.WasmSection) ([]byte, error) {
 		if !m.usesMemory {
 			return nil, nil
 		}
-		entries, err := m.segments()
-		return binary.AppendUvarint(nil, uint64(len(entries))), err
+		count := 0 // with data.drop and its like no segments are joined
+		for _, live := range m.live[machinecode.WasmData] {
+			if live {
+				count++
+			}
+		}
+		return binary.AppendUvarint(nil, uint64(count)), nil
 	case 13:
 		for i, t := range m.w.Tags {
 			if index := int(m.w.ImportedTags) + i; m.live[machinecode.WasmTag][index] {
 				raw := m.entry(t.Offset, t.Size)
-				entries = append(entries, binary.AppendUvarint([]byte{raw[0]}, m.to(machinecode.WasmType, uint64(m.tagType(uint32(index))))))
+				entries = append(entries, binary.AppendUvarint([]byte{raw[0]}, m.to(machinecode.WasmType, uint64(m.tags[index]))))
 			}
 		}
 	default: // memories
@@ -223,15 +224,6 @@ func (m *module) inOrder(s space, imported int, entry func(i int) []byte) [][]by
 	return out
 }
 
-func (m *module) importStays(i int) bool {
-	counts := map[objfile.WasmKind]int{}
-	for _, before := range m.w.Imports[:i] {
-		counts[before.Kind]++
-	}
-	kind := m.w.Imports[i].Kind
-	return m.stays(kindSpace[kind], counts[kind])
-}
-
 func (m *module) imports() ([]byte, error) {
 	var entries [][]byte
 	counts := map[objfile.WasmKind]int{}
@@ -251,6 +243,7 @@ func (m *module) imports() ([]byte, error) {
 		}
 		entries = append(entries, raw)
 	}
+	m.imported = len(entries)
 	return vector(entries), nil
 }
 
