@@ -272,7 +272,10 @@ func (c *comparison) instructions(s, t []instruction, l *locals) error {
 			if err != nil {
 				return err
 			}
-			c.called[kind] = true
+			if !c.called[kind] {
+				c.called[kind] = true
+				c.fresh = append(c.fresh, kind)
+			}
 		}
 	}
 	return nil

@@ -87,6 +87,9 @@ type comparison struct {
 	work   []pair
 	one    map[pair]uint64 // of what has a state or an order: each has one partner; keyed by side
 	called map[string]bool // types of indirect calls in what was compared
+	fresh  []string        // of these, whose slots were not looked at yet
+
+	waiting map[string][]pair // type of the old function -> slots that only a call of this type takes
 }
 
 // Same compares two modules; the error names the first difference.
@@ -99,7 +102,7 @@ func Same(old, new []byte) error {
 	if err != nil {
 		return fmt.Errorf("the new file: %w", err)
 	}
-	c := &comparison{a: a, b: b, seen: map[pair]bool{}, one: map[pair]uint64{}, called: map[string]bool{}}
+	c := &comparison{a: a, b: b, seen: map[pair]bool{}, one: map[pair]uint64{}, called: map[string]bool{}, waiting: map[string][]pair{}}
 	for _, step := range []func() error{c.importsInOrder, c.exports, c.memories, c.tables, c.drain, c.elements} {
 		if err := step(); err != nil {
 			return err
@@ -435,7 +438,7 @@ func (c *comparison) tables() error {
 }
 
 // elements compares what is in the tables, as far as anybody can call it: calls
-// may bring up new bodies, and these new calls, so again until nothing is new.
+// may bring up new bodies, and these new calls, until nothing waits for one.
 func (c *comparison) elements() error {
 	active := func(m *module) (list []*objfile.WasmElement) {
 		for i := range m.w.Elements {
@@ -450,15 +453,36 @@ func (c *comparison) elements() error {
 		return fmt.Errorf("%d active element segments, %d before", len(t), len(s))
 	}
 	callsAlone := !c.a.visible && !c.b.visible && !c.a.named && !c.b.named
-	for round := -1; round != len(c.seen); {
-		round = len(c.seen)
-		for i := range s {
-			if err := c.element(s[i], t[i], callsAlone); err != nil {
+	for i := range s {
+		if err := c.element(s[i], t[i], callsAlone); err != nil {
+			return err
+		}
+	}
+	if err := c.drain(); err != nil {
+		return err
+	}
+	for len(c.fresh) > 0 {
+		kind := c.fresh[len(c.fresh)-1]
+		c.fresh = c.fresh[:len(c.fresh)-1]
+		for _, p := range c.waiting[kind] {
+			if err := c.want(p.kind, p.old, p.new); err != nil {
 				return err
 			}
 		}
+		delete(c.waiting, kind)
 		if err := c.drain(); err != nil {
 			return err
+		}
+	}
+	for _, slots := range c.waiting { // a trap before, whatever stood there
+		for _, p := range slots {
+			kind, err := c.b.typeOf(uint64(c.b.functions[p.new].kind))
+			if err != nil {
+				return err
+			}
+			if c.called[kind] {
+				return fmt.Errorf("function %d stands in a slot that can be called, and could not before", p.new)
+			}
 		}
 	}
 	return nil
@@ -495,16 +519,8 @@ func (c *comparison) element(s, t *objfile.WasmElement, callsAlone bool) error {
 			if err != nil {
 				return err
 			}
-			if !c.called[kind] {
-				other, err := c.b.typeOf(uint64(c.b.functions[g].kind))
-				if err != nil {
-					return err
-				}
-				if c.called[other] {
-					return fmt.Errorf("slot %d of the segment at offset %#x can be called, and could not before", i, t.Offset)
-				}
-				continue
-			}
+			c.waiting[kind] = append(c.waiting[kind], pair{machinecode.WasmFunction, uint64(f), uint64(g)})
+			continue
 		}
 		if err := c.want(machinecode.WasmFunction, uint64(f), uint64(g)); err != nil {
 			return err
