@@ -30,6 +30,21 @@ func Main(run func() error) {
 	}
 }
 
+// InScratch gives a benchmark a folder that goes when it ends, and the minsize
+// that it measures.
+func InScratch(run func(dir, minsize string) error) error {
+	dir, err := os.MkdirTemp("", "minsize-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	minsize, err := Minsize(dir)
+	if err != nil {
+		return err
+	}
+	return run(dir, minsize)
+}
+
 // Minsize is the program to measure: $MINSIZE, or this checkout built into dir.
 func Minsize(dir string) (string, error) {
 	if path := os.Getenv("MINSIZE"); path != "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/minsize/minsize/bench/harness"
 )
 
-func main() { harness.Main(run) }
+func main() { harness.Main(func() error { return harness.InScratch(run) }) }
 
 type result struct {
 	Written, Compressed, Overhead int64
@@ -27,16 +27,7 @@ type result struct {
 	}
 }
 
-func run() error {
-	dir, err := os.MkdirTemp("", "minsize-bench-image-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	minsize, err := harness.Minsize(dir)
-	if err != nil {
-		return err
-	}
+func run(dir, minsize string) error {
 	type row struct {
 		name, program string
 		flags         []string

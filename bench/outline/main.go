@@ -29,18 +29,13 @@ type result struct {
 	Refused []struct{ Function string }
 }
 
-func main() { harness.Main(func() error { return run(os.Args[1:]) }) }
+func main() {
+	harness.Main(func() error {
+		return harness.InScratch(func(dir, minsize string) error { return run(dir, minsize, os.Args[1:]) })
+	})
+}
 
-func run(projects []string) error {
-	dir, err := os.MkdirTemp("", "minsize-bench-outline-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	minsize, err := harness.Minsize(dir)
-	if err != nil {
-		return err
-	}
+func run(dir, minsize string, projects []string) error {
 	known := filepath.Join(dir, "known")
 	if err := os.CopyFS(known, os.DirFS("bench/outline/known")); err != nil {
 		return err

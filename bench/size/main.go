@@ -30,19 +30,12 @@ type contender struct {
 func main() {
 	runs := flag.Int("runs", 3, "runs of each command")
 	flag.Parse()
-	harness.Main(func() error { return run(*runs, flag.Args()) })
+	harness.Main(func() error {
+		return harness.InScratch(func(dir, minsize string) error { return run(dir, minsize, *runs, flag.Args()) })
+	})
 }
 
-func run(runs int, files []string) error {
-	dir, err := os.MkdirTemp("", "bench-size-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	minsize, err := harness.Minsize(dir)
-	if err != nil {
-		return err
-	}
+func run(dir, minsize string, runs int, files []string) (err error) {
 	if len(files) == 0 {
 		if files, err = harness.Programs(); err != nil {
 			return err

@@ -16,18 +16,13 @@ import (
 	"github.com/minsize/minsize/bench/harness"
 )
 
-func main() { harness.Main(func() error { return run(os.Args[1:]) }) }
+func main() {
+	harness.Main(func() error {
+		return harness.InScratch(func(dir, minsize string) error { return run(dir, minsize, os.Args[1:]) })
+	})
+}
 
-func run(files []string) error {
-	dir, err := os.MkdirTemp("", "minsize-bench-wasm-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	minsize, err := harness.Minsize(dir)
-	if err != nil {
-		return err
-	}
+func run(dir, minsize string, files []string) (err error) {
 	if len(files) == 0 {
 		if files, err = samples(dir); err != nil {
 			return err
