@@ -40,7 +40,7 @@ var house = []lane{
 		{"objedit", "byteio", "", "ELF relocatable objects and archives: stub a function, take a section out, leave the rest byte for byte"},
 		{"relink", "byteio demangle objedit relocate relr", "", "the recorder (cargo's linker while a build runs), link replay, the catalogue of cuts, codegen replay, what cutting would save"},
 		{"technique", "relink target", "", "the catalogue: what each technique sets, loses, risks, needs; risk classes and levels"},
-		{"ladder", "technique", "target", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which cli passes in and tests fake"},
+		{"ladder", "technique", "target", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which executor, verify and speed are and tests fake"},
 		{"verify", "process", "", "run before and after, compare exit status, output, files; the verdict with its reason"},
 		{"apply", "byteio cargo technique toml", "", "chosen settings as the smallest edit of manifest and config, preview, undo to the byte"},
 		{"recipe", "byteio cargo technique toml", "", "minsize.toml: a plan as text, the conditions it was found under, which of a workspace's files is meant"},
