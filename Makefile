@@ -8,13 +8,17 @@ COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev
 LDFLAGS := -s -w $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build demo test check lint cross figures-check sweep fuzz bench stubs figures clean
+.PHONY: all build man demo test check lint cross figures-check sweep fuzz bench stubs figures clean
 
 all: build
 
 build:
 	$(GO) build -trimpath -ldflags="$(LDFLAGS)" -o $(MINSIZE) ./cmd/minsize
 	ln -sf minsize $(dir $(MINSIZE))cargo-minsize
+
+# A manual page for each verb, as help says it.
+man: build
+	$(MINSIZE) man --into $(dir $(MINSIZE))man/man1
 
 # The main job on a real program: the ladder, and the small program running.
 demo:

@@ -57,6 +57,7 @@ var house = []lane{
 		{"inspect", "attrib byteio cargo dwarf objfile oci pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
 		{"advice", "attrib byteio cargo objfile", "testbin", "a name becomes a step that somebody can take: about findings, about what a project brings along, after a search"},
 		{"report", "apply attrib budget cargo history ladder llvmlines oci outline pack refgraph strip technique", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
+		{"launch", "", "", "minsize started under another name, where a link cannot be had"},
 		{"stream", "", "", "what can only be written on: answers, terminals, pipes, descriptors; the moving line"},
 		{"byteio", "", "", "bounded reads, checked arithmetic, mapped input, transactional output"},
 		{"process", "", "", "children in groups of their own, with the cost of the whole tree"},

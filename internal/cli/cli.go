@@ -115,6 +115,7 @@ var verbs = []verb{
 	{groupGuard, newHistoryCommand},
 	{groupExplain, newGenericsCommand},
 	{groupRewrite, newOutlineCommand},
+	{groupOther, newManCommand},
 	{groupOther, newVersionCommand},
 }
 
@@ -219,6 +220,11 @@ func newRootCommand(e *env) *cobra.Command {
 		root.AddCommand(cmd)
 	}
 	root.InitDefaultCompletionCmd() // now, so that help and tests see it too
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Short = "print what a shell needs to complete verbs, flags and their values"
+		}
+	}
 	completeValues(root)
 	return root
 }

@@ -107,6 +107,26 @@ func usage(cmd *cobra.Command) error {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
 	}
 	usageCommands(cmd)
+	for _, g := range groupedFlags(cmd) {
+		fmt.Fprintf(w, "\n%s:\n%s", g.title, g.flags.FlagUsagesWrapped(helpWidth))
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n\"%s COMMAND --help\" says more.\n", cmd.CommandPath())
+		if !cmd.HasParent() {
+			fmt.Fprint(w, "\"minsize help exit-status\" says what each exit status means.\n")
+		}
+	}
+	return nil
+}
+
+// titledFlags are flags under their heading.
+type titledFlags struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+// groupedFlags are the flags that cmd takes: its own, then those of flagGroups.
+func groupedFlags(cmd *cobra.Command) (groups []titledFlags) {
 	own, grouped := pflag.NewFlagSet("", pflag.ContinueOnError), map[string]*pflag.FlagSet{}
 	own.SortFlags = cmd.Flags().SortFlags
 	cmd.LocalFlags().VisitAll(func(*pflag.Flag) {}) // settles which flags are inherited
@@ -129,21 +149,15 @@ func usage(cmd *cobra.Command) error {
 			add(f)
 		}
 	})
-	if text := own.FlagUsages(); text != "" {
-		fmt.Fprintf(w, "\nFlags:\n%s", own.FlagUsagesWrapped(helpWidth))
+	if own.HasAvailableFlags() {
+		groups = append(groups, titledFlags{"Flags", own})
 	}
 	for _, g := range flagGroups {
 		if set := grouped[g.key]; set != nil {
-			fmt.Fprintf(w, "\n%s:\n%s", g.title, set.FlagUsagesWrapped(helpWidth))
+			groups = append(groups, titledFlags{g.title, set})
 		}
 	}
-	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\n\"%s COMMAND --help\" says more.\n", cmd.CommandPath())
-		if !cmd.HasParent() {
-			fmt.Fprint(w, "\"minsize help exit-status\" says what each exit status means.\n")
-		}
-	}
-	return nil
+	return groups
 }
 
 // usageCommands lists the verbs in their groups.
@@ -189,13 +203,8 @@ func newHelpCommand(e *env) *cobra.Command {
 		Use:     "help [VERB]",
 		Short:   "help about a verb, or about exit-status",
 		GroupID: groupOther,
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-			if at, _, err := cmd.Root().Find(args); err == nil {
-				for _, c := range at.Commands() {
-					names = append(names, c.Name())
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return commandNames(cmd.Root(), args), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if slices.Equal(args, []string{"exit-status"}) {
@@ -212,6 +221,16 @@ func newHelpCommand(e *env) *cobra.Command {
 			return at.Help()
 		},
 	}
+}
+
+// commandNames are the commands that may follow args.
+func commandNames(root *cobra.Command, args []string) (names []string) {
+	if at, _, err := root.Find(args); err == nil {
+		for _, c := range at.Commands() {
+			names = append(names, c.Name())
+		}
+	}
+	return names
 }
 
 // unknownVerb names the verbs that were perhaps meant.

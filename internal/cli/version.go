@@ -7,8 +7,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Version is the release; the commit is added where the build knows it.
-const Version = "0.1.0"
+// Version is the release, with its day; the commit is added where the build
+// knows it.
+const (
+	Version  = "0.2.0"
+	Released = "2026-11-28"
+)
 
 // commit is set by the linker: `make build` passes what git describes, with
 // -dirty behind it where the sources differ.
