@@ -29,7 +29,7 @@ var house = []lane{
 		{"pack", "byteio objfile pack/codec pack/stub", "", "transforms of an ELF image, the choice of codec, the packed file's layout; unpack"},
 		{"pack/codec", "", "", "LZMA, XLZ and their parser and decoders, a file per stage"},
 		{"pack/stub", "", "", "machine code of the stubs, with their sources beside the blobs"},
-		{"oci", "byteio objfile", "", "the dynamic linker's closure, layers, images, SBOM, outputs, inspection"},
+		{"oci", "byteio objfile", "testbin", "the dynamic linker's closure, layers, images, SBOM, outputs, inspection"},
 		{"relocate", "byteio objfile relr", "objedit", "files whose packed relative relocations apply themselves: as they are linked, and finished ones, there and back"},
 		{"relr", "", "", "code that applies packed relative relocations without the loader"},
 		{"machinecode", "", "", "references out of x86-64 and AArch64 code"},

@@ -184,15 +184,12 @@ func Judge(limits []Limit, file, memory uint64, reports map[string]*attrib.Repor
 	for _, l := range limits {
 		v := Verdict{Limit: l}
 		switch l.What {
-		case "file":
+		case "file", growthOfFile:
 			v.Bytes = file
 		case "memory":
 			v.Bytes = memory
 		default:
 			report := reports[l.View]
-			if report == nil { // the caller judges it
-				break
-			}
 			found := false
 			for _, row := range report.Rows {
 				if l.names(row.Name) {

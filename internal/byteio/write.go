@@ -26,7 +26,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 )
 
 var (
@@ -460,20 +459,4 @@ func (t *transaction) abort() {
 	if !t.done && t.backed {
 		os.Remove(t.Backup)
 	}
-}
-
-// Guard runs f, which reads a Mapping. A file that another process truncates
-// meanwhile makes its lost pages fault; Guard turns that into ErrChanged.
-func Guard(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			if fault, ok := r.(interface{ Addr() uintptr }); ok {
-				err = fmt.Errorf("%w: a page at %#x is gone", ErrChanged, fault.Addr())
-				return
-			}
-			panic(r)
-		}
-	}()
-	return f()
 }

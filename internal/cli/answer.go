@@ -24,7 +24,7 @@ func settled(a *stream.Answer, err error) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return withStatus(statusOf(err), "free some space where the answer goes", err)
+		return withStatus(asStatus(err).status, "free some space where the answer goes", err)
 	}
 	return err
 }
@@ -50,7 +50,7 @@ func (e *env) stream(ctx context.Context, name string) (w io.Writer, done func()
 		return nil, nil, nil // WriteFile says what is wrong, if anything is
 	}
 	var f *os.File
-	err = interruptible(ctx, func() (err error) { // a pipe waits for its reader
+	err = byteio.Interruptible(ctx, func() (err error) { // a pipe waits for its reader
 		f, err = os.OpenFile(name, os.O_WRONLY, 0)
 		return err
 	})

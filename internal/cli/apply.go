@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/apply"
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/recipe"
@@ -234,7 +235,7 @@ func (e *env) confirm(ctx context.Context, f *applyFlags) (bool, error) {
 		return false, withStatus(exitRefused, "minsize apply --yes", errors.New("nothing was written: no terminal to ask on"))
 	}
 	fmt.Fprint(e.stderr, "write these changes? [y/N] ")
-	answer, err := e.readLine(ctx)
+	answer, err := byteio.ReadLine(ctx, e.stdin)
 	if err != nil {
 		fmt.Fprintln(e.stderr) // the question's line
 		return false, err

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,21 +64,10 @@ func newCheckCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// wantedLimits are the limits of a file and of what was typed, which goes
-// before. recorded is the size that growth is measured from without a
-// baseline, 0 for none.
-type wantedLimits struct {
-	limits   []budget.Limit
-	baseline string
-	growth   string
-	from     string // the file with the growth, "" for the flag
-	recorded uint64
-}
-
 // readLimits collects the limits. Without a file to check, a project's
 // minsize.toml counts.
-func (e *env) readLimits(ctx context.Context, f *checkFlags, inProject bool) (*wantedLimits, error) {
-	w := &wantedLimits{}
+func (e *env) readLimits(ctx context.Context, f *checkFlags, inProject bool) (*budget.Wanted, error) {
+	w := &budget.Wanted{}
 	if (f.baseline == "") != (f.growth == "") {
 		return nil, usageError("--baseline FILE --max-growth 1%", "--baseline and --max-growth go together")
 	}
@@ -102,46 +89,36 @@ func (e *env) readLimits(ctx context.Context, f *checkFlags, inProject bool) (*w
 		if err != nil {
 			return nil, usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", f.file, err)
 		}
-		w.take(b, f.file, data)
+		w.Take(b, f.file, recordedSize(f.file, data))
 	case inProject:
 		if err := e.projectLimits(ctx, f, w); err != nil {
 			return nil, err
 		}
 	}
-	w.limits = slices.DeleteFunc(w.limits, func(l budget.Limit) bool {
-		return slices.ContainsFunc(typed, func(t budget.Limit) bool {
-			return t.View == l.View && strings.TrimSuffix(t.What, "?") == strings.TrimSuffix(l.What, "?")
-		})
-	})
-	w.limits = append(w.limits, typed...)
+	w.Prefer(typed)
 	if f.baseline != "" {
-		w.baseline, w.growth, w.from = f.baseline, f.growth, ""
+		w.Baseline, w.Growth, w.From = f.baseline, f.growth, ""
 	}
-	if len(w.limits) == 0 && w.growth == "" {
+	if len(w.Limits) == 0 && w.Growth == "" {
 		return nil, usageError("--max file=400KiB, or --budget FILE, or [budget] in a project's minsize.toml", "no limits given")
 	}
-	if w.growth != "" && w.baseline == "" && w.recorded == 0 {
-		return nil, usageError("baseline = \"FILE\" beside it, or --baseline FILE --max-growth "+w.growth, "%s: growth, and no size that it could be measured from", w.from)
+	if w.Growth != "" && w.Baseline == "" && w.Recorded == 0 {
+		return nil, usageError("baseline = \"FILE\" beside it, or --baseline FILE --max-growth "+w.Growth, "%s: growth, and no size that it could be measured from", w.From)
 	}
 	return w, nil
 }
 
-// take adds what a file says.
-func (w *wantedLimits) take(b *budget.Budget, path string, data []byte) {
-	w.limits, w.growth, w.from = b.Limits, b.Growth, path
-	if b.Baseline != "" {
-		w.baseline = b.Baseline
-		if !filepath.IsAbs(w.baseline) {
-			w.baseline = filepath.Join(filepath.Dir(path), w.baseline)
-		}
+// recordedSize is what shrink recorded, where the file is one of its own.
+func recordedSize(path string, data []byte) uint64 {
+	c, err := recipe.Parse(path, data)
+	if err != nil {
+		return 0
 	}
-	if c, err := recipe.Parse(path, data); err == nil {
-		w.recorded = uint64(max(c.Result.Size, 0))
-	}
+	return uint64(max(c.Result.Size, 0))
 }
 
 // projectLimits are those of the project's minsize.toml, if there are any.
-func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *wantedLimits) error {
+func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *budget.Wanted) error {
 	_, path, err := recipe.Locate(ctx, e.cargoOptions(&f.size.cargo))
 	if path == "" {
 		return nil // the search for the program says it, with its hint
@@ -164,7 +141,7 @@ func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *wantedLimits)
 	if err != nil {
 		return usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", path, err)
 	}
-	w.take(b, path, data)
+	w.Take(b, path, recordedSize(path, data))
 	return nil
 }
 
@@ -173,7 +150,7 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	if err != nil {
 		return err
 	}
-	limits := wanted.limits
+	limits := wanted.Limits
 	f.size.sort, f.size.domain, f.size.crateBy = "file", "both", "generic"
 	r, err := f.size.resolve(cmd)
 	if err != nil {
@@ -209,7 +186,7 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	if l.shipped != nil {
 		file = l.shipped.File
 	}
-	if wanted.growth != "" {
+	if wanted.Growth != "" {
 		limit, err := e.growthLimit(ctx, wanted)
 		if err != nil {
 			return err
@@ -220,9 +197,6 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	var missing []string
 	for i := range result.Limits {
 		v := &result.Limits[i]
-		if v.What == growthOfFile {
-			v.Bytes, v.Over = file, file > v.Max
-		}
 		if v.Over {
 			result.Over++
 		}
@@ -262,36 +236,22 @@ func missingRow(v *budget.Verdict) string {
 	return text
 }
 
-// growthOfFile is the limit that a baseline makes.
-const growthOfFile = "file against the baseline"
-
-func (e *env) growthLimit(ctx context.Context, w *wantedLimits) (budget.Limit, error) {
-	l := budget.Limit{What: growthOfFile}
-	base := w.recorded
-	if w.baseline != "" {
+func (e *env) growthLimit(ctx context.Context, w *budget.Wanted) (budget.Limit, error) {
+	base := w.Recorded
+	if w.Baseline != "" {
 		var err error
-		if base, err = e.baselineSize(ctx, w.baseline); err != nil {
-			return l, err
+		if base, err = e.baselineSize(ctx, w.Baseline); err != nil {
+			return budget.Limit{}, err
 		}
 	}
-	where, hint := "--max-growth", "--max-growth 4KiB or 1%"
-	if w.from != "" {
-		where, hint = w.from+": growth", `growth = "4 KiB" or "1%"`
-	}
-	if percent, ok := strings.CutSuffix(w.growth, "%"); ok {
-		n, err := strconv.ParseFloat(strings.TrimSpace(percent), 64)
-		if err != nil || n < 0 || n > 1e9 || n != n {
-			return l, usageError(hint, "%s: %q is no percentage", where, w.growth)
-		}
-		l.Max = base + uint64(float64(base)*n/100)
+	l, err := budget.GrowthLimit(base, w.Growth)
+	switch {
+	case err == nil:
 		return l, nil
+	case w.From == "":
+		return l, usageError("--max-growth 4KiB or 1%", "--max-growth: %v", err)
 	}
-	n, err := budget.ParseSize(w.growth)
-	if err != nil {
-		return l, usageError(hint, "%s: %v", where, err)
-	}
-	l.Max = base + n
-	return l, nil
+	return l, usageError(`growth = "4 KiB" or "1%"`, "%s: growth: %v", w.From, err)
 }
 
 // baselineSize is the size of an older program, or of a saved report of it.

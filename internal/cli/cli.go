@@ -18,10 +18,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
-	"github.com/spf13/cobra"
 )
 
 // Exit statuses, documented in the README and in `minsize help exit-status`.
@@ -58,6 +60,20 @@ func withStatus(status int, hint string, err error) error {
 		return nil
 	}
 	return &statusError{status: status, hint: hint, err: err}
+}
+
+// asStatus is what an error means to the caller: a refusal of any package has
+// a status and a hint of its own.
+func asStatus(err error) *statusError {
+	var s *statusError
+	var refusal *byteio.Refusal
+	switch {
+	case errors.As(err, &s):
+		return s
+	case errors.As(err, &refusal):
+		return &statusError{status: exitRefused, hint: refusal.Hint, err: err}
+	}
+	return &statusError{status: exitFailed, err: err}
 }
 
 // env is what a verb may touch of the world; tests give their own.
@@ -234,21 +250,15 @@ func (e *env) explain(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	status := exitFailed
-	var s *statusError
-	if errors.As(err, &s) {
-		status = s.status
-	}
+	s := asStatus(err)
 	if msg := err.Error(); msg != "" {
 		fmt.Fprintf(e.stderr, "minsize: %s\n", report.PrintableProse(msg))
 	}
-	if s != nil {
-		for _, line := range s.detail {
-			fmt.Fprintf(e.stderr, "  | %s\n", report.PrintableProse(line))
-		}
+	for _, line := range s.detail {
+		fmt.Fprintf(e.stderr, "  | %s\n", report.PrintableProse(line))
 	}
-	if s != nil && s.hint != "" {
+	if s.hint != "" {
 		fmt.Fprintf(e.stderr, "  try: %s\n", report.PrintableProse(s.hint))
 	}
-	return status
+	return s.status
 }

@@ -20,20 +20,16 @@ import (
 
 // flagValues are the words that a flag takes.
 var flagValues = map[string]func() []string{
-	"color":       func() []string { return colors },
-	"level":       technique.LevelNames,
-	"with":        techniqueNames,
-	"without":     techniqueNames,
-	"views":       attrib.ViewNames,
-	"domain":      func() []string { return []string{"file", "memory", "both"} },
-	"crate-by":    func() []string { return []string{"generic", "instance", "origin"} },
-	"edges":       func() []string { return []string{"twiggy", "all"} },
-	"view":        func() []string { return []string{"crates", "kind", "functions"} },
-	"output-type": func() []string { return []string{"oci-tar", "oci-dir", "docker-tar"} },
-	"compression": func() []string { return []string{"gzip", "zstd", "none"} },
-	"sbom":        func() []string { return []string{"auto", "always", "never"} },
-	"target":      targetNames,
-	"profile":     func() []string { return []string{"release", "dev"} },
+	"level":    technique.LevelNames,
+	"with":     techniqueNames,
+	"without":  techniqueNames,
+	"views":    attrib.ViewNames,
+	"domain":   func() []string { return []string{"file", "memory", "both"} },
+	"crate-by": func() []string { return []string{"generic", "instance", "origin"} },
+	"edges":    func() []string { return []string{"twiggy", "all"} },
+	"view":     func() []string { return []string{"crates", "kind", "functions"} },
+	"target":   targetNames,
+	"profile":  func() []string { return []string{"release", "dev"} },
 }
 
 // sortOrders are the values of --sort, which orders other things in each verb.
@@ -45,6 +41,9 @@ var sortOrders = map[string][]string{
 func completeValues(cmd *cobra.Command) {
 	tell := func(f *pflag.Flag) {
 		words := flagValues[f.Name]
+		if c, ok := f.Value.(*choice); ok {
+			words = func() []string { return c.words }
+		}
 		if format, ok := f.Value.(*formatFlag); ok {
 			words = func() []string { return format.names }
 		}

@@ -71,7 +71,7 @@ func csvSamples() map[string]*report.Document {
 	files := []report.ImageFile{{Path: "/app", Size: 3, Why: "the program"}}
 	return map[string]*report.Document{
 		"shrink":        report.Ladder(shrunk),
-		"unpack":        report.PackResult{Verb: "unpack", Files: []report.PackFile{{File: "app", Original: 9, Packed: 3, Parts: []report.PackPart{{Name: "code"}}}}}.Document(),
+		"unpack":        report.PackResult{Verb: "unpack", Files: []report.PackFile{{FileOutcome: report.FileOutcome{File: "app"}, Original: 9, Packed: 3, Parts: []report.PackPart{{Name: "code"}}}}}.Document(),
 		"generics":      (&report.Generics{Items: []report.GenericCost{{Generic: "f", Copies: 2, Instances: make([]report.GenericCopy, 2)}}}).Document(3),
 		"build":         (&report.Built{Program: "app", Size: 3, Baseline: 9}).Document(),
 		"apply":         report.Edit("", &apply.Edit{Written: []apply.Written{{File: "Cargo.toml", Key: "a", Value: "b"}}, Left: []apply.Left{{Name: "cuts", Why: "not cargo's"}}}),

@@ -195,7 +195,7 @@ func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, pat
 	defer l.Close(ctx)
 	e.printWarnings(l)
 	var result *report.SizeResult
-	err = interruptible(ctx, func() (err error) {
+	err = byteio.Interruptible(ctx, func() (err error) {
 		result, err = newSize(l, r)
 		return err
 	})

@@ -36,8 +36,6 @@ func currentName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(name)
 }
 
-var colors = []string{"auto", "always", "never"}
-
 // choice is a flag that takes one of a few words, and refuses others before
 // any work is done.
 type choice struct {
@@ -57,11 +55,16 @@ func (c *choice) Set(word string) error {
 	return nil
 }
 
+// choose adds a flag that takes one of a few words.
+func choose(flags *pflag.FlagSet, to *string, name, value, usage string, words ...string) {
+	*to = value
+	flags.Var(&choice{to, words}, name, usage)
+}
+
 func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.CountVarP(&g.verbose, "verbose", "v", "say more on stderr; twice: everything")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no progress and no notes on stderr")
-	g.color = "auto"
-	flags.Var(&choice{&g.color, colors}, "color", "colours: `WHEN` is auto, always or never")
+	choose(flags, &g.color, "color", "auto", "colours: `WHEN` is auto, always or never", "auto", "always", "never")
 }
 
 // colorful says whether w may get colours: --color first, then NO_COLOR

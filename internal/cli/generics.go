@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/llvmlines"
 	"github.com/minsize/minsize/internal/refgraph"
@@ -136,7 +137,7 @@ func (e *env) buildForGenerics(ctx context.Context, p *cargo.Project, dir string
 func (e *env) monosOf(ctx context.Context, path string) (*refgraph.Monos, error) {
 	var monos *refgraph.Monos
 	err := e.withGraph(ctx, path, &graphFlags{edges: "twiggy", bodies: true}, func(c *report.GraphContext) error {
-		return interruptible(ctx, func() (err error) {
+		return byteio.Interruptible(ctx, func() (err error) {
 			monos, err = c.Graph.Monos(refgraph.MonosOptions{})
 			return err
 		})

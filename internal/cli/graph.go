@@ -84,7 +84,7 @@ func (e *env) graphCommand(cmd *cobra.Command, f *graphFlags, run func(ctx conte
 			if f.builds {
 				err = compute()
 			} else {
-				err = interruptible(cmd.Context(), compute)
+				err = byteio.Interruptible(cmd.Context(), compute)
 			}
 			if err != nil {
 				return noMatch(err, cmd)
@@ -159,7 +159,7 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 	files := &inspect.Files{Notes: f.notes} // that names come from
 	defer files.Close(ctx)
 	var g *refgraph.Graph
-	err := interruptible(ctx, func() (err error) {
+	err := byteio.Interruptible(ctx, func() (err error) {
 		o := inspect.Options{DebugFile: f.debugFile}
 		o.Bodies, o.Folders, o.Debug = f.bodies, f.folders, f.debug
 		g, err = files.Graph(path, choice, o)

@@ -50,47 +50,9 @@ func printHelp(cmd *cobra.Command, _ []string) {
 	if text == "" {
 		text = cmd.Short
 	}
-	fmt.Fprintf(w, "%s\n\n", fold(strings.TrimSpace(text)))
+	fmt.Fprintf(w, "%s\n\n", report.Fold(strings.TrimSpace(text), helpWidth))
 	cmd.SetOut(w)
 	_ = usage(cmd) // who writes to stdout asks it at the end
-}
-
-// fold sets a description in lines: paragraphs run on, indented lines stay
-// lines of their own and go on below their second column.
-func fold(text string) string {
-	var out []string
-	var running []string
-	flush := func() {
-		if len(running) > 0 {
-			out = append(out, hang("", strings.Join(running, " ")))
-			running = nil
-		}
-	}
-	for _, line := range strings.Split(text, "\n") {
-		switch {
-		case strings.HasPrefix(line, " "):
-			flush()
-			body := strings.TrimLeft(line, " ")
-			at := len(line) - len(body)
-			if i := strings.Index(body, "  "); i > 0 { // a list of words and what they mean
-				at += i + len(body[i:]) - len(strings.TrimLeft(body[i:], " "))
-			}
-			out = append(out, hang(line[:at], line[at:]))
-		case strings.TrimSpace(line) == "":
-			flush()
-			out = append(out, "")
-		default:
-			running = append(running, line)
-		}
-	}
-	flush()
-	return strings.Join(out, "\n")
-}
-
-// hang sets text behind first, in lines that go on below its beginning.
-func hang(first, text string) string {
-	lines := report.WrapWords(text, helpWidth-len(first), "")
-	return first + strings.Join(lines, "\n"+strings.Repeat(" ", len(first)))
 }
 
 // usage is what --help prints below a verb's description.
@@ -167,7 +129,7 @@ func usageCommands(cmd *cobra.Command) {
 		var lines []string
 		for _, c := range cmd.Commands() {
 			if c.GroupID == group && c.IsAvailableCommand() {
-				lines = append(lines, hang(fmt.Sprintf("  %-12s", c.Name()), c.Short)+"\n")
+				lines = append(lines, report.Hang(fmt.Sprintf("  %-12s", c.Name()), c.Short, helpWidth)+"\n")
 			}
 		}
 		if len(lines) > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/history"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
@@ -149,7 +150,7 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 		o := r.rollup
 		o.Views = []string{kept.View}
 		var got *attrib.Report
-		err := interruptible(ctx, func() (err error) {
+		err := byteio.Interruptible(ctx, func() (err error) {
 			got, err = attrib.Rollup(l.Inputs, o)
 			return err
 		})

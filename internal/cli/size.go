@@ -171,7 +171,7 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 		return e.disassemble(loaded, f.disassemble)
 	}
 	var result *report.SizeResult
-	err = interruptible(ctx, func() (err error) {
+	err = byteio.Interruptible(ctx, func() (err error) {
 		result, err = newSize(loaded, r)
 		return err
 	})
@@ -204,7 +204,7 @@ type loadedPrograms struct {
 
 // open maps and attributes one file.
 func (l *loadedPrograms) open(ctx context.Context, path string, o inspect.Options) error {
-	return interruptible(ctx, func() error { return inspectError(path, l.Open(path, o)) })
+	return byteio.Interruptible(ctx, func() error { return inspectError(path, l.Open(path, o)) })
 }
 
 // inspectError gives an error of opening a program its status and its hint.

@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -24,16 +21,10 @@ type stripFlags struct {
 
 	relocations, keepRelocations, undoRelocations bool
 
-	output        string
-	keep          bool
-	dryRun        bool
-	mustShrink    bool
+	rewriteFlags
 	onlyKeepDebug string
-	preserveDates bool
-	breakLinks    bool
 
 	options strip.Options
-	out     reportFlags
 	cargo   cargoFlags
 }
 
@@ -78,13 +69,8 @@ func (f *stripFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.relocations, "relocations", false, "pack relative relocations, which the file then applies itself; without a\nlevel nothing else goes")
 	flags.BoolVar(&f.keepRelocations, "keep-relocations", false, "with --max: leave relocations as they are")
 	flags.BoolVar(&f.undoRelocations, "undo-relocations", false, "give the file as it was before its relocations were packed")
-	flags.StringVarP(&f.output, "output", "o", "", "write the program to this `FILE` instead of in place; - is stdout")
-	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the old file as FILE~")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would go, and write nothing")
-	flags.BoolVar(&f.mustShrink, "require-smaller", false, "exit with status 5 when no file got smaller")
+	f.rewriteFlags.register(flags, "say what would go, and write nothing")
 	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `file`, and link to it")
-	flags.BoolVar(&f.preserveDates, "preserve-dates", false, "keep access and modification time")
-	flags.BoolVar(&f.breakLinks, "break-links", false, "rewrite a file that has other hard links, which keep the old content")
 
 	o := &f.options
 	flags.StringArrayVarP(&o.KeepSymbols, "keep-symbol", "K", nil, "keep symbols that match this `pattern`")
@@ -138,10 +124,6 @@ func (f *stripFlags) resolve(args []string) error {
 		return usageError("a level, such as --debug; or strip first, and then --relocations alone", "--relocations and --undo-relocations without a level drop nothing")
 	case levels > 1:
 		return usageError("the highest level alone, it includes the others", "expected one of --debug, --sections and --max but got %d", levels)
-	case f.output != "" && len(args) > 1:
-		return usageError("minsize strip -o OUT FILE", "-o takes one input but got %d", len(args))
-	case f.output != "" && f.keep:
-		return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
 	case f.onlyKeepDebug != "" && len(args) != 1:
 		return usageError("minsize strip --only-keep-debug FILE.debug FILE", "--only-keep-debug takes one input but got %d", len(args))
 	case f.onlyKeepDebug != "" && stream.IsStream(f.onlyKeepDebug):
@@ -157,7 +139,7 @@ func (f *stripFlags) resolve(args []string) error {
 	case o.PageSize != 0 && o.Level != strip.Max && !f.relocations:
 		return usageError("--max --page-size 4096", "--page-size is for --max and --relocations")
 	}
-	return nil
+	return f.rewriteFlags.resolve("strip", args)
 }
 
 // strip is the verb: every file through the same steps, one report.
@@ -188,76 +170,29 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 	if pipe {
 		return e.stripPipe(ctx, f, result)
 	}
-	var worst error
-	shrunk := false
-	for _, path := range args {
+	smaller := false
+	var err error
+	result.Files, err = eachFile(ctx, e, args, func(path string) (report.StripFile, error) {
 		file, err := e.stripFile(ctx, f, path, fromCargo)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			file.noteError(err)
-			if len(args) > 1 {
-				e.explain(err)
-				err = &statusError{status: statusOf(err), err: errSaid}
-			}
-			if worst == nil || statusOf(worst) != exitFailed {
-				worst = err
-			}
-		} else {
+		if err == nil {
 			result.Before += file.Before
 			result.After += file.After
+			smaller = smaller || file.After < file.Before
 		}
-		shrunk = shrunk || file.After < file.Before
-		result.Files = append(result.Files, file.StripFile)
-	}
-	if len(args) > 1 || worst == nil || f.out.typed() {
-		if !e.global.quiet || f.out.typed() {
-			if err := e.print(ctx, result.Document(), &f.out); err != nil {
-				return err
-			}
-		}
-	}
-	if worst == nil && f.mustShrink && !shrunk {
-		return withStatus(exitNotSmaller, "", errors.New("nothing got smaller"))
-	}
-	return worst
-}
-
-// errSaid is an error that was printed already.
-var errSaid = errors.New("")
-
-func statusOf(err error) int {
-	var s *statusError
-	if errors.As(err, &s) {
-		return s.status
-	}
-	return exitFailed
-}
-
-// strippedFile is one file's part of the report.
-type strippedFile struct{ report.StripFile }
-
-func (s *strippedFile) noteError(err error) {
-	s.Status, s.Error = "failed", err.Error()
-	var status *statusError
-	if errors.As(err, &status) {
-		s.Hint = status.hint
-		if status.status == exitRefused {
-			s.Status = "refused"
-		}
-	}
+		return file, err
+	}, func(file *report.StripFile) *report.FileOutcome { return &file.FileOutcome })
+	return e.printRewritten(ctx, &f.rewriteFlags, len(args), result.Document(), smaller, err)
 }
 
 // stripFile does one file: open, plan, write behind the oracle.
-func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCargo bool) (strippedFile, error) {
-	file := strippedFile{report.StripFile{File: path, Removed: []report.StripReason{}, Notes: []string{}}}
+func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCargo bool) (report.StripFile, error) {
+	file := report.NewStripFile(path)
 	if path == "-" {
 		return file, usageError("minsize strip - <IN >OUT", "- stands alone")
 	}
 	in, err := byteio.Open(path)
 	if err != nil {
-		return file, stripError(path, err)
+		return file, rewriteError(path, err)
 	}
 	defer in.Close()
 	file.Before = uint64(len(in.Data))
@@ -293,48 +228,16 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 		if r.Same && f.output == "" {
 			return nil
 		}
-		links := f.breakLinks || fromCargo || builtByCargo(path, in.Info)
-		if links && !f.breakLinks && byteio.LinkCount(in.Info) > 1 {
+		w := f.writing(path, in, func(written []byte) error { return strip.Verify(in.Data, written, o) })
+		w.BreakLinks = w.BreakLinks || fromCargo
+		if w.BreakLinks && !f.breakLinks && byteio.LinkCount(in.Info) > 1 {
 			file.Notes = append(file.Notes, "cargo's own copy in deps keeps the old content")
-		}
-		w := byteio.WriteOptions{Like: in, PreserveDates: f.preserveDates, BreakLinks: links, Check: func(written []byte) error {
-			return strip.Verify(in.Data, written, o)
-		}}
-		if f.keep {
-			w.Backup = path + "~"
 		}
 		written, err := e.deliver(ctx, target, content, w)
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})
-	return file, stripError(path, err)
-}
-
-// builtByCargo says whether the file's other hard link is the one that cargo
-// keeps in the folder deps beside it.
-func builtByCargo(path string, info fs.FileInfo) bool {
-	if byteio.LinkCount(info) != 2 {
-		return false
-	}
-	entries, err := os.ReadDir(filepath.Join(filepath.Dir(path), "deps"))
-	if err != nil {
-		return false
-	}
-	for _, entry := range entries {
-		if other, err := entry.Info(); err == nil && os.SameFile(other, info) {
-			return true
-		}
-	}
-	return false
-}
-
-// programTo settles that -o names stdout: a person's terminal is no place for
-// a program, and the report goes elsewhere.
-func (e *env) programTo(output string, o *reportFlags) error {
-	if stream.Descriptor(output) == 1 && stream.IsTerminal(e.stdout) {
-		return usageError("-o FILE, or a pipe", "stdout is a terminal")
-	}
-	return o.besides(output)
+	return file, rewriteError(path, err)
 }
 
 // stripPipe is stdin to stdout, or to -o; the report goes to stderr only when
@@ -343,61 +246,27 @@ func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripR
 	if f.keep || f.onlyKeepDebug != "" {
 		return usageError("minsize strip FILE", "-k and --only-keep-debug need a file, not stdin")
 	}
-	data, err := e.readAll(ctx)
+	data, err := byteio.ReadAll(ctx, e.stdin)
 	if err != nil {
 		return err
 	}
 	out, r, err := strip.Rewrite(data, f.options)
 	if err != nil {
-		return stripError("stdin", err)
+		return rewriteError("stdin", err)
 	}
-	file := strippedFile{report.StripFile{File: "-", Removed: []report.StripReason{}, Notes: []string{}}}
+	file := report.NewStripFile("-")
 	file.Fill(r)
-	result.Files = []report.StripFile{file.StripFile}
+	result.Files = []report.StripFile{file}
 	result.Before, result.After = r.Before, r.After
 	if !f.dryRun {
 		if _, err := e.deliver(ctx, f.output, byteio.Content{{Data: out}}, byteio.WriteOptions{Perm: 0o755}); err != nil {
-			return stripError(f.output, err)
+			return rewriteError(f.output, err)
 		}
 	}
 	if e.global.quiet && !f.out.typed() {
 		return nil
 	}
 	return e.print(ctx, result.Document(), &f.out)
-}
-
-// stripError gives an error the file's name, its status and its hint.
-func stripError(path string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var refusal *strip.Refusal
-	var pathError *fs.PathError
-	var malformed *byteio.Error
-	named := fmt.Errorf("%s: %w", path, err)
-	switch {
-	case errors.As(err, &refusal):
-		return withStatus(exitRefused, refusal.Hint, named)
-	case errors.Is(err, byteio.ErrHardLinks):
-		return withStatus(exitRefused, "--break-links, and the other names keep the old content; or -o FILE", err)
-	case errors.Is(err, byteio.ErrMetadata):
-		return withStatus(exitRefused, "run it as the file's owner or root, or -o FILE", err)
-	case errors.Is(err, byteio.ErrNotRegular):
-		return withStatus(exitRefused, "a regular file, or - for a pipe", err)
-	case errors.Is(err, byteio.ErrChanged):
-		return withStatus(exitFailed, "again, when nothing writes to it", err)
-	case errors.Is(err, byteio.ErrBusy), errors.Is(err, byteio.ErrExists):
-		return withStatus(exitFailed, "again, when the other run has ended, or move the file away", err)
-	case errors.Is(err, strip.ErrFormat):
-		return withStatus(exitRefused, "a program, library, object or archive", named)
-	case errors.Is(err, strip.ErrOracle):
-		return withStatus(exitVerification, "a lower level; and please report it with the file", named)
-	case errors.As(err, &malformed):
-		return withStatus(exitFailed, "a fresh copy: the file is damaged or no program", named)
-	case errors.As(err, &pathError):
-		return err
-	}
-	return named
 }
 
 // buildForStrip has cargo build the project's programs, as the user would,

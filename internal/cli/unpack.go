@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -20,13 +18,11 @@ func newUnpackCommand(e *env) *cobra.Command {
 		Long: `Unpacks programs that minsize packed, in place or to -o. The packed file is
 never run: its sums are checked, and a damaged file gives an error and stays.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0:
+			if len(args) == 0 {
 				return usageError("minsize unpack FILE", "expected a packed program")
-			case f.output != "" && len(args) > 1:
-				return usageError("minsize unpack -o OUT FILE", "-o takes one input but got %d", len(args))
-			case f.output != "" && f.keep:
-				return usageError("leave -k out: -o does not touch the input", "-o and -k exclude each other")
+			}
+			if err := f.rewriteFlags.resolve("unpack", args); err != nil {
+				return err
 			}
 			if err := e.programTo(f.output, &f.out); err != nil {
 				return err
@@ -45,14 +41,14 @@ never run: its sums are checked, and a damaged file gives an error and stays.`,
 }
 
 func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report.PackFile, error) {
-	file := newPackFile(path)
+	file := report.NewPackFile(path)
 	in, err := byteio.Open(path)
 	if err != nil {
 		return file, err
 	}
 	defer in.Close()
-	if !f.privileged && (in.Info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 || byteio.HasCapabilities(path)) {
-		return file, withStatus(exitRefused, "--allow-privileged", errors.New("the file is set-user-ID, set-group-ID or has capabilities"))
+	if err := f.privileges(path, in); err != nil {
+		return file, err
 	}
 	target := path
 	if f.output != "" {
@@ -64,12 +60,8 @@ func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report
 		if err != nil {
 			return err
 		}
-		file.Original, file.Status = uint64(len(out)), "unpacked"
-		w := byteio.WriteOptions{Like: in, PreserveDates: f.preserveDates, BreakLinks: f.breakLinks || builtByCargo(path, in.Info)}
-		if f.keep {
-			w.Backup = path + "~"
-		}
-		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, w)
+		file.Original, file.Status = uint64(len(out)), report.Unpacked
+		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, f.writing(path, in, nil))
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -109,4 +110,22 @@ func (x *Executor) CargoAlone(r *ladder.Result) int64 {
 		return 0
 	}
 	return file.Size
+}
+
+// CargoKeepsCopy says whether the file's other hard link is the one that cargo
+// keeps in the folder deps beside it.
+func CargoKeepsCopy(program string, info fs.FileInfo) bool {
+	return byteio.LinkCount(info) == 2 && len(linkedFrom(program, info)) == 1
+}
+
+// linkedFrom are the files in deps/ that cargo hard linked a program from.
+func linkedFrom(program string, info fs.FileInfo) (same []string) {
+	folder := filepath.Join(filepath.Dir(program), "deps")
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		if other, err := entry.Info(); err == nil && os.SameFile(other, info) {
+			same = append(same, filepath.Join(folder, entry.Name()))
+		}
+	}
+	return same
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -76,12 +75,9 @@ func removeLinked(program string) error {
 	if err != nil {
 		return err
 	}
-	files, _ := filepath.Glob(filepath.Join(filepath.Dir(program), "deps", "*"))
-	for _, file := range files {
-		if other, err := os.Stat(file); err == nil && os.SameFile(info, other) {
-			if err := os.Remove(file); err != nil {
-				return err
-			}
+	for _, file := range linkedFrom(program, info) {
+		if err := os.Remove(file); err != nil {
+			return err
 		}
 	}
 	return os.Remove(program)

@@ -33,6 +33,8 @@ type Bundle struct {
 	Image     v1.Image       // one platform
 	Index     v1.ImageIndex  // several
 	Attached  []v1.Image     // SBOMs, one per image
+
+	images map[Platform]v1.Image // what Add made
 }
 
 // Digest is the digest of the image or the index.

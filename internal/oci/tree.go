@@ -172,7 +172,7 @@ func (in *Inspection) Alternative(img v1.Image) (*Alternative, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program, err)
 	}
-	c, err := Compose(root, f, data, program, Extra{}, 65532, 65532)
+	c, err := Compose(root, f, data, program, Extra{}, Nobody.UID, Nobody.GID)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package pack
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
@@ -72,15 +71,7 @@ type program struct {
 	regions []codec.Region
 }
 
-// Refusal is the error for a program that could be packed by force of
-// ignoring what would break; Hint says what to do instead.
-type Refusal struct{ Reason, Hint string }
-
-func (r *Refusal) Error() string { return r.Reason }
-
-func refuse(hint, format string, args ...any) error {
-	return &Refusal{Reason: fmt.Sprintf(format, args...), Hint: hint}
-}
+func refuse(hint, format string, args ...any) error { return byteio.Refuse(hint, format, args...) }
 
 // maxImage bounds what is built in memory for one program.
 const maxImage = 1 << 28

@@ -73,7 +73,7 @@ var ErrNotSmaller = errors.New("packing does not make it smaller")
 
 var machineNames = map[codec.Arch]string{codec.X86_64: "x86_64", codec.AArch64: "aarch64"}
 
-// Pack returns the packed form of the program in data. Errors: *Refusal for
+// Pack returns the packed form of the program in data. Errors: *byteio.Refusal for
 // programs that must not be packed, ErrAlreadyPacked, ErrNotSmaller,
 // *byteio.Error for malformed files.
 func Pack(data []byte, o Options) ([]byte, *Report, error) {

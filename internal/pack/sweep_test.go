@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/minsize/minsize/internal/byteio"
 )
 
 // TestSweep packs every program of the system, unpacks it to the same bytes,
@@ -62,7 +64,7 @@ func TestSweep(t *testing.T) {
 			continue
 		}
 		out, _, err := Pack(data, Options{FastStart: i%4 == 0})
-		var refusal *Refusal
+		var refusal *byteio.Refusal
 		if errors.As(err, &refusal) || errors.Is(err, ErrNotSmaller) {
 			refused[err.Error()]++
 			t.Logf("%s: %v", name, err)

@@ -10,13 +10,9 @@ type PackResult struct {
 	Files  []PackFile `json:"files"`
 }
 
-// PackFile is one file. Status is "packed", "unpacked", "intact" (--test),
-// "unchanged" (packing is not worth it; Notes say why), "refused" or
-// "failed"; the last two have Error and maybe Hint.
+// PackFile is one file.
 type PackFile struct {
-	File           string          `json:"file"`
-	Output         string          `json:"output,omitempty"`
-	Status         string          `json:"status"`
+	FileOutcome
 	Machine        string          `json:"machine,omitempty"`
 	Method         string          `json:"method,omitempty"`
 	Original       uint64          `json:"bytes_original"`
@@ -25,9 +21,11 @@ type PackFile struct {
 	Transforms     []string        `json:"transforms"`
 	Candidates     []PackCandidate `json:"candidates"`
 	StartupSeconds float64         `json:"startup_seconds"` // estimated CPU time that every start costs
-	Notes          []string        `json:"notes"`
-	Error          string          `json:"error,omitempty"`
-	Hint           string          `json:"hint,omitempty"`
+}
+
+// NewPackFile begins the report on the file at path.
+func NewPackFile(path string) PackFile {
+	return PackFile{FileOutcome: FileOutcome{File: path, Notes: []string{}}, Parts: []PackPart{}, Transforms: []string{}, Candidates: []PackCandidate{}}
 }
 
 // PackPart is what some bytes of a packed file are for.
@@ -56,18 +54,13 @@ func (p PackResult) Document() *Document {
 	block := Block{Table: table}
 	estimated := false
 	for _, f := range p.Files {
-		name := f.File
-		if f.Output != "" {
-			name += " -> " + f.Output
-		}
-		for _, n := range f.Notes {
-			block.Notes = append(block.Notes, fmt.Sprintf("%s: %s", f.File, n))
-		}
+		name := f.name()
+		block.Notes = append(block.Notes, f.notes()...)
 		if f.Packed == 0 || f.Original == 0 {
 			table.Rows = append(table.Rows, Row{Cells: []Cell{name + ": " + f.Status, nil, nil, nil, nil, nil}, Faint: true})
 			continue
 		}
-		if p.Verb == "test" || f.Status == "unchanged" {
+		if p.Verb == "test" || f.Status == Unchanged {
 			name += ": " + f.Status
 		}
 		startup := ""

@@ -12,20 +12,57 @@ type StripResult struct {
 	After  uint64      `json:"bytes_after"`
 }
 
-// StripFile is one file. Status is "stripped", "unchanged", "refused" or
-// "failed"; the last two have Error and maybe Hint instead of sizes.
+// FileOutcome is what became of a file that was to be rewritten. Refused and
+// failed have Error and maybe Hint instead of sizes.
+type FileOutcome struct {
+	File   string   `json:"file"`
+	Output string   `json:"output,omitempty"` // where it is another file
+	Status string   `json:"status"`
+	Notes  []string `json:"notes"`
+	Error  string   `json:"error,omitempty"`
+	Hint   string   `json:"hint,omitempty"`
+}
+
+// What a file's Status may be.
+const (
+	Stripped  = "stripped"
+	Packed    = "packed"
+	Unpacked  = "unpacked"
+	Intact    = "intact"    // pack --list, --test
+	Unchanged = "unchanged" // it is not worth it; for pack Notes say why
+	Refused   = "refused"
+	Failed    = "failed"
+)
+
+// name is the file, and where it went.
+func (f *FileOutcome) name() string {
+	if f.Output != "" {
+		return f.File + " -> " + f.Output
+	}
+	return f.File
+}
+
+// notes are the file's, for a report on several.
+func (f *FileOutcome) notes() (list []string) {
+	for _, n := range f.Notes {
+		list = append(list, fmt.Sprintf("%s: %s", f.File, n))
+	}
+	return list
+}
+
+// StripFile is one file.
 type StripFile struct {
-	File    string        `json:"file"`
-	Output  string        `json:"output,omitempty"` // where it is another file
-	Status  string        `json:"status"`
+	FileOutcome
 	Format  string        `json:"format,omitempty"`
 	Machine string        `json:"machine,omitempty"`
 	Before  uint64        `json:"bytes_before"`
 	After   uint64        `json:"bytes_after"`
 	Removed []StripReason `json:"removed"`
-	Notes   []string      `json:"notes"`
-	Error   string        `json:"error,omitempty"`
-	Hint    string        `json:"hint,omitempty"`
+}
+
+// NewStripFile begins the report on the file at path.
+func NewStripFile(path string) StripFile {
+	return StripFile{FileOutcome: FileOutcome{File: path, Notes: []string{}}, Removed: []StripReason{}}
 }
 
 // StripReason is a number of bytes with why they went; negative where
@@ -47,24 +84,18 @@ func (s StripResult) Document() *Document {
 	block := Block{Table: table}
 	for _, f := range s.Files {
 		switch f.Status {
-		case "refused", "failed":
+		case Refused, Failed:
 			table.Rows = append(table.Rows, Row{Cells: []Cell{f.File + ": " + f.Status, nil, nil, nil, nil}, Faint: true})
 			continue
-		case "unchanged":
+		case Unchanged:
 			table.Rows = append(table.Rows, Row{Cells: []Cell{f.File + ": nothing to do", f.Before, f.After, 0, 0.0}, Faint: true})
 		default:
-			name := f.File
-			if f.Output != "" {
-				name += " -> " + f.Output
-			}
-			table.Rows = append(table.Rows, Row{Cells: []Cell{name, f.Before, f.After, int64(f.Before) - int64(f.After), share(f.Before, f.After)}, Strong: true})
+			table.Rows = append(table.Rows, Row{Cells: []Cell{f.name(), f.Before, f.After, int64(f.Before) - int64(f.After), share(f.Before, f.After)}, Strong: true})
 			for _, r := range f.Removed {
 				table.Rows = append(table.Rows, Row{Depth: 1, Cells: []Cell{r.Reason, nil, nil, r.Bytes, nil}})
 			}
 		}
-		for _, n := range f.Notes {
-			block.Notes = append(block.Notes, fmt.Sprintf("%s: %s", f.File, n))
-		}
+		block.Notes = append(block.Notes, f.notes()...)
 	}
 	if len(s.Files) > 1 {
 		table.Footer = []Cell{fmt.Sprintf("%d files", len(s.Files)), s.Before, s.After, int64(s.Before) - int64(s.After), share(s.Before, s.After)}

@@ -15,7 +15,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -230,31 +229,4 @@ func cutMiddle(s string, n int) string {
 		}
 	}
 	return head + "…" + string(runes[tail:])
-}
-
-// WrapWords breaks s between words into lines of n columns, those after the
-// first indented by hanging; a word that is wider has its middle taken out. With
-// n of 0 it is one line.
-func WrapWords(s string, n int, hanging string) []string {
-	if n <= 0 {
-		return []string{s}
-	}
-	var out []string
-	for _, paragraph := range strings.Split(s, "\n") {
-		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
-		line, used := indent, 0
-		for _, word := range strings.Fields(paragraph) {
-			if used > 0 && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > n {
-				out = append(out, line)
-				line, used = indent+hanging, 0
-			}
-			if used > 0 {
-				line += " "
-			}
-			line += cutMiddle(word, max(1, n-runewidth.StringWidth(line)))
-			used++
-		}
-		out = append(out, line)
-	}
-	return slices.Clip(out)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Companion makes the debug companion of an ELF program or shared object.
-// Errors: *Refusal for files of other kinds and for those without section
+// Errors: *byteio.Refusal for files of other kinds and for those without section
 // headers; *byteio.Error for malformed ones.
 func Companion(data []byte) ([]byte, error) { return companion(data, nil, "", nil) }
 

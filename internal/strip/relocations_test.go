@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
@@ -132,7 +133,7 @@ func TestRelocationsRefused(t *testing.T) {
 		{"relocatable object", corrupt(testbin.ELF{Type: etRel}.Bytes(), 56, 2, 0)},
 		{"PE files have no", testbin.PE{}.Bytes()},
 	} {
-		var refusal *Refusal
+		var refusal *byteio.Refusal
 		_, _, err := Rewrite(x.data, Options{Level: Nothing, Relocations: PackRelocations})
 		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("got %v, want a refusal that says %q", err, x.want)
@@ -162,7 +163,7 @@ func TestUnpackNotices(t *testing.T) {
 	changed := bytes.Clone(packed)
 	changed[0x1010] ^= 1 // of the rest of the first segment
 	undo := Options{Level: Nothing, Relocations: UnpackRelocations}
-	var refusal *Refusal
+	var refusal *byteio.Refusal
 	if _, _, err := Rewrite(changed, undo); !errors.As(err, &refusal) || !strings.Contains(err.Error(), "rewritten since") {
 		t.Errorf("got %v", err)
 	}

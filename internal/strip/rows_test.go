@@ -15,15 +15,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/oracle"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
-// mustRefuse wants a Refusal whose cause contains cause and whose hint has hint.
+// mustRefuse wants a byteio.Refusal whose cause contains cause and whose hint has hint.
 func mustRefuse(t *testing.T, data []byte, o Options, cause, hint string) {
 	t.Helper()
 	out, _, err := Rewrite(data, o)
-	var r *Refusal
+	var r *byteio.Refusal
 	if !errors.As(err, &r) || !strings.Contains(r.Cause, cause) || !strings.Contains(r.Hint, hint) {
 		t.Errorf("level %v: error %v (%d bytes), want a refusal for %q with %q", o.level(), err, len(out), cause, hint)
 	}

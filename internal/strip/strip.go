@@ -8,7 +8,7 @@
 // this one, compares what a loader would see in the old and the new file
 // before anybody gets to use the new one. What the oracle fails is an error,
 // never an output. Where a file holds something whose loss cannot be judged
-// from outside, the answer is a Refusal that names the flag that overrides.
+// from outside, the answer is a byteio.Refusal that names the flag that overrides.
 //
 // Rejected: working through sections as BFD and LLVM do (they move loaded
 // bytes when sections and segments disagree), and truncating in place as
@@ -163,18 +163,7 @@ func (r *Report) remove(why Reason, bytes int64) {
 	}
 }
 
-// Refusal is the error for files that are left alone although they are well
-// formed. Hint names the flag that overrides, or the right tool.
-type Refusal struct {
-	Cause string
-	Hint  string
-}
-
-func (r *Refusal) Error() string { return r.Cause }
-
-func refuse(hint, format string, args ...any) error {
-	return &Refusal{Cause: fmt.Sprintf(format, args...), Hint: hint}
-}
+func refuse(hint, format string, args ...any) error { return byteio.Refuse(hint, format, args...) }
 
 // ErrOracle is wrapped when the rewritten file is not the same to a loader.
 // It stands for a mistake of this program and is never a file's fault.
@@ -218,7 +207,7 @@ func formatOf(data []byte) (format, error) {
 // It is never longer than data, unless a DebugLink or UnpackRelocations was asked for. The caller
 // must compare the result by SameImage before it replaces anything.
 //
-// Errors: ErrFormat; *Refusal; *byteio.Error for malformed input, with the
+// Errors: ErrFormat; *byteio.Refusal; *byteio.Error for malformed input, with the
 // offset; a wrong option for this format.
 func Plan(data []byte, o Options) (byteio.Content, Report, error) {
 	r := Report{Before: uint64(len(data))}

@@ -78,7 +78,7 @@ func TestSweepRewrite(t *testing.T) {
 			out, r, err := Rewrite(data, Options{Level: level})
 			if err != nil {
 				refused[err.Error()]++
-				if _, ok := err.(*Refusal); !ok {
+				if _, ok := err.(*byteio.Refusal); !ok {
 					t.Errorf("%s, level %v: %v", path, level, err)
 				}
 				break

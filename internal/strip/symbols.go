@@ -30,7 +30,7 @@ const (
 // Symbols makes the symbol file of a program. linked is an ELF program with
 // symbols; image is the finished program as a loader sees it once it runs; file
 // is that as it lies on the disk, which is another one where it is packed.
-// Errors: *Refusal where linked has nothing to keep, and a plain error where
+// Errors: *byteio.Refusal where linked has nothing to keep, and a plain error where
 // image is not linked's.
 func Symbols(linked, image, file []byte) ([]byte, error) {
 	bare := func(data []byte) ([]byte, error) {

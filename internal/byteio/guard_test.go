@@ -1,8 +1,9 @@
-package cli
+package byteio
 
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -11,9 +12,9 @@ import (
 // TestInterruptedRead: a question and a pipe end with the context, although
 // nobody answers; what was typed before comes through.
 func TestInterruptedRead(t *testing.T) {
-	for name, read := range map[string]func(*env, context.Context) error{
-		"line": func(e *env, ctx context.Context) error { _, err := e.readLine(ctx); return err },
-		"all":  func(e *env, ctx context.Context) error { _, err := e.readAll(ctx); return err },
+	for name, read := range map[string]func(context.Context, io.Reader) error{
+		"line": func(ctx context.Context, r io.Reader) error { _, err := ReadLine(ctx, r); return err },
+		"all":  func(ctx context.Context, r io.Reader) error { _, err := ReadAll(ctx, r); return err },
 	} {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -22,7 +23,7 @@ func TestInterruptedRead(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(20*time.Millisecond, cancel)
 		done := make(chan error, 1)
-		go func() { done <- read(&env{stdin: r}, ctx) }()
+		go func() { done <- read(ctx, r) }()
 		if err := <-done; !errors.Is(err, context.Canceled) { // never comes where the interrupt is not heard
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -37,9 +38,8 @@ func TestInterruptedRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Close()
-	e := &env{stdin: r}
 	for _, want := range []string{"yes", "no", ""} {
-		if got, err := e.readLine(context.Background()); got != want || err != nil {
+		if got, err := ReadLine(context.Background(), r); got != want || err != nil {
 			t.Errorf("got %q and %v, want %q", got, err, want)
 		}
 	}
@@ -51,11 +51,11 @@ func TestInterruptible(t *testing.T) {
 	never := make(chan struct{})
 	defer close(never)
 	cancel()
-	if err := interruptible(ctx, func() error { <-never; return nil }); !errors.Is(err, context.Canceled) {
+	if err := Interruptible(ctx, func() error { <-never; return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	want := errors.New("its own")
-	if err := interruptible(context.Background(), func() error { return want }); err != want {
+	if err := Interruptible(context.Background(), func() error { return want }); err != want {
 		t.Errorf("got %v", err)
 	}
 }
