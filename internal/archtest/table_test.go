@@ -29,6 +29,7 @@ var house = []lane{
 		{"pack", "byteio objfile pack/codec pack/stub", "", "transforms of an ELF image, the choice of codec, the packed file's layout; unpack"},
 		{"pack/codec", "", "", "LZMA, XLZ and their parser and decoders, a file per stage"},
 		{"pack/stub", "", "", "machine code of the stubs, with their sources beside the blobs"},
+		{"parcel", "byteio", "", "wheels and npm packages: what is native in them rewritten, their own hashes made anew, every other byte kept"},
 		{"oci", "byteio objfile", "testbin", "the dynamic linker's closure, layers, images, SBOM, outputs, inspection"},
 		{"relocate", "byteio objfile relr", "objedit", "files whose packed relative relocations apply themselves: as they are linked, and finished ones, there and back"},
 		{"relr", "", "", "code that applies packed relative relocations without the loader"},
@@ -52,7 +53,7 @@ var house = []lane{
 		{"llvmlines", "demangle", "", "lines of LLVM IR per generic"},
 	}},
 	{"both", []row{
-		{"cli", "advice apply attrib budget byteio cargo dwarf executor history inspect ladder llvmlines objfile oci outline pack recipe refgraph relink report speed stream strip target technique verify", "testbin",
+		{"cli", "advice apply attrib budget byteio cargo dwarf executor history inspect ladder llvmlines objfile oci outline pack parcel recipe refgraph relink report speed stream strip target technique verify", "testbin",
 			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
 		{"inspect", "attrib byteio cargo dwarf objfile oci pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
 		{"advice", "attrib byteio cargo objfile", "testbin", "a name becomes a step that somebody can take: about findings, about what a project brings along, after a search"},

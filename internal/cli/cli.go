@@ -118,6 +118,8 @@ var verbs = []verb{
 	{groupRewrite, newStripCommand},
 	{groupRewrite, newPackCommand},
 	{groupRewrite, newUnpackCommand},
+	{groupRewrite, newWheelCommand},
+	{groupRewrite, newNpmCommand},
 	{groupRewrite, newImageCommand},
 	{groupExplain, newSizeCommand},
 	{groupExplain, newTopCommand},

@@ -23,6 +23,7 @@ func TestSchemas(t *testing.T) {
 		"build-1.json":        (&report.Built{}).Document(),
 		"strip-1.json":        report.StripResult{}.Document(),
 		"pack-1.json":         report.PackResult{}.Document(),
+		"package-1.json":      report.ParcelResult{}.Document(),
 		"size-1.json":         report.Size(&report.SizeResult{}, report.SizeOptions{}),
 		"diff-1.json":         report.Diff(&report.DiffResult{}, report.SizeOptions{}),
 		"check-1.json":        report.Check(&report.CheckResult{}),

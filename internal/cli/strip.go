@@ -17,15 +17,10 @@ import (
 
 // stripFlags is what was typed behind `minsize strip`.
 type stripFlags struct {
-	debug, sections, max bool
-
-	relocations, keepRelocations, undoRelocations bool
-
+	levelFlags
 	rewriteFlags
 	onlyKeepDebug string
-
-	options strip.Options
-	cargo   cargoFlags
+	cargo         cargoFlags
 }
 
 func newStripCommand(e *env) *cobra.Command {
@@ -63,81 +58,25 @@ them before it takes the old one's place by a rename. What would be lost
 }
 
 func (f *stripFlags) register(flags *pflag.FlagSet) {
-	flags.BoolVarP(&f.debug, "debug", "g", false, "drop debug info only")
-	flags.BoolVar(&f.sections, "sections", false, "drop ELF section headers too")
-	flags.BoolVar(&f.max, "max", false, "close padding and cut trailing zeros too")
-	flags.BoolVar(&f.relocations, "relocations", false, "pack relative relocations, which the file then applies itself; without a\nlevel nothing else goes")
-	flags.BoolVar(&f.keepRelocations, "keep-relocations", false, "with --max: leave relocations as they are")
-	flags.BoolVar(&f.undoRelocations, "undo-relocations", false, "give the file as it was before its relocations were packed")
+	f.levelFlags.register(flags)
 	f.rewriteFlags.register(flags, "say what would go, and write nothing")
 	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `file`, and link to it")
-
-	o := &f.options
-	flags.StringArrayVarP(&o.KeepSymbols, "keep-symbol", "K", nil, "keep symbols that match this `pattern`")
-	flags.StringArrayVar(&o.KeepSections, "keep-section", nil, "keep sections that match this `pattern`")
-	flags.StringArrayVarP(&o.RemoveSections, "remove-section", "R", nil, "drop unloaded sections that match this `pattern`")
-	flags.BoolVar(&o.DropHeaders, "drop-section-headers", false, "with --sections and --max: drop them although a program or tool may look\nup a loaded section by its name")
-	flags.Uint64Var(&o.PageSize, "page-size", 0, "`bytes` of the largest page the program will meet, for --max and --relocations\n(default: the machine's largest)")
-	flags.BoolVar(&o.KeepPayload, "keep-payload", false, "move appended data behind the new end")
-	flags.BoolVar(&o.DropPayload, "drop-payload", false, "lose appended data")
-	flags.BoolVar(&o.DropSignature, "drop-signature", false, "lose an Authenticode signature")
-	flags.BoolVar(&o.Resign, "resign", false, "replace any Mach-O signature by an ad-hoc one")
-	flags.BoolVar(&o.DropBuildID, "drop-build-id", false, "lossy: no build-id")
-	flags.BoolVar(&o.DropUnwind, "drop-unwind", false, "lossy: no unwind tables, for programs that abort on panic and never unwind")
-	flags.BoolVar(&o.WasmNames, "wasm-names", false, "keep the names of Wasm functions")
 	f.out.register(flags)
 	f.cargo.register(flags)
 }
 
 // resolve checks the combination, so that the rest may trust it.
 func (f *stripFlags) resolve(args []string) error {
-	levels := 0
-	f.options.Level = strip.All
-	for _, l := range []struct {
-		on    bool
-		level strip.Level
-	}{{f.debug, strip.Debug}, {f.sections, strip.Sections}, {f.max, strip.Max}} {
-		if l.on {
-			levels++
-			f.options.Level = l.level
-		}
+	if err := f.levelFlags.resolve(strip.All); err != nil {
+		return err
 	}
-	o := &f.options
-	asked := 0
-	for _, r := range []struct {
-		on   bool
-		what strip.Relocations
-	}{{f.relocations, strip.PackRelocations}, {f.keepRelocations, strip.KeepRelocations}, {f.undoRelocations, strip.UnpackRelocations}} {
-		if r.on {
-			asked++
-			o.Relocations = r.what
-		}
-	}
-	if levels == 0 && (f.relocations || f.undoRelocations) {
-		o.Level = strip.Nothing
-	}
-	drops := f.onlyKeepDebug != "" || len(o.KeepSymbols)+len(o.KeepSections)+len(o.RemoveSections) > 0 || o.DropBuildID || o.DropUnwind
 	switch {
-	case asked > 1:
-		return usageError("one of them", "--relocations, --keep-relocations and --undo-relocations exclude each other")
-	case o.Level == strip.Nothing && drops:
-		return usageError("a level, such as --debug; or strip first, and then --relocations alone", "--relocations and --undo-relocations without a level drop nothing")
-	case levels > 1:
-		return usageError("the highest level alone, it includes the others", "expected one of --debug, --sections and --max but got %d", levels)
+	case f.options.Level == strip.Nothing && f.onlyKeepDebug != "":
+		return errDropsNothing()
 	case f.onlyKeepDebug != "" && len(args) != 1:
 		return usageError("minsize strip --only-keep-debug FILE.debug FILE", "--only-keep-debug takes one input but got %d", len(args))
 	case f.onlyKeepDebug != "" && stream.IsStream(f.onlyKeepDebug):
 		return usageError("--only-keep-debug FILE", "--only-keep-debug %s: the program refers to it by its name, so it has to be a file", f.onlyKeepDebug)
-	case o.KeepPayload && o.DropPayload:
-		return usageError("one of them", "--keep-payload and --drop-payload exclude each other")
-	case len(o.KeepSymbols) > 0 && o.Level >= strip.Sections:
-		return usageError("leave --sections and --max out", "--keep-symbol needs the section headers")
-	case o.DropHeaders && o.Level < strip.Sections:
-		return usageError("--sections --drop-section-headers", "--drop-section-headers is for --sections and --max")
-	case o.PageSize != 0 && (o.PageSize < 4096 || o.PageSize&(o.PageSize-1) != 0):
-		return usageError("--page-size 65536", "--page-size %d: expected a power of two of at least 4096", o.PageSize)
-	case o.PageSize != 0 && o.Level != strip.Max && !f.relocations:
-		return usageError("--max --page-size 4096", "--page-size is for --max and --relocations")
 	}
 	return f.rewriteFlags.resolve("strip", args)
 }

@@ -26,6 +26,8 @@ type FileOutcome struct {
 // What a file's Status may be.
 const (
 	Stripped  = "stripped"
+	Rewritten = "rewritten" // a package
+	Left      = "left"      // a file of a package, by --leave
 	Packed    = "packed"
 	Unpacked  = "unpacked"
 	Intact    = "intact"    // pack --list, --test

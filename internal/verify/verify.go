@@ -274,18 +274,24 @@ func (s *Suite) Verify(ctx context.Context, program string) (Verdict, error) {
 // program is the one path that every variant runs from.
 func (s *Suite) program() string { return filepath.Join(s.stage, "bin", s.name) }
 
-// place puts a program at that path: a link where the file system can, for a
+// place puts a program, or a folder of them, at that path: a link where the file system can, for a
 // copy that was just closed can still be open for writing in a child of
 // another goroutine that forked meanwhile (ETXTBSY).
 func (s *Suite) place(program string) error {
 	if err := os.MkdirAll(filepath.Join(s.stage, "bin"), 0o777); err != nil {
 		return err
 	}
-	os.Remove(s.program())
+	if err := os.RemoveAll(s.program()); err != nil {
+		return err
+	}
 	if real, err := filepath.EvalSymlinks(program); err == nil {
 		program = real
 	}
-	if info, err := os.Stat(program); err == nil && info.Mode()&0o100 != 0 && os.Link(program, s.program()) == nil {
+	info, err := os.Stat(program)
+	if err == nil && info.IsDir() {
+		return os.CopyFS(s.program(), os.DirFS(program))
+	}
+	if err == nil && info.Mode()&0o100 != 0 && os.Link(program, s.program()) == nil {
 		return nil
 	}
 	from, err := os.Open(program)
