@@ -39,7 +39,7 @@ var house = []lane{
 	{"a cargo project", []row{
 		{"cargo", "process target toml", "", "metadata, profiles, flags with their precedence, toolchains, linkers that really work, builds"},
 		{"objedit", "byteio", "", "ELF relocatable objects and archives: stub a function, take a section out, leave the rest byte for byte"},
-		{"relink", "byteio demangle objedit relocate relr", "", "the recorder (cargo's linker while a build runs), link replay, the catalogue of cuts, codegen replay, what cutting would save"},
+		{"relink", "byteio demangle objedit relocate relr target", "", "the recorder (cargo's linker while a build runs), link replay, the catalogue of cuts, codegen replay, what cutting would save"},
 		{"technique", "relink target", "", "the catalogue: what each technique sets, loses, risks, needs; risk classes and levels"},
 		{"ladder", "technique", "target", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which executor, verify and speed are and tests fake"},
 		{"verify", "process", "", "run before and after, compare exit status, output, files; the verdict with its reason"},

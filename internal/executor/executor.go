@@ -145,10 +145,9 @@ func (x *Executor) linksOf(p technique.Plan) string {
 	return filepath.Join(x.links, "plain")
 }
 
-// replayable says whether the program's link can be recorded and replayed.
-func (x *Executor) replayable() bool {
-	return x.Project.Triple.Format == target.ELF
-}
+// flavour is that by which the program's link is recorded and replayed, nil
+// where it is not.
+func (x *Executor) flavour() *relink.Flavour { return relink.FlavourOf(x.Project.Triple) }
 
 // request is plan p for cargo.
 func (x *Executor) request(p technique.Plan) (cargo.Request, error) {
@@ -241,9 +240,10 @@ func (x *Executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	if err != nil {
 		return nil, err
 	}
-	if x.replayable() {
+	flavour := x.flavour()
+	if flavour != nil {
 		driver, _ := x.Project.Linker.Value.(string)
-		rec := relink.Recorder{Dir: x.linksOf(p), Bin: x.Project.Target.Name, Package: x.Project.Package.Name, Linker: driver}
+		rec := relink.Recorder{Dir: x.linksOf(p), Bin: x.Project.Target.Name, Package: x.Project.Package.Name, Linker: driver, Flavour: flavour}
 		request.Linker, request.Env = x.self, rec.Env()
 	}
 	// cargo has the last word on whether a build is still good: it knows what
@@ -260,7 +260,7 @@ func (x *Executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, 
 		return nil, err
 	}
 	b := &ladder.Build{Key: key, Dir: dir, CPU: result.CPU, Wall: result.Wall}
-	if x.replayable() {
+	if flavour != nil {
 		if err := x.findRecording(ctx, request, x.linksOf(p), &result, b); err != nil {
 			return nil, err
 		}

@@ -1,8 +1,8 @@
 package relink
 
 // What stands on a linker's command line: enough of the grammar of compiler
-// drivers (cc, clang), of ld itself and of link.exe to find the files, the
-// output, and the arguments that a variant takes away.
+// drivers (cc, clang) and of linkers themselves to find the files, the output,
+// and the arguments that a variant takes away.
 
 import (
 	"fmt"
@@ -85,22 +85,20 @@ func splitResponseFile(text string) []string {
 	return args
 }
 
-// outputOf finds the file that the link writes: -o FILE, -oFILE, /OUT:FILE.
-func outputOf(args []string) (string, error) {
+// outputOf finds the file that the link writes: the index of its argument, and
+// what stands before it there. -o FILE, or -oFILE.
+func outputOf(args []string) (at int, before string, err error) {
 	for i, arg := range args {
 		if arg == "-o" && i+1 < len(args) {
-			return args[i+1], nil
-		}
-		if len(arg) > 5 && strings.EqualFold(arg[:5], "/OUT:") {
-			return arg[5:], nil
+			return i + 1, "", nil
 		}
 	}
-	for _, arg := range args {
+	for i, arg := range args {
 		if path, ok := strings.CutPrefix(arg, "-o"); ok && path != "" {
-			return path, nil
+			return i, "-o", nil
 		}
 	}
-	return "", fmt.Errorf("no -o among the linker's %d arguments", len(args))
+	return 0, "", fmt.Errorf("no -o among the linker's %d arguments", len(args))
 }
 
 // fileInArgument returns the part of arg that names a regular file: all of
@@ -187,9 +185,9 @@ func linkerParts(list string) []string {
 func isDriver(program string) bool {
 	base := strings.TrimSuffix(filepath.Base(program), ".exe")
 	switch {
-	case base == "ld" || base == "rust-lld" || base == "lld" || base == "mold" || base == "wasm-ld" || base == "link" || base == "lld-link":
+	case base == "ld" || base == "rust-lld" || base == "lld" || base == "mold":
 		return false
-	case strings.HasPrefix(base, "ld.") || strings.HasPrefix(base, "ld-") || strings.HasSuffix(base, "-ld") || strings.HasPrefix(base, "ld64"):
+	case strings.HasPrefix(base, "ld.") || strings.HasPrefix(base, "ld-") || strings.HasSuffix(base, "-ld") || strings.HasPrefix(base, "ld64") || strings.HasPrefix(base, "wasm-ld"):
 		return false
 	}
 	return true

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 func asLink(err error, link **LinkError) bool { return errors.As(err, link) }
@@ -72,15 +74,40 @@ func TestPipelinesComplete(t *testing.T) {
 }
 
 func TestOptionsComplete(t *testing.T) {
-	seen := map[string]bool{}
-	for _, o := range Options {
-		if o.Name == "" || o.Summary == "" || seen[o.Name] {
-			t.Errorf("option %+v: name and summary, each name once", o)
+	for _, f := range Flavours {
+		seen := map[string]bool{}
+		for _, o := range f.Options {
+			if o.Name == "" || o.Summary == "" || seen[o.Name] {
+				t.Errorf("%s: option %+v: name and summary, each name once", f.Name, o)
+			}
+			if len(o.Args) == 0 && o.set == nil {
+				t.Errorf("%s: option %s changes nothing", f.Name, o.Name)
+			}
+			if first := OptionByName(o.Name); o.Summary != first.Summary || !slices.EqualFunc(o.Loses, first.Loses, func(a, b Loss) bool { return a.What == b.What }) {
+				t.Errorf("%s: option %s does or loses another thing than in the first flavour that has it", f.Name, o.Name)
+			}
+			seen[o.Name] = true
 		}
-		if len(o.Args) == 0 && o.set == nil {
-			t.Errorf("option %s changes nothing", o.Name)
+	}
+}
+
+// TestFlavoursComplete tells the next author what an entry lacks.
+func TestFlavoursComplete(t *testing.T) {
+	seen := map[target.Flavour]bool{}
+	for _, f := range Flavours {
+		switch {
+		case f.Name == "" || seen[f.Name]:
+			t.Errorf("flavour %q: each name once", f.Name)
+		case len(f.Formats) == 0 || len(f.Drivers) == 0 || len(f.Linkers) == 0 || len(f.Options) == 0:
+			t.Errorf("%s: formats, drivers, linkers and options", f.Name)
+		case !slices.Contains(f.Values, "-o"):
+			t.Errorf("%s: -o has a value, which is no input", f.Name)
+		case len(f.StripsAll) == 0 || f.NamesOnly == "" || f.Option("strip-all") == nil:
+			t.Errorf("%s: the symbol table is left out in one way or another", f.Name)
+		case f.collects == nil || f.exports == nil || f.choose == nil || f.edit == nil || f.finish == nil:
+			t.Errorf("%s: a question has no answer", f.Name)
 		}
-		seen[o.Name] = true
+		seen[f.Name] = true
 	}
 }
 

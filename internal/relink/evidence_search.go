@@ -36,7 +36,8 @@ func (s *evidenceSearch) add(e Evidence) { s.found[e] = true }
 // where the link exports everything or collects nothing.
 func (s *evidenceSearch) reach() {
 	args := s.recording.link.Args
-	all := slices.Contains(args, "-shared") || exportsAll(args) || !slices.Contains(args, "-Wl,--gc-sections")
+	f := s.recording.flavour
+	all := slices.Contains(args, "-shared") || slices.ContainsFunc(args, f.exports) || !f.collects(args)
 	s.reached, s.live, s.merged = make([]bool, len(s.graph.nodes)), make([]bool, len(s.objects)), make([]bool, len(s.objects))
 	if all {
 		for i := range s.reached {
@@ -59,16 +60,10 @@ func (s *evidenceSearch) reach() {
 	}
 }
 
-func exportsAll(args []string) bool {
-	return slices.ContainsFunc(args, func(a string) bool {
-		return a == "-rdynamic" || a == "-Wl,--export-dynamic" || a == "-Wl,-E" || a == "-Wl,-export-dynamic" || strings.HasPrefix(a, "-Wl,--export-dynamic-symbol")
-	})
-}
-
 // arguments tells what the command line alone says.
 func (s *evidenceSearch) arguments() {
 	for _, a := range s.recording.link.Args {
-		if exportsAll([]string{a}) {
+		if s.recording.flavour.exports(a) {
 			s.add(Evidence{Kind: ExportsSymbols, Object: a})
 		}
 	}

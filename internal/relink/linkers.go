@@ -52,14 +52,14 @@ func (l Linker) ID() string {
 	return string(l.Kind) + " " + version
 }
 
-// FindLinkers lists the ELF linkers on path (a PATH value) and in the extra
+// FindLinkers lists the flavour's linkers on path (a PATH value) and in the extra
 // folders (a toolchain's bin folders), each program once, without trying them
-// on anything but --version. Order: lld, mold, gold, bfd; newest first.
-func FindLinkers(ctx context.Context, path string, extra ...string) []Linker {
+// on anything but --version. Order: as in the flavour's table; newest first.
+func (f *Flavour) FindLinkers(ctx context.Context, path string, extra ...string) []Linker {
 	var found []Linker
 	seen := map[string]bool{}
 	for _, dir := range append(filepath.SplitList(path), extra...) {
-		for _, pattern := range []string{"ld.lld*", "rust-lld", "mold", "ld.mold", "ld.gold", "ld.bfd"} {
+		for _, pattern := range f.patterns() {
 			matches, _ := filepath.Glob(filepath.Join(dir, pattern))
 			for _, file := range matches {
 				if resolved, err := filepath.EvalSymlinks(file); err == nil {
@@ -68,15 +68,17 @@ func FindLinkers(ctx context.Context, path string, extra ...string) []Linker {
 					}
 					seen[resolved] = true
 				}
-				if l, ok := identify(ctx, file); ok {
+				if l, ok := f.identify(ctx, file); ok {
 					found = append(found, l)
 				}
 			}
 		}
 	}
-	order := []LinkerKind{LLD, Mold, Gold, BFD}
+	rank := func(k LinkerKind) int {
+		return slices.IndexFunc(f.Linkers, func(p program) bool { return p.Kind == k })
+	}
 	slices.SortStableFunc(found, func(a, b Linker) int {
-		if d := slices.Index(order, a.Kind) - slices.Index(order, b.Kind); d != 0 {
+		if d := rank(a.Kind) - rank(b.Kind); d != 0 {
 			return d
 		}
 		return -compareVersions(a.ID(), b.ID())
@@ -84,31 +86,30 @@ func FindLinkers(ctx context.Context, path string, extra ...string) []Linker {
 	return found
 }
 
+func (f *Flavour) patterns() (list []string) {
+	for _, p := range f.Linkers {
+		list = append(list, p.Files...)
+	}
+	return list
+}
+
 // identify asks a program what it is.
-func identify(ctx context.Context, file string) (Linker, bool) {
+func (f *Flavour) identify(ctx context.Context, file string) (Linker, bool) {
 	args := []string{"--version"}
 	if filepath.Base(file) == "rust-lld" {
-		args = []string{"-flavor", "gnu", "--version"}
+		args = []string{"-flavor", string(f.Name), "--version"}
 	}
 	said, err := exec.CommandContext(ctx, file, args...).Output()
 	if err != nil {
 		return Linker{}, false
 	}
 	line, _, _ := strings.Cut(string(said), "\n")
-	l := Linker{Path: file, Version: strings.TrimSpace(line)}
-	switch {
-	case strings.Contains(line, "LLD"):
-		l.Kind = LLD
-	case strings.Contains(line, "mold"):
-		l.Kind = Mold
-	case strings.Contains(line, "GNU gold"):
-		l.Kind = Gold
-	case strings.Contains(line, "GNU ld"):
-		l.Kind = BFD
-	default:
-		return Linker{}, false
+	for _, p := range f.Linkers {
+		if strings.Contains(line, p.Says) {
+			return Linker{Kind: p.Kind, Path: file, Version: strings.TrimSpace(line)}, true
+		}
 	}
-	return l, true
+	return Linker{}, false
 }
 
 // compareVersions compares the numbers in two IDs of the same kind.
@@ -151,7 +152,7 @@ func (r *Recording) Linkers(ctx context.Context) (works []Linker, fails map[stri
 		return nil, map[string]error{"": err}
 	}
 	defer os.RemoveAll(probe)
-	for i, l := range FindLinkers(ctx, r.link.Env["PATH"], extra...) {
+	for i, l := range r.flavour.FindLinkers(ctx, r.link.Env["PATH"], extra...) {
 		_, err := r.Link(ctx, Variant{Linker: l}, filepath.Join(probe, fmt.Sprint(i)))
 		if err != nil {
 			fails[l.Path] = err
@@ -167,9 +168,9 @@ func (r *Recording) Linkers(ctx context.Context) (works []Linker, fails map[stri
 func (r *Recording) recordedKind() LinkerKind {
 	if !isDriver(r.link.Driver) {
 		base := filepath.Base(r.link.Driver)
-		for _, k := range []LinkerKind{LLD, Mold, Gold, BFD} {
-			if strings.Contains(base, string(k)) {
-				return k
+		for _, p := range r.flavour.Linkers {
+			if strings.Contains(base, string(p.Kind)) {
+				return p.Kind
 			}
 		}
 		return unknown

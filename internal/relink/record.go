@@ -28,6 +28,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // The environment by which a Recorder reaches minsize behind cargo and rustc.
@@ -36,19 +37,26 @@ const (
 	envRecordBin     = "MINSIZE_RECORD_BIN"     // CARGO_BIN_NAME of the program
 	envRecordPackage = "MINSIZE_RECORD_PACKAGE" // CARGO_PKG_NAME of the program, or empty for any
 	envRecordLinker  = "MINSIZE_RECORD_LINKER"  // the real linker
+	envRecordFlavour = "MINSIZE_RECORD_FLAVOUR" // how it reads its command line
 )
 
 // Recorder says what to record while a cargo build runs.
 type Recorder struct {
-	Dir     string // an absolute path; recordings become folders in it
-	Bin     string // the binary (or example) target's name, as cargo knows it
-	Package string // its package, needed only where two packages have a binary of that name
-	Linker  string // the linker that the project would have been linked with; empty: cc
+	Dir     string   // an absolute path; recordings become folders in it
+	Bin     string   // the binary (or example) target's name, as cargo knows it
+	Package string   // its package, needed only where two packages have a binary of that name
+	Linker  string   // the linker that the project would have been linked with; empty: the flavour's own
+	Flavour *Flavour // nil: gnu
 }
 
 // Env is the environment to add to cargo's.
 func (r Recorder) Env() []string {
+	flavour := r.Flavour
+	if flavour == nil {
+		flavour = &gnu
+	}
 	return []string{
+		envRecordFlavour + "=" + string(flavour.Name),
 		envRecordDir + "=" + r.Dir,
 		envRecordBin + "=" + r.Bin,
 		envRecordPackage + "=" + r.Package,
@@ -69,11 +77,15 @@ func ActsAsLinker() bool { return os.Getenv(envRecordDir) != "" }
 // LinkerMain runs the real linker with args (args[0] is our own name), records
 // the link when it is the wanted one and succeeds, and returns the exit status.
 func LinkerMain(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	flavour := flavourNamed(target.Flavour(os.Getenv(envRecordFlavour)))
+	if flavour == nil {
+		flavour = &gnu
+	}
 	driver := os.Getenv(envRecordLinker)
 	if driver == "" {
-		driver = "cc"
+		driver = flavour.driver()
 	}
-	rec := &recordedLink{Version: recordVersion, Driver: driver, Args: args[1:]}
+	rec := &recordedLink{Version: recordVersion, Flavour: flavour.Name, Driver: driver, Args: args[1:]}
 	wanted := os.Getenv("CARGO_BIN_NAME") == os.Getenv(envRecordBin) && os.Getenv("CARGO_BIN_NAME") != ""
 	if p := os.Getenv(envRecordPackage); p != "" && p != os.Getenv("CARGO_PKG_NAME") {
 		wanted = false
@@ -109,12 +121,13 @@ func LinkerMain(ctx context.Context, args []string, stdin io.Reader, stdout, std
 
 // recordVersion is raised when the layout of a recording changes; an older
 // recording is then made again.
-const recordVersion = 1
+const recordVersion = 2
 
 // recordedLink is link.json of a recording. Paths in Args are as they were;
 // Inputs says which of them were kept and where.
 type recordedLink struct {
 	Version int
+	Flavour target.Flavour
 	Driver  string            // the real linker, as cargo would have called it
 	Args    []string          // without the program's name, response files expanded
 	Dir     string            // the working directory
@@ -164,11 +177,11 @@ func (l *recordedLink) stage(root string) (*staging, error) {
 	if l.Args, err = expandResponseFiles(l.Args, l.Dir); err != nil {
 		return nil, err
 	}
-	output, err := outputOf(l.Args)
+	at, before, err := outputOf(l.Args)
 	if err != nil {
 		return nil, err
 	}
-	l.Output = absolute(l.Dir, output)
+	l.Output = absolute(l.Dir, l.Args[at][len(before):])
 	l.Package, l.Bin = os.Getenv("CARGO_PKG_NAME"), os.Getenv("CARGO_BIN_NAME")
 	l.Env = map[string]string{}
 	for _, name := range linkerEnv {
@@ -196,8 +209,9 @@ func (l *recordedLink) keepInputs(dir string) error {
 		return err
 	}
 	seen := map[string]bool{}
+	values := flavourNamed(l.Flavour).Values
 	for i, arg := range l.Args {
-		if i > 0 && l.Args[i-1] == "-o" {
+		if i > 0 && slices.Contains(values, l.Args[i-1]) {
 			continue
 		}
 		path := fileInArgument(arg, l.Dir)
@@ -268,9 +282,10 @@ func keep(source, stored string) error {
 // Recording is a link that was recorded. It is read only, and safe for
 // concurrent use.
 type Recording struct {
-	Dir  string // its folder
-	link recordedLink
-	edit editCache
+	Dir     string // its folder
+	flavour *Flavour
+	link    recordedLink
+	edit    editCache
 }
 
 // ErrNoRecording is what Open and Find wrap when there is none (any more).
@@ -291,6 +306,9 @@ func Open(dir string) (*Recording, error) {
 	}
 	if r.link.Version != recordVersion {
 		return nil, fmt.Errorf("%s: made by another version of minsize: %w", dir, ErrNoRecording)
+	}
+	if r.flavour = flavourNamed(r.link.Flavour); r.flavour == nil {
+		return nil, fmt.Errorf("%s: link.json: linkers of flavour %q are not known", dir, r.link.Flavour)
 	}
 	for _, in := range r.link.Inputs {
 		if !filepath.IsLocal(in.Stored) || in.Bitcode != "" && !filepath.IsLocal(in.Bitcode) {

@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 				t.Errorf("%s did not link it", l.ID())
 			}
 			want := runProgram(t, plain, "", "threads")
-			for _, o := range Options {
+			for _, o := range r.flavour.Options {
 				if o.Name == "strip-all" {
 					continue
 				}
@@ -424,9 +424,13 @@ func TestRecordings(t *testing.T) {
 	if _, err := Find(dir, file); !errors.Is(err, ErrNoRecording) {
 		t.Errorf("nothing recorded: %v", err)
 	}
-	os.WriteFile(filepath.Join(dir, "link.json"), []byte(`{"Version":1,"Inputs":[{"Stored":"../../etc/passwd"}]}`), 0o666)
+	os.WriteFile(filepath.Join(dir, "link.json"), []byte(`{"Version":2,"Flavour":"gnu","Inputs":[{"Stored":"../../etc/passwd"}]}`), 0o666)
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "leads out") {
 		t.Errorf("a recording that leads out: %v", err)
+	}
+	os.WriteFile(filepath.Join(dir, "link.json"), []byte(`{"Version":2,"Flavour":"other"}`), 0o666)
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), `"other"`) {
+		t.Errorf("a flavour that is not in the table: %v", err)
 	}
 	os.WriteFile(filepath.Join(dir, "link.json"), []byte(`{"Version":999}`), 0o666)
 	if _, err := Open(dir); !errors.Is(err, ErrNoRecording) {
@@ -587,11 +591,11 @@ __attribute__((constructor)) static void first(void) { puts(words[3]); }
 int main(int argc, char **argv) { for (int i = 0; i < 16; i++) fputs(words[(i + argc) % 16], stdout); return 3; }
 `
 	r := recordC(t, program, "-pie")
-	lld := slices.IndexFunc(FindLinkers(context.Background(), os.Getenv("PATH")), func(l Linker) bool { return l.Kind == LLD })
+	lld := slices.IndexFunc(gnu.FindLinkers(context.Background(), os.Getenv("PATH")), func(l Linker) bool { return l.Kind == LLD })
 	if lld < 0 {
 		t.Skip("needs ld.lld")
 	}
-	v := Variant{Linker: FindLinkers(context.Background(), os.Getenv("PATH"))[lld], Options: []string{"self-relr"}}
+	v := Variant{Linker: gnu.FindLinkers(context.Background(), os.Getenv("PATH"))[lld], Options: []string{"self-relr"}}
 	plain, before := linkTo(t, r, Variant{Linker: v.Linker})
 	small, after := linkTo(t, r, v)
 	if want, got := runProgram(t, plain, ""), runProgram(t, small, ""); want != got {

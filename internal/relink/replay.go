@@ -30,7 +30,7 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 	}
 	defer os.RemoveAll(scratch)
 
-	p := &plan{recording: r, variant: v, scratch: scratch, out: filepath.Join(scratch, filepath.Base(out))}
+	p := &plan{recording: r, flavour: r.flavour, variant: v, scratch: scratch, out: filepath.Join(scratch, filepath.Base(out))}
 	if err := p.inputs(); err != nil { // where each input is read from
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 	if err := p.codegen(ctx); err != nil { // machine code made again, cuts in the bitcode
 		return nil, err
 	}
-	if err := p.cuts(); err != nil { // cuts and sections out of the objects
+	if err := p.flavour.edit(p); err != nil { // cuts and sections out of the objects
 		return nil, err
 	}
 	edited := processCPU() - ownCPU
@@ -56,23 +56,16 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(p.out)
-	if err != nil {
+	if _, err := os.Stat(p.out); err != nil {
 		// lld --omagic exits with 0 and writes nothing.
 		return nil, &LinkError{Command: command, Message: message, Err: errors.New("the linker reported success and wrote no file")}
 	}
-	if p.ownStart || p.plainStart {
-		if err := checkStart(p.out); err != nil {
-			return nil, err
-		}
+	if err := p.flavour.finish(p); err != nil {
+		return nil, err
 	}
-	if p.selfRelocates {
-		if err := concealRelocations(p.out); err != nil {
-			return nil, err
-		}
-		if info, err = os.Stat(p.out); err != nil {
-			return nil, err
-		}
+	info, err := os.Stat(p.out)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.Rename(p.out, out); err != nil {
 		return nil, err
@@ -88,6 +81,7 @@ var ErrNotApplicable = errors.New("not applicable")
 // plan is a link being put together.
 type plan struct {
 	recording   *Recording
+	flavour     *Flavour
 	variant     Variant
 	scratch     string
 	out         string
@@ -138,28 +132,12 @@ func (p *plan) linker() error {
 		p.driver = p.variant.Linker.Path
 		return nil
 	}
-	// The driver looks for ld.<kind> in its -B folders first. A folder of our
-	// own makes it find exactly the wanted one, whatever it is called.
-	folder := filepath.Join(p.scratch, "linker")
-	if err := os.Mkdir(folder, 0o777); err != nil {
-		return err
-	}
-	if err := os.Symlink(p.variant.Linker.Path, filepath.Join(folder, "ld."+string(p.kind))); err != nil {
-		return err
-	}
-	p.remove = append(p.remove, "-fuse-ld=*")
-	for _, arg := range link.Args {
-		if strings.HasPrefix(arg, "-B") && filepath.Base(arg) == "gcc-ld" { // rustup's own linker
-			p.remove = append(p.remove, arg)
-		}
-	}
-	p.before = append(p.before, "-B"+folder, "-fuse-ld="+string(p.kind))
-	return nil
+	return p.flavour.choose(p)
 }
 
 func (p *plan) options() error {
-	for i := range Options {
-		o := &Options[i]
+	for i := range p.flavour.Options {
+		o := &p.flavour.Options[i]
 		if !slices.Contains(p.variant.Options, o.Name) {
 			continue
 		}
@@ -169,8 +147,8 @@ func (p *plan) options() error {
 		o.apply(p)
 	}
 	for _, name := range p.variant.Options {
-		if OptionByName(name) == nil {
-			return fmt.Errorf("link option %q is not in the table", name)
+		if p.flavour.Option(name) == nil {
+			return fmt.Errorf("link option %q is not in the table of %s linkers", name, p.flavour.Name)
 		}
 	}
 	p.remove = append(p.remove, p.variant.Remove...)
@@ -181,20 +159,17 @@ func (p *plan) options() error {
 	return nil
 }
 
-// stripsAll are the arguments by which drivers and linkers leave the symbol
-// table out.
-var stripsAll = []string{"-s", "--strip-all", "-Wl,-s", "-Wl,--strip-all"}
-
-// keepSymbols takes them away. Debug information, which they leave out too,
-// is not wanted for that.
+// keepSymbols takes away the arguments that leave names out. Debug information,
+// which they leave out too, is not wanted for that.
 func (p *plan) keepSymbols() {
-	kept := withoutArguments(p.recording.link.Args, stripsAll)
-	added := withoutArguments(p.add, stripsAll)
+	f := p.flavour
+	kept := withoutArguments(p.recording.link.Args, f.StripsAll)
+	added := withoutArguments(p.add, f.StripsAll)
 	if slices.Equal(kept, p.recording.link.Args) && slices.Equal(added, p.add) {
 		return
 	}
-	p.remove = append(p.remove, stripsAll...)
-	p.add = append(added, "-Wl,--strip-debug")
+	p.remove = append(p.remove, f.StripsAll...)
+	p.add = append(added, f.NamesOnly)
 }
 
 // command is the driver and its arguments.
@@ -205,16 +180,10 @@ func (p *plan) command() []string {
 		replaced[f.Path] = f.now
 	}
 	var args []string
+	output, before, _ := outputOf(link.Args) // there is one: it was recorded
 	for i, arg := range link.Args {
-		switch {
-		case absolute(link.Dir, arg) == link.Output && i > 0 && link.Args[i-1] == "-o":
-			args = append(args, p.out)
-			continue
-		case arg == "-o"+link.Output:
-			args = append(args, "-o"+p.out)
-			continue
-		case len(arg) > 5 && strings.EqualFold(arg[:5], "/OUT:"):
-			args = append(args, arg[:5]+p.out)
+		if i == output {
+			args = append(args, before+p.out)
 			continue
 		}
 		if now, ok := replaced[arg]; ok {

@@ -27,6 +27,16 @@ const (
 	Other Format = "other"
 )
 
+// Flavour is a family of linkers that read one command line.
+type Flavour string
+
+const (
+	GNU    Flavour = "gnu" // bfd, gold, lld, mold, and the compilers that call them
+	MSVC   Flavour = "msvc"
+	Darwin Flavour = "darwin"
+	WasmLD Flavour = "wasm"
+)
+
 // Triple is a target. The zero value is no target at all.
 type Triple struct {
 	Name   string // as it was given: what rustc is to be told
@@ -121,6 +131,22 @@ func (t Triple) Musl() (Triple, bool) {
 		return Triple{}, false
 	}
 	return Parse(strings.TrimSuffix(t.Name, t.last) + "musl" + strings.TrimPrefix(t.last, "gnu")), true
+}
+
+// Flavour is that of the linker which rustc calls unless told otherwise, "" for
+// one that is not known.
+func (t Triple) Flavour() Flavour {
+	switch {
+	case t.Format == Wasm:
+		return WasmLD
+	case t.Format == MachO:
+		return Darwin
+	case t.Format == ELF, t.Format == COFF && t.Env == "gnu", t.OS == "cygwin":
+		return GNU
+	case t.Format == COFF:
+		return MSVC
+	}
+	return ""
 }
 
 // CallsCC says whether rustc links with a C compiler unless told otherwise.

@@ -156,6 +156,9 @@ func (t *Technique) Missing(f Facts, p Plan) string {
 			return why
 		}
 	}
+	if t.otherFlavour(f) {
+		return "not for the linkers of this target"
+	}
 	return t.Opposed(f)
 }
 

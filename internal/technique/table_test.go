@@ -83,10 +83,12 @@ func TestTableIsComplete(t *testing.T) {
 
 // TestEveryLinkOptionIsATechnique: what relink can do, the ladder tries.
 func TestEveryLinkOptionIsATechnique(t *testing.T) {
-	for _, o := range relink.Options {
-		x := Find(o.Name)
-		if x == nil || x.Link == nil || !slices.Contains(x.Link.Options, o.Name) {
-			t.Errorf("relink's option %s has no entry in linkTable", o.Name)
+	for _, f := range relink.Flavours {
+		for _, o := range f.Options {
+			x := Find(o.Name)
+			if x == nil || x.Link == nil || !slices.Contains(x.Link.Options, o.Name) {
+				t.Errorf("relink's option %s has no entry in linkTable", o.Name)
+			}
 		}
 	}
 }

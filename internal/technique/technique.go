@@ -141,9 +141,14 @@ func (t *Technique) Title() string {
 // Foreign says whether t can never be had for this kind of target or compiler,
 // so that it is not worth a line in a report.
 func (t *Technique) Foreign(f Facts) bool {
-	return slices.ContainsFunc(t.Needs, func(n Need) bool {
+	return t.otherFlavour(f) || slices.ContainsFunc(t.Needs, func(n Need) bool {
 		return needs[n].foreign && needs[n].missing(f, Plan{}) != ""
 	})
+}
+
+// otherFlavour says that the linkers of the target do not have t's option.
+func (t *Technique) otherFlavour(f Facts) bool {
+	return t.Link != nil && slices.ContainsFunc(t.Link.Options, func(o string) bool { return relink.FlavourOf(f.Target).Option(o) == nil })
 }
 
 // Losses is all that t loses as one phrase, "" for nothing.

@@ -1,34 +1,42 @@
 package relink
 
-// What a replayed link can be told, as a table: an option is one entry here,
-// and a consistency test says what an entry lacks.
+// The flavour of GNU's linkers and of all that take the same command line:
+// bfd, gold, lld, mold, nearly always by way of a compiler driver.
 
 import (
 	"errors"
-	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
-// Option is a named change to a link.
-type Option struct {
-	Name    string
-	Summary string // what it does, one plain sentence
-	Loses   []Loss // none: nothing that a user can see
-	Against []Kind // evidence where it is wrong: it stays out unless somebody insists
-	Linkers []LinkerKind
-	Args    []string // driver arguments added
-	Remove  []string // recorded arguments taken away, see Variant.Remove
-	Static  bool     // makes sense in programs without a dynamic loader too
-	// Finishes: what the linker wrote is changed afterwards, so that the same
-	// arguments in other hands would give another program.
-	Finishes bool
-
-	needs func(*plan) error // further conditions
-	set   func(*plan)       // what is not said with arguments
+var gnu = Flavour{
+	Name:    target.GNU,
+	Formats: []target.Format{target.ELF},
+	Drivers: []string{"cc"},
+	Values:  []string{"-o", "-z", "-m", "-u", "-e", "-l", "-L", "-soname", "-h", "-target", "-arch", "-flavor"},
+	Options: gnuOptions,
+	Linkers: []program{
+		{LLD, "LLD", []string{"ld.lld*", "rust-lld"}},
+		{Mold, "mold", []string{"mold", "ld.mold"}},
+		{Gold, "GNU gold", []string{"ld.gold"}},
+		{BFD, "GNU ld", []string{"ld.bfd"}},
+	},
+	StripsAll: []string{"-s", "--strip-all", "-Wl,-s", "-Wl,--strip-all"},
+	NamesOnly: "-Wl,--strip-debug",
+	collects:  func(args []string) bool { return slices.Contains(args, "-Wl,--gc-sections") },
+	exports: func(arg string) bool {
+		return arg == "-rdynamic" || arg == "-Wl,--export-dynamic" || arg == "-Wl,-E" || arg == "-Wl,-export-dynamic" || strings.HasPrefix(arg, "-Wl,--export-dynamic-symbol")
+	},
+	choose: chooseByDriver,
+	edit:   (*plan).cuts,
+	finish: finishELF,
 }
 
-// Options is the table. Its order is the order in which arguments are added.
-var Options = []Option{
+var gnuOptions = []Option{
 	{
 		Name: "unwind-tables-out", Static: true,
 		Summary: "takes .eh_frame and .gcc_except_table out of the objects",
@@ -183,34 +191,36 @@ var Options = []Option{
 	},
 }
 
-// OptionByName returns the table's entry, or nil.
-func OptionByName(name string) *Option {
-	for i := range Options {
-		if Options[i].Name == name {
-			return &Options[i]
+// chooseByDriver makes a compiler driver call the wanted linker. It looks for
+// ld.<kind> in its -B folders first: a folder of our own makes it find exactly
+// that one, whatever it is called.
+func chooseByDriver(p *plan) error {
+	folder := filepath.Join(p.scratch, "linker")
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		return err
+	}
+	if err := os.Symlink(p.variant.Linker.Path, filepath.Join(folder, "ld."+string(p.kind))); err != nil {
+		return err
+	}
+	p.remove = append(p.remove, "-fuse-ld=*")
+	for _, arg := range p.recording.link.Args {
+		if strings.HasPrefix(arg, "-B") && filepath.Base(arg) == "gcc-ld" { // rustup's own linker
+			p.remove = append(p.remove, arg)
 		}
 	}
+	p.before = append(p.before, "-B"+folder, "-fuse-ld="+string(p.kind))
 	return nil
 }
 
-// available says why the option cannot be had in this link, or nil.
-func (o *Option) available(p *plan) error {
-	if len(o.Linkers) > 0 && p.kind != unknown && !slices.Contains(o.Linkers, p.kind) {
-		return fmt.Errorf("%s does not know it (known to %v)", p.kind, o.Linkers)
+// finishELF is what a linked program needs before anybody sees it.
+func finishELF(p *plan) error {
+	if p.ownStart || p.plainStart {
+		if err := checkStart(p.out); err != nil {
+			return err
+		}
 	}
-	if !o.Static && slices.ContainsFunc(p.recording.link.Args, func(a string) bool { return a == "-static" || a == "-static-pie" }) {
-		return errors.New("the program is linked statically")
-	}
-	if o.needs != nil {
-		return o.needs(p)
+	if p.selfRelocates {
+		return concealRelocations(p.out)
 	}
 	return nil
-}
-
-func (o *Option) apply(p *plan) {
-	p.remove = append(p.remove, o.Remove...)
-	p.add = append(p.add, o.Args...)
-	if o.set != nil {
-		o.set(p)
-	}
 }
