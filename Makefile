@@ -8,7 +8,7 @@ COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev
 LDFLAGS := -s -w $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build man demo test check lint cross figures-check sweep fuzz bench stubs figures clean
+.PHONY: all build man dist demo test check lint cross figures-check dist-check dist-test sweep fuzz bench stubs figures clean
 
 all: build
 
@@ -19,6 +19,10 @@ build:
 # A manual page for each verb, as help says it.
 man: build
 	$(MINSIZE) man --into $(dir $(MINSIZE))man/man1
+
+# What a release consists of, for every system, into bin/dist (docs/release.md).
+dist:
+	cd tools/dist && $(GO) run . -out ../../bin/dist
 
 # The main job on a real program: the ladder, and the small program running.
 demo:
@@ -35,7 +39,7 @@ test:
 	$(MAKE) --no-print-directory check
 
 # The last lines name what was skipped, and why.
-check: bin/staticcheck bin/gotestsum lint cross figures-check
+check: bin/staticcheck bin/gotestsum lint cross figures-check dist-check
 	bin/gotestsum --format pkgname -- -timeout 60m -skip '^TestSweep' ./...
 
 lint: bin/staticcheck
@@ -55,6 +59,14 @@ cross:
 	GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/minsize
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/... ./internal/...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/... ./internal/...
+
+# The release for this machine is made twice, installed and run; dist-test
+# makes it for every system.
+dist-check:
+	cd tools/dist && $(GO) vet . && $(GO) test -count=1 .
+
+dist-test:
+	cd tools/dist && DIST_TARGETS=all $(GO) test -count=1 -timeout 30m -v .
 
 # The scripts in the reports are what their sources make; only npm can tell.
 figures-check:
