@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/deflate"
 )
 
 // NPM is a package as npm publishes it.
@@ -132,7 +133,7 @@ func (t *tgz) write(replaced map[int][]byte) ([]byte, error) {
 	out.Write(t.tar[done:])
 	var packed bytes.Buffer
 	packed.Write(t.head)
-	packed.Write(deflated(out.Bytes()))
+	packed.Write(deflate.Compress(out.Bytes()))
 	packed.Write(binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(out.Bytes())))
 	packed.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
 	return packed.Bytes(), nil

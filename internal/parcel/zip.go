@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/deflate"
 )
 
 // zipped is a zip archive (APPNOTE.TXT).
@@ -91,7 +92,7 @@ func (z zipped) write(replaced map[int][]byte) ([]byte, error) {
 		if anew {
 			h.CRC32, h.UncompressedSize64 = crc32.ChecksumIEEE(content), uint64(len(content))
 			if h.Method == zip.Deflate {
-				content = deflated(content)
+				content = deflate.Compress(content)
 			}
 			h.CompressedSize64 = uint64(len(content))
 		} else {
