@@ -70,9 +70,21 @@ type Edit struct {
 	Relies  []technique.Reliance // who relies on what the edit gives up
 }
 
+// LeavesSettings says whether a setting of cargo's is among what was not
+// written, so that cargo builds other than the search did.
+func (e *Edit) LeavesSettings() bool {
+	return slices.ContainsFunc(e.Left, func(l Left) bool {
+		t := technique.Find(l.Name)
+		return t != nil && t.Set != nil
+	})
+}
+
 // Warnings are the sentences that come before all advice.
 func (e *Edit) Warnings() []string {
 	var lines []string
+	for _, o := range e.Overruled {
+		lines = append(lines, fmt.Sprintf("%s in Cargo's files has no effect here: %s says %s", o.Key, o.By, o.Value))
+	}
 	for _, r := range e.Refused {
 		lines = append(lines, fmt.Sprintf("left out: %s: %s", r.Technique, r.Why))
 	}

@@ -41,6 +41,14 @@ func (b CrateBy) String() string { return crateByTable[b].name }
 // Sentence says in the output which answer is given.
 func (b CrateBy) Sentence() string { return crateByTable[b].sentence }
 
+// CrateBys are the names of all answers.
+func CrateBys() (names []string) {
+	for _, row := range crateByTable {
+		names = append(names, row.name)
+	}
+	return names
+}
+
 // ParseCrateBy reads what String prints.
 func ParseCrateBy(s string) (CrateBy, error) {
 	for i, row := range crateByTable {
@@ -48,7 +56,7 @@ func ParseCrateBy(s string) (CrateBy, error) {
 			return CrateBy(i), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown answer %q to which crate (one of generic, instance, origin)", s)
+	return 0, fmt.Errorf("unknown answer %q to which crate (one of %s)", s, strings.Join(CrateBys(), ", "))
 }
 
 // plainName is a name without the underscore that Mach-O puts before each.

@@ -64,6 +64,32 @@ func OpenRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
+// Head is how a regular file begins, at most n bytes of it; nothing where there
+// is none.
+func Head(path string, n int) []byte {
+	f, err := OpenRegular(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	head := make([]byte, n)
+	n, _ = io.ReadFull(f, head)
+	return head[:n]
+}
+
+// Writable says why no files can be made in dir, if so.
+func Writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".minsize-*")
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			return path.Err
+		}
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // readAll is the way of hosts, and file systems, that cannot map.
 func (m *Mapping) readAll(f *os.File) error {
 	m.Data = make([]byte, m.Info.Size())

@@ -66,6 +66,25 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 	return p, nil
 }
 
+// LoadEach is Load for every program that the flags leave, each as a project of
+// its own.
+func LoadEach(ctx context.Context, o Options) ([]*Project, error) {
+	p, err := Load(ctx, o)
+	var several *SeveralBinariesError
+	if !errors.As(err, &several) {
+		return []*Project{p}, err
+	}
+	var all []*Project
+	for _, c := range several.Choices {
+		o.Package, o.Bin = c.Package.Name, c.Target.Name
+		if p, err = Load(ctx, o); err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
 // LoadWorkspace is Load without the choice of a program: Package is nil.
 func LoadWorkspace(ctx context.Context, o Options) (*Project, error) {
 	dir, err := o.dir()

@@ -47,12 +47,7 @@ minsize.toml is strict that is left out.
   minsize apply --yes
   minsize apply --profile dist      # writes [profile.dist], made if need be
   minsize apply --undo`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError("minsize apply --dry-run", "unexpected argument %q", args[0])
-			}
-			return nil
-		},
+		Args: takes(0, 0, "", "minsize apply --dry-run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.undo && cmd.Flags().Changed("profile") {
 				return usageError("minsize apply --undo", "--undo takes back what was written last, whichever profile that was")
@@ -94,7 +89,7 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 		return cargoError(err)
 	}
 	heeded.tell(edit)
-	edit.Notes = append(edit.Notes, afterwards(edit, c))
+	edit.Notes = append(edit.Notes, report.AfterApply(edit, c.Result.Size, c.Result.Cargo))
 	for _, path := range project.IgnoredProfiles() {
 		edit.Notes = append(edit.Notes, report.NoEffect(project.Short(path)))
 	}
@@ -184,25 +179,6 @@ func (h *heeded) tell(edit *apply.Edit) {
 	}
 }
 
-// afterwards says what cargo alone makes of the edited files, beside what
-// minsize build makes. shrink has measured it on the build that cargo can do,
-// stripped by minsize, on the link as it was recorded; so it is an estimate.
-func afterwards(edit *apply.Edit, c *recipe.Recipe) string {
-	if len(edit.Refused) > 0 {
-		return fmt.Sprintf("minsize build made %s bytes with what was left out; what it and cargo build make without was not measured", report.FormatBytes(c.Result.Size, true))
-	}
-	build := fmt.Sprintf("minsize build makes %s bytes", report.FormatBytes(c.Result.Size, true))
-	for _, l := range edit.Left {
-		if t := technique.Find(l.Name); c.Result.Cargo == 0 || t != nil && t.Set != nil {
-			return build + "; what cargo build makes with these settings was not measured"
-		}
-	}
-	if c.Result.Cargo == 0 {
-		return build + "; what cargo build makes with these settings was not measured"
-	}
-	return fmt.Sprintf("cargo build makes about %s bytes with these settings (an estimate, by the search's own build), %s", report.FormatBytes(c.Result.Cargo, true), build)
-}
-
 // loadRecipe reads minsize.toml of the workspace, then the project as it was
 // searched.
 func (e *env) loadRecipe(ctx context.Context, o cargo.Options) (*cargo.Project, *recipe.Recipe, error) {
@@ -290,15 +266,7 @@ func (e *env) printEdit(ctx context.Context, root string, edit *apply.Edit, o *r
 	if o.typed() {
 		return e.print(ctx, d, o)
 	}
-	colorful := e.colorful(e.stdout)
-	for _, file := range edit.Files {
-		for _, line := range file.Diff(root) {
-			fmt.Fprintln(e.stdout, paintDiff(line, colorful))
-		}
-	}
-	for _, o := range edit.Overruled {
-		fmt.Fprintf(e.stderr, "minsize: warning: %s in Cargo's files has no effect here: %s says %s\n", o.Key, o.By, o.Value)
-	}
+	fmt.Fprint(e.stdout, report.DiffText(root, edit.Files, e.colorful(e.stdout)))
 	for _, line := range edit.Warnings() {
 		fmt.Fprintln(e.stderr, "minsize: warning: "+line)
 	}
@@ -315,25 +283,4 @@ func (e *env) printEdit(ctx context.Context, root string, edit *apply.Edit, o *r
 		fmt.Fprintln(e.stderr, "note: "+n)
 	}
 	return nil
-}
-
-// paintDiff colours a line as git does.
-func paintDiff(line string, colorful bool) string {
-	if !colorful {
-		return line
-	}
-	color := ""
-	switch {
-	case strings.HasPrefix(line, "---"), strings.HasPrefix(line, "+++"):
-		color = "\x1b[1m"
-	case strings.HasPrefix(line, "@@"):
-		color = "\x1b[36m"
-	case strings.HasPrefix(line, "-"):
-		color = "\x1b[31m"
-	case strings.HasPrefix(line, "+"):
-		color = "\x1b[32m"
-	default:
-		return line
-	}
-	return color + line + "\x1b[0m"
 }

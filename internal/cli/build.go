@@ -49,12 +49,7 @@ The program lies in target/minsize, or where -o says.`,
 		Example: `  minsize build
   minsize build --check -o dist/server
   minsize build --format json`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError("minsize build", "unexpected argument %q", args[0])
-			}
-			return nil
-		},
+		Args: takes(0, 0, "", "minsize build"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.build(cmd.Context(), f)
 		},

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/minsize/minsize/internal/advice"
 	"github.com/minsize/minsize/internal/cargo"
-	"github.com/minsize/minsize/internal/target"
 )
 
 // cargoFlags are cargo's own flags, with cargo's names and meaning, for every
@@ -99,7 +99,7 @@ func cargoError(err error) error {
 	case errors.As(err, &locked):
 		return withStatus(exitFailed, "wait for the other run, or use another --target-dir", err)
 	case errors.As(err, &build):
-		return &statusError{status: exitFailed, hint: buildHint(build), detail: build.Lines, err: err}
+		return &statusError{status: exitFailed, hint: advice.FailedBuild(build), detail: build.Lines, err: err}
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return withStatus(exitFailed, "--target-dir in a folder that you may write to, with --no-recipe for shrink", err)
 	}
@@ -109,29 +109,3 @@ func cargoError(err error) error {
 // missingToolchain are rustup's words for a toolchain that is named and not
 // there.
 var missingToolchain = regexp.MustCompile(`toolchain '([^']+)' is not installed`)
-
-// buildHint is what to try, with the names of this build.
-func buildHint(b *cargo.BuildError) string {
-	triple := target.Parse(b.Triple)
-	gcc := triple.CrossCompiler()
-	switch {
-	case b.Failure == cargo.FailedLink && b.Foreign && gcc != "":
-		return fmt.Sprintf("export %s=%s (cargo links with cc, which is this machine's own); minsize doctor --target %s", triple.LinkerVariable(), gcc, b.Triple)
-	case b.Triple != "":
-		return strings.ReplaceAll(buildHints[b.Failure], "TRIPLE", b.Triple)
-	}
-	return buildHints[b.Failure]
-}
-
-// buildHints are what to try for each way in which a build fails.
-var buildHints = map[cargo.Failure]string{
-	cargo.FailedCompile:   "cargo build --release, until it passes",
-	cargo.FailedLink:      "minsize doctor, which links and runs a program with every linker here",
-	cargo.FailedNetwork:   "cargo fetch where there is a network, or cargo vendor; then --offline",
-	cargo.FailedDisk:      "free some space, or --target-dir on another disk; target/minsize/build can be deleted at any time",
-	cargo.FailedLockfile:  "cargo update --workspace, or leave --locked and --frozen out",
-	cargo.FailedStd:       "rustup component add rust-src (Debian: apt-get install rust-web-src); minsize doctor",
-	cargo.FailedTarget:    "rustup target add TRIPLE; minsize doctor lists the targets here",
-	cargo.FailedManifest:  "correct the file that cargo names",
-	cargo.FailedToolchain: "rustup toolchain install NAME, or another +toolchain; minsize doctor lists those here",
-}

@@ -42,12 +42,7 @@ func newCheckCommand(e *env) *cobra.Command {
 		Example: "  minsize check --max file=400KiB --max 'kind:unwind tables=20KiB' app\n" +
 			"  minsize check --budget size.toml\n" +
 			"  minsize check --baseline main.json --max-growth 1% app",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usageError("minsize check FILE", "expected one file but got %d", len(args))
-			}
-			return nil
-		},
+		Args: takes(0, 1, "one file", "minsize check FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.runCheck(cmd.Context(), cmd, &f, args)
 		},

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/attrib"
-	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -20,21 +19,12 @@ import (
 
 // flagValues are the words that a flag takes.
 var flagValues = map[string]func() []string{
-	"level":    technique.LevelNames,
-	"with":     techniqueNames,
-	"without":  techniqueNames,
-	"views":    attrib.ViewNames,
-	"domain":   func() []string { return []string{"file", "memory", "both"} },
-	"crate-by": func() []string { return []string{"generic", "instance", "origin"} },
-	"edges":    func() []string { return []string{"twiggy", "all"} },
-	"view":     func() []string { return []string{"crates", "kind", "functions"} },
-	"target":   targetNames,
-	"profile":  func() []string { return []string{"release", "dev"} },
-}
-
-// sortOrders are the values of --sort, which orders other things in each verb.
-var sortOrders = map[string][]string{
-	"size": {"file", "memory", "both", "name"}, "diff": {"file", "memory", "both", "name"}, "generics": report.GenericOrders(),
+	"level":   technique.LevelNames,
+	"with":    techniqueNames,
+	"without": techniqueNames,
+	"views":   attrib.ViewNames,
+	"target":  targetNames,
+	"profile": func() []string { return []string{"release", "dev"} },
 }
 
 // completeValues tells cobra the values of the flags of cmd and all below it.
@@ -46,9 +36,6 @@ func completeValues(cmd *cobra.Command) {
 		}
 		if format, ok := f.Value.(*formatFlag); ok {
 			words = func() []string { return format.names }
-		}
-		if orders := sortOrders[cmd.Name()]; f.Name == "sort" && orders != nil {
-			words = func() []string { return orders }
 		}
 		if words == nil {
 			return

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 
@@ -12,6 +10,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -34,12 +33,7 @@ func newDiffCommand(e *env) *cobra.Command {
 			"  minsize diff base.json app\n" +
 			"  minsize diff --html --report diff.html app.old app\n" +
 			"  minsize diff --regex old.wasm new.wasm '^data'",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usageError("minsize diff OLD NEW", "expected two files but got %d", len(args))
-			}
-			return nil
-		},
+		Args: takes(2, -1, "two files", "minsize diff OLD NEW"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all {
 				if err := cmd.Flags().Set("number", "0"); err != nil {
@@ -55,7 +49,7 @@ func newDiffCommand(e *env) *cobra.Command {
 			case by.regex && len(by.items) == 0:
 				return usageError("minsize diff --regex OLD NEW 'EXPRESSION'", "--regex says how ITEM is read, and no item is named")
 			default:
-				by.on = len(by.items) > 0 || len(f.views) == 0 && f.filter == "" && isWasm(args[0]) && isWasm(args[1])
+				by.on = len(by.items) > 0 || len(f.views) == 0 && f.filter == "" && inspect.IsWasm(args[0]) && inspect.IsWasm(args[1])
 			}
 			request, err := f.resolve(cmd)
 			if err != nil {
@@ -79,18 +73,6 @@ type itemDiff struct {
 	on    bool
 	items []string
 	regex bool
-}
-
-// isWasm says whether the file at path begins as a Wasm module.
-func isWasm(path string) bool {
-	f, err := byteio.OpenRegular(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	magic := make([]byte, 4)
-	_, err = io.ReadFull(f, magic)
-	return err == nil && string(magic) == "\x00asm"
 }
 
 // diffItems compares two programs as Twiggy does.
@@ -179,13 +161,7 @@ type sized struct {
 
 // sizeOrSaved measures a file, or reads what was saved of one.
 func (e *env) sizeOrSaved(ctx context.Context, f *sizeFlags, r *sizeRequest, path string) (*sized, error) {
-	head := make([]byte, 512)
-	if file, err := byteio.OpenRegular(path); err == nil {
-		n, _ := file.Read(head)
-		file.Close()
-		head = head[:n]
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && bytes.Contains(head, []byte(`"schema"`)) {
+	if report.IsSaved(path) {
 		return readSaved(path, r)
 	}
 	l, err := e.loadPrograms(ctx, f, r, []string{path})

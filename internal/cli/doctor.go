@@ -22,12 +22,7 @@ is changed. The exit status is 1 where "minsize shrink" cannot work at all.`,
 		Example: `  minsize doctor
   minsize doctor --target aarch64-unknown-linux-gnu
   minsize doctor --format json`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError("minsize doctor --manifest-path PATH/Cargo.toml", "unexpected argument %q", args[0])
-			}
-			return nil
-		},
+		Args: takes(0, 0, "", "minsize doctor --manifest-path PATH/Cargo.toml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			survey, err := cargo.Examine(cmd.Context(), e.cargoOptions(&c))
 			if err != nil {

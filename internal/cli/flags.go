@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/stream"
@@ -43,11 +44,18 @@ type choice struct {
 	words []string
 }
 
+// otherWords are words of other tools for a choice. They work; help and
+// completion know ours alone.
+var otherWords = map[string]string{"vm": "memory"} // bloaty's
+
 func (c *choice) String() string { return *c.word }
 func (c *choice) Type() string   { return "string" }
 
 // Set implements pflag.Value.
 func (c *choice) Set(word string) error {
+	if ours, ok := otherWords[word]; ok {
+		word = ours
+	}
 	if !slices.Contains(c.words, word) {
 		return fmt.Errorf("expected %s", strings.Join(c.words, ", "))
 	}
@@ -56,15 +64,33 @@ func (c *choice) Set(word string) error {
 }
 
 // choose adds a flag that takes one of a few words.
-func choose(flags *pflag.FlagSet, to *string, name, value, usage string, words ...string) {
+func choose(flags *pflag.FlagSet, to *string, name, short, value, usage string, words ...string) {
 	*to = value
-	flags.Var(&choice{to, words}, name, usage)
+	flags.VarP(&choice{to, words}, name, short, usage)
 }
 
 func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.CountVarP(&g.verbose, "verbose", "v", "say more on stderr; twice: everything")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no progress and no notes on stderr")
-	choose(flags, &g.color, "color", "auto", "colours: `WHEN` is auto, always or never", "auto", "always", "never")
+	choose(flags, &g.color, "color", "", "auto", "colours: `WHEN` is auto, always or never", "auto", "always", "never")
+}
+
+// takes refuses fewer arguments than from and more than to, where to is not
+// below zero; what they are is said in words.
+func takes(from, to int, what, hint string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		usage := hint
+		if usage == "" {
+			usage = cmd.CommandPath() + " --help"
+		}
+		switch {
+		case to == 0 && len(args) > 0:
+			return usageError(usage, "unexpected argument %q", args[0])
+		case len(args) < from || to >= 0 && len(args) > to:
+			return usageError(usage, "expected %s but got %d", what, len(args))
+		}
+		return nil
+	}
 }
 
 // colorful says whether w may get colours: --color first, then NO_COLOR

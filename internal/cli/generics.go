@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,12 +43,7 @@ tells the types (v0).
 --llvm-lines counts lines of LLVM IR before optimisation instead, as
 cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
 		Example: "  minsize generics\n  minsize generics target/release/app --sort copies -n 10\n  minsize generics --llvm-lines --workspace",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usageError("minsize generics FILE", "expected one file but got %d", len(args))
-			}
-			return nil
-		},
+		Args:    takes(0, 1, "one file", "minsize generics FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.output.machine() { // all of it, unless a limit was typed
 				if !cmd.Flags().Changed("max-items") {
@@ -65,7 +59,7 @@ cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
 	flags := cmd.Flags()
 	f.output.register(flags)
 	f.cargo.register(flags)
-	flags.StringVarP(&f.order, "sort", "s", "saves", "by `"+strings.Join(report.GenericOrders(), ", ")+"`")
+	choose(flags, &f.order, "sort", "s", "saves", "by `"+strings.Join(report.GenericOrders(), ", ")+"`", report.GenericOrders()...)
 	flags.StringVar(&f.filter, "filter", "", "only generics whose name matches this `regexp`")
 	flags.IntVarP(&f.limit, "max-items", "n", 30, "generics to list, 0 for all")
 	flags.IntVar(&f.copies, "copies", 3, "copies to show of each in tables, 0 for none")
@@ -78,9 +72,6 @@ func (e *env) generics(ctx context.Context, f *genericsFlags, args []string) err
 	keep, err := regexp.Compile(f.filter)
 	if err != nil {
 		return usageError("--filter 'core::fmt'", "--filter: %v", err)
-	}
-	if !slices.Contains(report.GenericOrders(), f.order) {
-		return usageError("--sort saves", "--sort %q: expected one of %s", f.order, strings.Join(report.GenericOrders(), ", "))
 	}
 	if f.limit < 0 || f.copies < 0 {
 		return usageError("-n 30", "a number of rows is below zero")
@@ -151,40 +142,18 @@ func (e *env) llvmLines(ctx context.Context, f *genericsFlags, keep func(string)
 	if err != nil {
 		return cargoError(err)
 	}
-	crates := map[string]bool{strings.ReplaceAll(project.Target.Name, "-", "_"): true}
-	if f.workspace {
-		for _, member := range project.Metadata.Members() {
-			for _, t := range member.Targets {
-				if t.IsBin() || slices.Contains(t.Kind, "lib") || slices.Contains(t.Kind, "rlib") {
-					crates[strings.ReplaceAll(t.Name, "-", "_")] = true
-				}
-			}
-		}
-	}
 	dir := filepath.Join(project.OutputDir(), "llvm-lines")
 	// Fresh crates write no IR again, and another lockfile leaves the old there.
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	request := cargo.Request{
-		Profile:   []cargo.KeyValue{{Key: "lto", Value: "off"}, {Key: "codegen-units", Value: 1}},
-		Rustflags: []string{"--emit=llvm-ir", "-Cno-prepopulate-passes", "-Csymbol-mangling-version=v0"},
-		Target:    project.Triple.Name, TargetDir: dir,
-	}
-	if _, err := e.cargoBuild(ctx, project, request); err != nil {
+	if _, err := e.cargoBuild(ctx, project, llvmlines.Request(project, dir)); err != nil {
 		return cargoError(err)
 	}
-	count, counted, err := llvmlines.CountFolder(dir, crates)
+	count, counted, err := llvmlines.CountFolder(dir, llvmlines.Crates(project, f.workspace))
 	if err != nil {
 		return err
 	}
-	result := &report.LLVMLines{Crates: counted, Items: []llvmlines.Function{}, Lines: count.Lines, Copies: count.Copies}
-	for _, function := range count.Functions() {
-		if !keep(function.Name) || f.limit > 0 && len(result.Items) == f.limit {
-			result.Omitted++
-			continue
-		}
-		result.Items = append(result.Items, function)
-	}
+	result := report.NewLLVMLines(counted, count, keep, f.limit)
 	return e.print(ctx, result.Document(), &f.output)
 }

@@ -41,7 +41,7 @@ func (f *graphFlags) register(flags *pflag.FlagSet) {
 	f.output.bytes = true
 	bytes := flags.Lookup("bytes")
 	bytes.DefValue, bytes.Usage = "true", "exact bytes; --bytes=false for KiB and MiB"
-	flags.StringVar(&f.edges, "edges", "twiggy", "which references of a Wasm module count: `twiggy` (as Twiggy does) or all (indirect calls' types, addresses of data, initial values, too)")
+	choose(flags, &f.edges, "edges", "", "twiggy", "which references of a Wasm module count: `twiggy` (as Twiggy does) or all (indirect calls' types, addresses of data, initial values, too)", "twiggy", "all")
 	registerDebugFile(flags, &f.debugFile)
 	f.cargo.register(flags)
 	registerOwn(flags, &f.own)
@@ -149,12 +149,8 @@ func (e *env) buildWithSymbols(ctx context.Context, p *cargo.Project, debug bool
 // not refer to the file afterwards.
 func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use func(*report.GraphContext) error) error {
 	var choice refgraph.WasmEdges
-	switch f.edges {
-	case "twiggy":
-	case "all":
+	if f.edges == "all" {
 		choice = refgraph.WasmAll
-	default:
-		return usageError("--edges twiggy|all", "unknown choice of edges %q", f.edges)
 	}
 	files := &inspect.Files{Notes: f.notes} // that names come from
 	defer files.Close(ctx)

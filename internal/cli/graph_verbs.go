@@ -21,7 +21,7 @@ func newTopCommand(e *env) *cobra.Command {
 		Long: "Lists functions and data by size; with --retained by what would go if they went: themselves and everything\n" +
 			"that is there for nothing else.",
 		Example: "  minsize top -n 20 app\n  minsize top --retained --retaining-paths -n 20 app\n  minsize top -f csv module.wasm",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    takes(0, 1, "one file", ""),
 	}
 	flags := cmd.Flags()
 	flags.IntP("max-items", "n", 0, "rows, 0 for all (default 25, all in json and csv)")
@@ -129,7 +129,7 @@ func newGarbageCommand(e *env) *cobra.Command {
 		Long: "Lists items that nothing leads to. A linker that collects garbage (--gc-sections) leaves nearly none; where it was\n" +
 			"not asked to, this is what it would take out.",
 		Example: "  minsize garbage app\n  minsize garbage --all --show-data-segments module.wasm",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    takes(0, 1, "one file", ""),
 	}
 	flags := cmd.Flags()
 	flags.IntP("max-items", "n", 0, "rows, 0 for all (default 10, all in json and csv)")

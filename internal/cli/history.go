@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/history"
 	"github.com/minsize/minsize/internal/report"
@@ -63,13 +62,8 @@ func newHistoryAddCommand(e *env) *cobra.Command {
 		Long: "Measures the program and appends one line, with the commit of the git repository here if there is one.\n" +
 			"Without PROGRAM the cargo project here is built, and counts as it is shipped.",
 		Example: "  minsize history add target/release/app\n  minsize history add --label v1.2 --file sizes.jsonl app\n  cargo minsize history add --bin app",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usageError("minsize history add PROGRAM", "expected one program but got %d", len(args))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error { return e.addHistory(cmd, &f, args) },
+		Args:    takes(0, 1, "one program", "minsize history add PROGRAM"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return e.addHistory(cmd, &f, args) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.file, "file", historyFile, "the history: a `FILE` of JSON lines")
@@ -92,13 +86,13 @@ func newHistoryShowCommand(e *env) *cobra.Command {
 		Long: "Shows each build with its size and what changed against the one before it. The changes of a line sum to the\n" +
 			"change of the file. \"At least\" marks a row that one of the two records had left out, being small then.",
 		Example: "  minsize history show -n 10\n  minsize history show --view functions\n  minsize history show --html --report history.html",
-		Args:    cobra.NoArgs,
+		Args:    takes(0, 0, "", ""),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.showHistory(cmd.Context(), &f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.file, "file", historyFile, "the history: a `FILE` of JSON lines")
 	flags.StringVar(&f.program, "program", "", "of this `NAME` (default: the one that was added last)")
-	flags.StringVarP(&f.view, "view", "d", "crates", "by what to tell the changes: crates, kind or functions")
+	choose(flags, &f.view, "view", "d", "crates", "by `WHAT` to tell the changes: crates, kind or functions", history.ViewNames()...)
 	flags.IntVarP(&f.n, "max-items", "n", 20, "the last N builds, 0 for all")
 	f.size.output.figure = true
 	f.size.output.register(flags)
@@ -121,11 +115,7 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	for _, kept := range history.Views {
-		r.views = append(r.views, kept.View)
-		need, _ := attrib.ViewNeed(kept.View, nil)
-		r.need = max(r.need, need)
-	}
+	r.views, r.need = history.ViewNames(), max(r.need, history.Need())
 	l, err := e.loadPrograms(ctx, &f.size, r, args)
 	if err != nil {
 		return err
@@ -143,32 +133,8 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	if record.Program == "" {
 		record.Program = filepath.Base(l.Inputs[0].Name)
 	}
-	for _, in := range l.Inputs {
-		record.Memory += in.Program.Space.MemorySize()
-	}
-	for _, kept := range history.Views {
-		o := r.rollup
-		o.Views = []string{kept.View}
-		var got *attrib.Report
-		err := byteio.Interruptible(ctx, func() (err error) {
-			got, err = attrib.Rollup(l.Inputs, o)
-			return err
-		})
-		if err != nil {
-			return viewError(err)
-		}
-		record.File = got.File
-		rows := slices.DeleteFunc(got.Rows, func(row attrib.Row) bool {
-			if row.Name == attrib.RemovedByStrip {
-				record.File -= row.File
-			}
-			return row.Name == attrib.RemovedByStrip
-		})
-		view, err := history.NewView(kept.View, rows, kept.Rows)
-		if err != nil {
-			return err
-		}
-		record.Views = append(record.Views, view)
+	if err := byteio.Interruptible(ctx, func() error { return record.Measure(l.Inputs, r.rollup) }); err != nil {
+		return viewError(err)
 	}
 	if l.shipped != nil {
 		record.File = l.shipped.File
@@ -191,9 +157,6 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 }
 
 func (e *env) showHistory(ctx context.Context, f *historyFlags) error {
-	if !slices.ContainsFunc(history.Views, func(k history.Kept) bool { return k.View == f.view }) {
-		return usageError("--view crates|kind|functions", "unknown view %q", f.view)
-	}
 	if f.n < 0 {
 		return usageError("-n 0 for all builds", "%d builds make no sense", f.n)
 	}

@@ -32,12 +32,7 @@ func newImageInspectCommand(e *env) *cobra.Command {
 and shows its layers, its largest files, the bytes that are stored and never
 seen because a later layer wrote or deleted them, and the image that
 ` + "`minsize image`" + ` would have made of the same program.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError("minsize image inspect app.tar", "expected one image but got %d", len(args))
-			}
-			return nil
-		},
+		Args: takes(1, 1, "one image", "minsize image inspect app.tar"),
 		RunE: func(cmd *cobra.Command, args []string) error { return e.imageInspect(cmd.Context(), f, args[0]) },
 	}
 	flags := cmd.Flags()

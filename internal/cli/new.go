@@ -29,12 +29,7 @@ func newNewCommand(e *env) *cobra.Command {
 		Long: "Writes a cargo project that builds and says hello, for the tiers that no compiler flag reaches.\n\n" +
 			lines.String() +
 			"\nAn ordinary program comes from `cargo new`; `minsize shrink` makes it small.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError("minsize new --tier no-std hello", "expected one folder but got %d", len(args))
-			}
-			return nil
-		},
+		Args: takes(1, 1, "one folder", "minsize new --tier no-std hello"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tier, err := findTier(tierName, names)
 			if err != nil {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
-	"sort"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -122,7 +119,7 @@ func (e *env) outline(ctx context.Context, f *outlineFlags) error {
 	for _, p := range selected(refused, only) {
 		result.Refused = append(result.Refused, report.NewOutlineFunction(p))
 	}
-	edits, patch, err := outlineEdits(ctx, chosen)
+	edits, patch, err := outline.Edits(ctx, chosen)
 	if err != nil {
 		return err
 	}
@@ -180,33 +177,24 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 	if len(proposals) == 0 {
 		return nil
 	}
-	for _, pkg := range p.Metadata.Packages {
-		rel, err := filepath.Rel(p.Root, pkg.ManifestPath)
-		if pkg.Source == "" && (err != nil || !filepath.IsLocal(rel)) {
-			return withStatus(exitRefused, "one workspace for both", fmt.Errorf("%s is outside of the workspace: a scratch copy would not find it", pkg.ManifestPath))
-		}
-	}
-	scratch, err := outline.NewScratch(ctx, p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), "outline"))
-	if err != nil {
-		return err
-	}
-	defer scratch.Close()
-	o := verify.Options{Dir: p.Dir}
-	for _, check := range f.checks {
-		o.Checks = append(o.Checks, verify.Check{Command: check})
-	}
+	o := outline.ProofOptions{Cargo: options, Tests: !f.noTests, Checks: f.checks}
+	var err error
 	if o.Ignore, err = ignorePatterns(f.checkIgnore); err != nil {
 		return err
 	}
-	suite, err := verify.New(o)
-	if err != nil {
+	scratch, steps, err := outline.OpenProof(ctx, p, o)
+	var command *verify.CommandError
+	var outside *outline.OutsideError
+	switch {
+	case errors.As(err, &command):
 		return usageError("--check '{} --version'", "%v", err)
-	}
-	defer suite.Close()
-	steps, err := outline.NewCargoSteps(ctx, p, options, scratch, suite, !f.noTests)
-	if err != nil {
+	case errors.As(err, &outside):
+		return withStatus(exitRefused, "one workspace for both", err)
+	case err != nil:
 		return cargoError(err)
 	}
+	defer scratch.Close()
+	defer steps.Close()
 	steps.Build = e.cargoBuild
 	if !f.prove {
 		return steps.AcceptAll(ctx, scratch, sources, proposals)
@@ -219,28 +207,6 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 	}
 	result.Before, result.After, err = outline.Prove(ctx, scratch, steps, sources, proposals, tell)
 	return err
-}
-
-// outlineEdits are the files' changes, and the same as one patch.
-func outlineEdits(ctx context.Context, chosen []*outline.Proposal) ([]apply.FileEdit, string, error) {
-	after, err := outline.Patched(ctx, chosen)
-	if err != nil {
-		return nil, "", err
-	}
-	var edits []apply.FileEdit
-	names := map[string]string{}
-	for source, data := range after {
-		names[source.Path] = source.Name
-		edits = append(edits, apply.FileEdit{Path: source.Path, Before: source.File.Source, After: data})
-	}
-	sort.Slice(edits, func(i, j int) bool { return edits[i].Path < edits[j].Path })
-	var patch strings.Builder
-	for _, edit := range edits {
-		for _, line := range apply.Diff(names[edit.Path], edit.Before, edit.After) {
-			patch.WriteString(line + "\n")
-		}
-	}
-	return edits, patch.String(), nil
 }
 
 // undoOutline takes the last --write back.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/advice"
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/ladder"
@@ -80,12 +80,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
   minsize shrink --level abort --check '{} --selftest' --check '! {} none'
   minsize shrink --glibc 2.36 --bench '{} big.log' --max-slowdown 5%
   minsize shrink -p server --bin serverd --format html --report ladder.html`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError("minsize shrink --bin NAME, or cd to the project", "unexpected argument %q", args[0])
-			}
-			return nil
-		},
+		Args: takes(0, 0, "", "minsize shrink --bin NAME, or cd to the project"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return e.print(cmd.Context(), report.Techniques(), &f.out)
@@ -263,7 +258,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	defer unlock()
 	if !f.noRecipe {
-		if err := writable(project.Root); err != nil { // found out now, not when the search is over
+		if err := byteio.Writable(project.Root); err != nil { // found out now, not when the search is over
 			return withStatus(exitFailed, "--no-recipe, where the program alone is wanted", fmt.Errorf("%s cannot be written: %w", filepath.Join(project.Root, recipe.Name), err))
 		}
 	}
@@ -419,10 +414,11 @@ func (e *env) keepWinner(ctx context.Context, x *executor.Executor, f *shrinkFla
 	if err := x.Keep(ctx, r, asked); err != nil || f.noRecipe {
 		return err
 	}
-	c, err := makeRecipe(x, f, r)
+	c, err := x.Recipe(r)
 	if err != nil {
 		return err
 	}
+	f.record(c, r.BestPlan)
 	unlock, err := x.Project.LockSettings(ctx)
 	if err != nil {
 		return err
@@ -434,19 +430,6 @@ func (e *env) keepWinner(ctx context.Context, x *executor.Executor, f *shrinkFla
 	}
 	r.Recipe = x.Project.Short(path)
 	return nil
-}
-
-// writable says whether files can be made in dir.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".minsize-*")
-	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
-			return path.Err
-		}
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // ignorePatterns reads what --check-ignore was given.

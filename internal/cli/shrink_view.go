@@ -93,46 +93,11 @@ func (v *shrinkView) Done(r ladder.Rung) {
 		v.bar.Stop()
 		v.bar = nil
 	}
-	size := r.Stripped
-	if r.Kind == "baseline" || r.Kind == "file" {
-		size = r.Size
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-30s", r.Name)
-	if size > 0 {
-		fmt.Fprintf(&b, " %10s", report.FormatBytes(size, false))
-		if r.Kind == "baseline" {
-			b.WriteString("           ")
-		} else {
-			fmt.Fprintf(&b, " %10s", signed(r.Change))
-		}
-		fmt.Fprintf(&b, " %6.1f%%", r.Share*100)
-	} else {
-		b.WriteString(strings.Repeat(" ", 30))
-	}
-	switch {
-	case r.Cached:
-		b.WriteString("   cached")
-	case r.CPU > 0:
-		fmt.Fprintf(&b, " %6.1f s", r.CPU)
-	case r.Wall > 0:
-		fmt.Fprintf(&b, " %6.2f s", r.Wall)
-	default:
-		b.WriteString("         ")
-	}
-	switch {
-	case r.Kept && r.Check.Status == ladder.Passed:
-		b.WriteString("  kept, checked")
-	case r.Kept:
-		b.WriteString("  kept, not run")
-	default:
-		b.WriteString("  left out: " + report.GroupDigits(r.Why))
-	}
 	if v.live { // the report has the ladder; the moving line says how far it is
 		v.idle()
 		return
 	}
-	v.line(b.String())
+	v.line(report.RungLine(r))
 }
 
 // idle moves until the next rung begins: between rungs there are relinks and
@@ -141,13 +106,6 @@ func (v *shrinkView) idle() {
 	if v.live && !v.quiet && v.bar == nil {
 		v.bar = stream.Start(v.e.screen(), "working", false)
 	}
-}
-
-func signed(n int64) string {
-	if n > 0 {
-		return "+" + report.FormatBytes(n, false)
-	}
-	return report.FormatBytes(n, false)
 }
 
 // Note implements ladder.Observer.

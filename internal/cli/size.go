@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,10 +91,10 @@ func newSizeCommand(e *env) *cobra.Command {
 func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.views, "views", "d", nil, "views to nest, the first outermost")
 	flags.IntVarP(&f.n, "max-items", "n", 20, "rows of each level, 0 for all")
-	flags.StringVarP(&f.sort, "sort", "s", "file", "sort by file, memory, both (the larger) or name")
-	flags.StringVar(&f.domain, "domain", "both", "bytes to count: file, memory or both")
+	choose(flags, &f.sort, "sort", "s", "file", "sort by `WHAT`: file, memory, both (the larger) or name", "file", "memory", "both", "name")
+	choose(flags, &f.domain, "domain", "", "both", "bytes to count: `WHICH` is file, memory or both", "file", "memory", "both")
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
-	flags.StringVar(&f.crateBy, "crate-by", "generic", "which crate owns a function: generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)")
+	choose(flags, &f.crateBy, "crate-by", "", "generic", "which crate owns a function: `WHO` is generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)", attrib.CrateBys()...)
 	flags.StringVar(&f.rules, "rules", "", "custom views from a `FILE` of regex rules, see docs/size.md")
 	registerDebugFile(flags, &f.debugFile)
 }
@@ -103,17 +102,10 @@ func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 // resolve checks what was typed without touching the machine, the rules file aside.
 func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
 	r := &sizeRequest{keepN: cmd.Flags().Changed("max-items")}
-	if !slices.Contains([]string{"file", "memory", "vm", "both", "name"}, f.sort) {
-		return nil, usageError("--sort file|memory|both|name", "unknown order %q", f.sort)
-	}
-	if !slices.Contains([]string{"file", "memory", "vm", "both"}, f.domain) {
-		return nil, usageError("--domain file|memory|both", "unknown domain %q", f.domain)
-	}
 	if f.n < 0 {
 		return nil, usageError("-n 0 for all rows", "%d rows make no sense", f.n)
 	}
-	vm := strings.NewReplacer("vm", "memory")
-	r.show = report.SizeOptions{N: f.n, Sort: vm.Replace(f.sort), Domain: vm.Replace(f.domain)}
+	r.show = report.SizeOptions{N: f.n, Sort: f.sort, Domain: f.domain}
 	if f.domain == "memory" && !cmd.Flags().Changed("sort") {
 		r.show.Sort = "memory"
 	}

@@ -214,26 +214,15 @@ func (e *env) buildForStrip(ctx context.Context, f *stripFlags) ([]string, error
 	if f.cargo.Profile == "" {
 		f.cargo.Profile = "release"
 	}
-	options := e.cargoOptions(&f.cargo)
-	choices := []cargo.Options{options}
-	_, err := cargo.Load(ctx, options)
-	var several *cargo.SeveralBinariesError
-	if errors.As(err, &several) && f.output == "" && f.onlyKeepDebug == "" {
-		choices = nil
-		for _, c := range several.Choices {
-			o := options
-			o.Package, o.Bin = c.Package.Name, c.Target.Name
-			choices = append(choices, o)
-		}
-	} else if err != nil {
+	projects, err := cargo.LoadEach(ctx, e.cargoOptions(&f.cargo))
+	if len(projects) > 1 && (f.output != "" || f.onlyKeepDebug != "") { // for one program
+		_, err = cargo.Load(ctx, e.cargoOptions(&f.cargo))
+	}
+	if err != nil {
 		return nil, cargoError(err)
 	}
 	var built []string
-	for _, o := range choices {
-		project, err := cargo.Load(ctx, o)
-		if err != nil {
-			return nil, cargoError(err)
-		}
+	for _, project := range projects {
 		request := cargo.Request{TargetDir: filepath.Dir(project.OutputDir())} // where cargo itself would build
 		result, err := e.cargoBuild(ctx, project, request)
 		if err != nil {

@@ -22,7 +22,7 @@ func newVersionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0, "", ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return printVersion(e)
 		},

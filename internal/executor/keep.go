@@ -112,6 +112,24 @@ func (x *Executor) CargoAlone(r *ladder.Result) int64 {
 	return file.Size
 }
 
+// Recipe is the winner of a search as minsize.toml has it, without what was
+// typed.
+func (x *Executor) Recipe(r *ladder.Result) (*recipe.Recipe, error) {
+	plan := r.BestPlan
+	t := x.Toolchain(plan.Toolchain)
+	c, err := recipe.New(x.Project, t, plan)
+	if err != nil {
+		return nil, err
+	}
+	c.Toolchain.Bootstrap = x.Bootstrap && !t.Unstable()
+	c.Result = recipe.Result{Size: r.FinalSize, Baseline: r.BaseStrip, Cargo: x.CargoAlone(r), Saves: r.LinkSavings()}
+	if plan.Link.Linker != "" {
+		c.Link.Version = x.LinkerID(context.Background(), r.BestBuild, plan)
+	}
+	c.Result.SHA256, err = byteio.SHA256(r.BestFile)
+	return c, err
+}
+
 // CargoKeepsCopy says whether the file's other hard link is the one that cargo
 // keeps in the folder deps beside it.
 func CargoKeepsCopy(program string, info fs.FileInfo) bool {

@@ -82,6 +82,51 @@ const maxLine = 256 << 10
 // maxName bounds a name in a record; longer ones are cut.
 const maxName = 300
 
+// ViewNames are the names of Views.
+func ViewNames() (names []string) {
+	for _, kept := range Views {
+		names = append(names, kept.View)
+	}
+	return names
+}
+
+// Need is how much of a program has to be known for Views.
+func Need() (need attrib.Need) {
+	for _, kept := range Views {
+		of, _ := attrib.ViewNeed(kept.View, nil)
+		need = max(need, of)
+	}
+	return need
+}
+
+// Measure fills in what the programs weigh, by o's reading of them. What strip
+// would take away does not count.
+func (r *Record) Measure(inputs []attrib.Input, o attrib.RollupOptions) error {
+	for _, in := range inputs {
+		r.Memory += in.Program.Space.MemorySize()
+	}
+	for _, kept := range Views {
+		o.Views = []string{kept.View}
+		got, err := attrib.Rollup(inputs, o)
+		if err != nil {
+			return err
+		}
+		r.File = got.File
+		rows := slices.DeleteFunc(got.Rows, func(row attrib.Row) bool {
+			if row.Name == attrib.RemovedByStrip {
+				r.File -= row.File
+			}
+			return row.Name == attrib.RemovedByStrip
+		})
+		view, err := NewView(kept.View, rows, kept.Rows)
+		if err != nil {
+			return err
+		}
+		r.Views = append(r.Views, view)
+	}
+	return nil
+}
+
 // NewView keeps the largest n of rows. Rows of the same name but for addresses
 // and hashes are one, as in every comparison.
 func NewView(name string, rows []attrib.Row, n int) (View, error) {

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/refgraph"
 )
@@ -84,3 +85,6 @@ func (l *Files) Graph(path string, edges refgraph.WasmEdges, o Options) (*refgra
 	}
 	return g, nil
 }
+
+// IsWasm says whether the file at path begins as a Wasm module.
+func IsWasm(path string) bool { return string(byteio.Head(path, 4)) == "\x00asm" }

@@ -151,7 +151,7 @@ type FeaturePrune struct {
 
 // Rung is the try as a rung, for observers.
 func (f FeaturePrune) Rung(base int64) Rung {
-	return Rung{Name: "without " + f.Dependency + "'s defaults", Kind: "build", Size: f.Size, Stripped: f.Size, Change: -f.Saves,
+	return Rung{Name: "without " + f.Dependency + "'s defaults", Kind: technique.OfBuild, Size: f.Size, Stripped: f.Size, Change: -f.Saves,
 		Share: share(f.Size, base), CPU: f.CPU, Cached: f.Cached, Check: f.Check, Why: f.Why, Kept: f.Why == ""}
 }
 
@@ -172,7 +172,7 @@ type Observer interface {
 type Rung struct {
 	Name     string         `json:"name"`
 	Added    []string       `json:"techniques"` // what it adds to the rung it stands on
-	Kind     string         `json:"kind"`       // baseline, build, link or file
+	Kind     technique.Kind `json:"kind"`
 	Risk     string         `json:"risk"`
 	Loses    []string       `json:"loses"`
 	Size     int64          `json:"size"`     // bytes of the finished file
@@ -191,18 +191,30 @@ type Rung struct {
 	File     string         `json:"-"`
 }
 
+// Baseline is the Kind of the rung that all others are measured against.
+const Baseline technique.Kind = "baseline"
+
+// Bytes is what a rung weighs: the release build and rewritten files as they
+// are, all others as strip would leave them.
+func (r *Rung) Bytes() int64 {
+	if r.Kind == Baseline || r.Kind == technique.OfFile {
+		return r.Size
+	}
+	return r.Stripped
+}
+
 // LeftOut is a technique that was not allowed or cannot be used here.
 type LeftOut struct {
-	Name   string `json:"name"`
-	Kind   string `json:"kind"`
-	Risk   string `json:"risk"`
-	Loses  string `json:"loses"`
-	Why    string `json:"why"`                                 // what is missing, or which flag allows it
-	Allow  bool   `json:"allowed_by_flag"`                     // Why names flags
-	Spoken bool   `json:"program_speaks_against_it,omitempty"` // Why is something of this very program, which breaks with it or relies on it
-	Saves  int64  `json:"saves"`                               // measured bytes; only where Known
-	Known  bool   `json:"measured"`
-	Result string `json:"result,omitempty"` // why it could not be measured
+	Name   string         `json:"name"`
+	Kind   technique.Kind `json:"kind"`
+	Risk   string         `json:"risk"`
+	Loses  string         `json:"loses"`
+	Why    string         `json:"why"`                                 // what is missing, or which flag allows it
+	Allow  bool           `json:"allowed_by_flag"`                     // Why names flags
+	Spoken bool           `json:"program_speaks_against_it,omitempty"` // Why is something of this very program, which breaks with it or relies on it
+	Saves  int64          `json:"saves"`                               // measured bytes; only where Known
+	Known  bool           `json:"measured"`
+	Result string         `json:"result,omitempty"` // why it could not be measured
 }
 
 // GivenUp is what one technique of the winner costs.
@@ -265,7 +277,7 @@ type Result struct {
 func (r *Result) LinkSavings() map[string]int64 {
 	saves := map[string]int64{}
 	for _, rung := range r.Rungs {
-		if rung.Kept && rung.Kind == "link" && len(rung.Added) > 0 && r.BestPlan.Has(rung.Name) {
+		if rung.Kept && rung.Kind == technique.OfLink && len(rung.Added) > 0 && r.BestPlan.Has(rung.Name) {
 			saves[rung.Name] = -rung.Change
 		}
 	}

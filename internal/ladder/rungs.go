@@ -152,7 +152,7 @@ func (s *search) sameLink(other, best *candidate) (*candidate, error) {
 	}
 	name := s.result.Rungs[other.rung].Name + " with the same link"
 	s.Observer.Begin(name, false)
-	r := Rung{Name: name, Kind: "link", Plan: plan, Added: names(list)}
+	r := Rung{Name: name, Kind: technique.OfLink, Plan: plan, Added: names(list)}
 	r.Risk, r.Loses = losses(list)
 	file, err := s.Builder.Finish(s.ctx, other.build, plan)
 	if err != nil {

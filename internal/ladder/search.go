@@ -164,7 +164,7 @@ func (s *search) baseline() (*candidate, error) {
 		return nil, s.fatal(&BaselineError{"build", fmt.Errorf("replaying the link of the baseline: %w", err)})
 	}
 	s.result.Baseline, s.result.BaseStrip = b.Size, stripped.Stripped
-	s.add(Rung{Name: "release", Kind: "baseline", Size: b.Size, Stripped: stripped.Stripped,
+	s.add(Rung{Name: "release", Kind: Baseline, Size: b.Size, Stripped: stripped.Stripped,
 		CPU: b.CPU.Seconds(), Wall: b.Wall.Seconds(), Cached: b.Cached, Check: verdict, Kept: true,
 		Share: share(b.Size, stripped.Stripped), Plan: plan, File: b.Program})
 	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Size: b.Size, Stripped: stripped.Stripped}, rung: 0}
@@ -341,7 +341,7 @@ func (s *search) nightCorner(from *candidate, side Side, pair technique.Plan) (*
 func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added []*technique.Technique) (*candidate, error) {
 	name := rungName(added)
 	s.Observer.Begin(name, true)
-	r := Rung{Name: name, Kind: "build", Plan: plan, Added: names(added)}
+	r := Rung{Name: name, Kind: technique.OfBuild, Plan: plan, Added: names(added)}
 	r.Risk, r.Loses = losses(added)
 	b, err := s.build(plan)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minsize/minsize/internal/apply"
 	"github.com/minsize/minsize/internal/cargo"
 )
 
@@ -143,6 +145,23 @@ func Patched(ctx context.Context, chosen []*Proposal) (map[*Source][]byte, error
 		out[source] = data
 	}
 	return out, nil
+}
+
+// Edits are the files' changes, sorted by path, and the same as one patch.
+func Edits(ctx context.Context, chosen []*Proposal) (edits []apply.FileEdit, patch string, err error) {
+	after, err := Patched(ctx, chosen)
+	if err != nil {
+		return nil, "", err
+	}
+	var b strings.Builder
+	for _, source := range slices.SortedFunc(maps.Keys(after), func(a, b *Source) int { return strings.Compare(a.Path, b.Path) }) {
+		edit := apply.FileEdit{Path: source.Path, Before: source.File.Source, After: after[source]}
+		edits = append(edits, edit)
+		for _, line := range apply.Diff(source.Name, edit.Before, edit.After) {
+			b.WriteString(line + "\n")
+		}
+	}
+	return edits, b.String(), nil
 }
 
 // rustfmt formats by the project's own rustfmt.toml; an error where there is

@@ -46,7 +46,7 @@ func Rewrite(functions []*Function) ([]byte, error) {
 		w := &writer{Function: f, name: innerName(f.Name(), taken)}
 		edits = append(edits, w.edits()...)
 	}
-	return apply(file.Source, edits)
+	return replaced(file.Source, edits)
 }
 
 // innerName is name_inner, with a number where that is a word of the file.
@@ -64,8 +64,8 @@ func innerName(name string, taken map[string]bool) string {
 	}
 }
 
-// apply makes the replacements, which must not overlap.
-func apply(source []byte, edits []edit) ([]byte, error) {
+// replaced makes the replacements, which must not overlap.
+func replaced(source []byte, edits []edit) ([]byte, error) {
 	sort.SliceStable(edits, func(i, j int) bool { return edits[i].start < edits[j].start })
 	var out []byte
 	at := 0

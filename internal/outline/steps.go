@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,21 +29,68 @@ type CargoSteps struct {
 	tests   bool
 }
 
-// NewCargoSteps reads the project of the scratch copy as o says. Its programs are
-// compared by the suite, which the caller closes.
-func NewCargoSteps(ctx context.Context, p *cargo.Project, o cargo.Options, scratch *Scratch, suite *verify.Suite, tests bool) (*CargoSteps, error) {
+// OutsideError says that a scratch copy of the workspace would not find a package.
+type OutsideError struct{ Manifest string }
+
+func (e *OutsideError) Error() string {
+	return e.Manifest + " is outside of the workspace: a scratch copy would not find it"
+}
+
+// ProofOptions are how proposals are proved.
+type ProofOptions struct {
+	Cargo  cargo.Options // that the project was loaded with
+	Checks []string
+	Ignore []*regexp.Regexp
+	Tests  bool // run the project's own
+}
+
+// OpenProof copies a project's workspace and makes the steps that are done with
+// the copy; both are to be closed. Errors: *OutsideError, *verify.CommandError,
+// and cargo's.
+func OpenProof(ctx context.Context, p *cargo.Project, o ProofOptions) (scratch *Scratch, steps *CargoSteps, err error) {
+	for _, pkg := range p.Metadata.Packages {
+		rel, err := filepath.Rel(p.Root, pkg.ManifestPath)
+		if pkg.Source == "" && (err != nil || !filepath.IsLocal(rel)) {
+			return nil, nil, &OutsideError{pkg.ManifestPath}
+		}
+	}
+	v := verify.Options{Dir: p.Dir, Ignore: o.Ignore}
+	for _, check := range o.Checks {
+		v.Checks = append(v.Checks, verify.Check{Command: check})
+	}
+	steps = &CargoSteps{Build: cargo.Build, tests: o.Tests, dir: filepath.Join(p.OutputDir(), "outline-target")}
+	if steps.suite, err = verify.New(v); err != nil {
+		return nil, nil, err
+	}
+	if scratch, err = NewScratch(ctx, p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), "outline")); err == nil {
+		err = steps.load(ctx, p, o.Cargo, scratch)
+	}
+	if err != nil {
+		steps.Close()
+		if scratch != nil {
+			scratch.Close()
+		}
+		return nil, nil, err
+	}
+	return scratch, steps, nil
+}
+
+// Close removes what the checks left.
+func (s *CargoSteps) Close() error { return s.suite.Close() }
+
+// load reads the project of the scratch copy as o says.
+func (s *CargoSteps) load(ctx context.Context, p *cargo.Project, o cargo.Options, scratch *Scratch) error {
 	rel, err := filepath.Rel(p.Root, p.Package.ManifestPath)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o.ManifestPath = filepath.Join(scratch.Root, rel)
 	o.Package, o.Bin = p.Package.Name, p.Target.Name
 	if p.Target.IsExample() {
 		o.Bin, o.Example = "", p.Target.Name
 	}
-	s := &CargoSteps{Build: cargo.Build, suite: suite, tests: tests, dir: filepath.Join(p.OutputDir(), "outline-target")}
 	s.project, err = cargo.Load(ctx, o)
-	return s, err
+	return err
 }
 
 // Size builds and measures what would be shipped: the program without symbols.

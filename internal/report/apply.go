@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/minsize/minsize/internal/apply"
 	"github.com/minsize/minsize/internal/technique"
@@ -68,7 +69,6 @@ func Edit(root string, edit *apply.Edit) *Document {
 	}
 	for _, o := range edit.Overruled {
 		j.Overruled = append(j.Overruled, editOverruled(o))
-		diffs.Notes = append(diffs.Notes, fmt.Sprintf("%s has no effect here: %s says %s", o.Key, o.By, o.Value))
 	}
 	d.Blocks = append(d.Blocks, diffs)
 	if len(settings.Rows) > 0 {
@@ -79,6 +79,47 @@ func Edit(root string, edit *apply.Edit) *Document {
 	}
 	d.Data = j
 	return d
+}
+
+// AfterApply says what cargo alone makes of the edited files, beside what
+// minsize build makes. shrink has measured it (cargo, 0 for not) on the build
+// that cargo can do, stripped by minsize, on the link as it was recorded; so it
+// is an estimate.
+func AfterApply(edit *apply.Edit, build, cargo int64) string {
+	size := FormatBytes(build, true)
+	switch {
+	case len(edit.Refused) > 0:
+		return fmt.Sprintf("minsize build made %s bytes with what was left out; what it and cargo build make without was not measured", size)
+	case cargo == 0 || edit.LeavesSettings():
+		return fmt.Sprintf("minsize build makes %s bytes; what cargo build makes with these settings was not measured", size)
+	}
+	return fmt.Sprintf("cargo build makes about %s bytes with these settings (an estimate, by the search's own build), minsize build makes %s bytes", FormatBytes(cargo, true), size)
+}
+
+// DiffText is the change of files as git prints it.
+func DiffText(root string, files []apply.FileEdit, colorful bool) string {
+	var b strings.Builder
+	for _, file := range files {
+		for _, line := range file.Diff(root) {
+			if colorful {
+				line = paintDiff(line)
+			}
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// diffColors are git's, for lines by how they begin.
+var diffColors = []struct{ begin, color string }{{"---", "1"}, {"+++", "1"}, {"@@", "36"}, {"-", "31"}, {"+", "32"}}
+
+func paintDiff(line string) string {
+	for _, c := range diffColors {
+		if strings.HasPrefix(line, c.begin) {
+			return "\x1b[" + c.color + "m" + line + "\x1b[0m"
+		}
+	}
+	return line
 }
 
 // relative is path from root, with slashes.

@@ -161,6 +161,20 @@ type LLVMLines struct {
 	Omitted int                  `json:"omitted"`
 }
 
+// NewLLVMLines takes the functions that are to be kept, at most limit of them; 0
+// for all.
+func NewLLVMLines(crates []string, count *llvmlines.Count, keep func(name string) bool, limit int) *LLVMLines {
+	l := &LLVMLines{Crates: crates, Items: []llvmlines.Function{}, Lines: count.Lines, Copies: count.Copies}
+	for _, f := range count.Functions() {
+		if !keep(f.Name) || limit > 0 && len(l.Items) == limit {
+			l.Omitted++
+			continue
+		}
+		l.Items = append(l.Items, f)
+	}
+	return l
+}
+
 // Document sets the result in the columns that users of cargo-llvm-lines know.
 func (l *LLVMLines) Document() *Document {
 	t := &Table{Columns: []Column{{Name: "Lines", Kind: Count}, {Name: "%", Key: "LinesShare", Kind: Percent}, {Name: "Copies", Kind: Count}, {Name: "%", Key: "CopiesShare", Kind: Percent}, {Name: "Function name", Flex: true}}}

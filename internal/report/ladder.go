@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/technique"
 )
 
 // Ladder turns a search into a Document: the ladder from the baseline down,
@@ -81,12 +82,9 @@ func ladderBlock(r *ladder.Result) Block {
 	}
 	t.Columns = append(t.Columns, Column{Name: "", Key: "remark", Kind: Words, Flex: true, Wrap: true})
 	for i, rung := range r.Rungs {
-		size := rung.Stripped
-		if rung.Kind == "baseline" || rung.Kind == "file" {
-			size = rung.Size
-		}
+		size := rung.Bytes()
 		cells := []Cell{rung.Name, nonZero(size), nil, nil, seconds(rung), string(rung.Check.Status)}
-		if rung.Kind != "baseline" && size > 0 {
+		if rung.Kind != ladder.Baseline && size > 0 {
 			cells[2] = rung.Change
 		}
 		if size > 0 {
@@ -246,24 +244,20 @@ type figure struct {
 }
 
 type figureRung struct {
-	Name  string   `json:"name"`
-	Size  int64    `json:"size"`
-	Kept  bool     `json:"kept"`
-	Best  bool     `json:"best"`
-	Speed float64  `json:"speed"`
-	Why   string   `json:"why"`
-	Loses []string `json:"loses"`
-	Kind  string   `json:"kind"`
+	Name  string         `json:"name"`
+	Size  int64          `json:"size"`
+	Kept  bool           `json:"kept"`
+	Best  bool           `json:"best"`
+	Speed float64        `json:"speed"`
+	Why   string         `json:"why"`
+	Loses []string       `json:"loses"`
+	Kind  technique.Kind `json:"kind"`
 }
 
 func ladderFigure(r *ladder.Result) figure {
 	f := figure{Program: r.Program, Baseline: r.BaseStrip, Rungs: []figureRung{}}
 	for i, rung := range r.Rungs {
-		size := rung.Stripped
-		if rung.Kind == "baseline" || rung.Kind == "file" {
-			size = rung.Size
-		}
-		f.Rungs = append(f.Rungs, figureRung{rung.Name, size, rung.Kept, i == r.Best, rung.Speed, rung.Why, rung.Loses, rung.Kind})
+		f.Rungs = append(f.Rungs, figureRung{rung.Name, rung.Bytes(), rung.Kept, i == r.Best, rung.Speed, rung.Why, rung.Loses, rung.Kind})
 	}
 	return f
 }

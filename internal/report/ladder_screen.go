@@ -134,12 +134,8 @@ func keptBlock(r *ladder.Result) Block {
 			dropped++
 			continue
 		}
-		size := rung.Stripped
-		if rung.Kind == "baseline" || rung.Kind == "file" {
-			size = rung.Size
-		}
-		cells := []Cell{rung.Name, nonZero(size), nil, rung.Share, seconds(rung)}
-		if rung.Kind != "baseline" {
+		cells := []Cell{rung.Name, nonZero(rung.Bytes()), nil, rung.Share, seconds(rung)}
+		if rung.Kind != ladder.Baseline {
 			cells[2] = rung.Change
 		}
 		if measured && rung.Speed > 0 {

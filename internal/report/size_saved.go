@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/byteio"
 )
 
 // SchemaError says that a saved report is of another kind.
@@ -15,6 +17,12 @@ type SchemaError struct{ Path, Schema, Want string }
 
 func (e *SchemaError) Error() string {
 	return fmt.Sprintf("%s: expected the schema %s but got %q", e.Path, e.Want, e.Schema)
+}
+
+// IsSaved says whether the file at path begins as a report in JSON does.
+func IsSaved(path string) bool {
+	head := byteio.Head(path, 512)
+	return bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && bytes.Contains(head, []byte(`"schema"`))
 }
 
 // ReadSize reads what `minsize size --json` saved.

@@ -160,15 +160,24 @@ func (t *Technique) Losses() string {
 	return strings.Join(words, "; ")
 }
 
-// Kind is "build", "link" or "file".
-func (t *Technique) Kind() string {
+// Kind is what has to be done again for a technique.
+type Kind string
+
+const (
+	OfBuild Kind = "build" // a build by cargo
+	OfLink  Kind = "link"  // a replay of the recorded link
+	OfFile  Kind = "file"  // a rewrite of the finished file
+)
+
+// Kind is the dearest of what it changes.
+func (t *Technique) Kind() Kind {
 	switch {
 	case t.Set != nil:
-		return "build"
+		return OfBuild
 	case t.Link != nil:
-		return "link"
+		return OfLink
 	default:
-		return "file"
+		return OfFile
 	}
 }
 
