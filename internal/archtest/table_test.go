@@ -54,8 +54,9 @@ var house = []lane{
 		{"llvmlines", "cargo demangle", "", "lines of LLVM IR per generic"},
 	}},
 	{"both", []row{
-		{"cli", "advice apply attrib budget byteio cargo dwarf executor history inspect ladder llvmlines objfile oci outline pack parcel recipe refgraph relink report speed stream strip technique verify", "testbin",
+		{"cli", "advice apply attrib budget byteio cargo dwarf executor history inspect ladder llvmlines manual objfile oci outline pack parcel recipe refgraph relink report speed stream strip technique verify", "testbin",
 			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
+		{"manual", "byteio report", "", "help and manual pages, set from the command table"},
 		{"inspect", "attrib byteio cargo dwarf objfile oci pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
 		{"advice", "attrib byteio cargo objfile target", "testbin", "a name becomes a step that somebody can take: about findings, about what a project brings along, after a search"},
 		{"report", "apply attrib budget byteio cargo history ladder llvmlines oci outline pack refgraph strip technique", "", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},

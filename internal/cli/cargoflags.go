@@ -12,6 +12,7 @@ import (
 
 	"github.com/minsize/minsize/internal/advice"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/manual"
 )
 
 // cargoFlags are cargo's own flags, with cargo's names and meaning, for every
@@ -21,7 +22,7 @@ type cargoFlags struct{ cargo.Options }
 // register adds the flags. Verbs that build nothing take those that choose a
 // project and a program all the same, so that a command line can be reused.
 func (c *cargoFlags) register(flags *pflag.FlagSet) {
-	inGroup(flags, "cargo", func() { c.add(flags) })
+	manual.InGroup(flags, manual.Cargo, func() { c.add(flags) })
 }
 
 func (c *cargoFlags) add(flags *pflag.FlagSet) {

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/manual"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
@@ -214,8 +215,8 @@ func newRootCommand(e *env) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetGlobalNormalizationFunc(currentName)
-	root.SetUsageFunc(usage)
-	root.SetHelpFunc(printHelp)
+	root.SetUsageFunc(manual.Usage)
+	root.SetHelpFunc(manual.Help)
 	root.SetCompletionCommandGroupID(groupOther)
 	root.Flags().BoolVarP(&version, "version", "V", false, "print the version")
 	root.SetIn(e.stdin)
@@ -228,7 +229,7 @@ func newRootCommand(e *env) *cobra.Command {
 		}
 		return usageError(cmd.CommandPath()+" --help", "%v", err)
 	})
-	inGroup(root.PersistentFlags(), "global", func() { e.global.register(root.PersistentFlags()) })
+	manual.InGroup(root.PersistentFlags(), manual.Global, func() { e.global.register(root.PersistentFlags()) })
 	root.AddGroup(groups...)
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetHelpCommand(newHelpCommand(e))

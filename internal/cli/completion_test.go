@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/minsize/minsize/internal/manual"
 )
 
 // TestCompletion asks what a shell would ask.
@@ -115,7 +117,7 @@ func TestOldNames(t *testing.T) {
 			}
 			var b strings.Builder
 			cmd.SetOut(&b)
-			if _ = usage(cmd); strings.Contains(b.String(), "--"+old+" ") {
+			if _ = manual.Usage(cmd); strings.Contains(b.String(), "--"+old+" ") {
 				t.Errorf("%s: help speaks of --%s", cmd.CommandPath(), old)
 			}
 			for _, c := range cmd.Commands() {

@@ -14,7 +14,7 @@ import (
 func TestExitStatusesInREADME(t *testing.T) {
 	var list []string
 	for _, s := range statusHelp {
-		list = append(list, fmt.Sprintf("%d %s", s.status, s.means))
+		list = append(list, fmt.Sprintf("%d %s", s.Status, s.Means))
 	}
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {

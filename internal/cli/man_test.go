@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/minsize/minsize/internal/manual"
 )
 
 // TestManual: every command has a page, the page names each of its flags, and
@@ -24,7 +26,7 @@ func TestManual(t *testing.T) {
 		if !cmd.IsAvailableCommand() && cmd.HasParent() {
 			return
 		}
-		path := filepath.Join(folder, manName(cmd)+".1")
+		path := filepath.Join(folder, manual.Name(cmd)+".1")
 		page, err := os.ReadFile(path)
 		if err != nil {
 			t.Error(err)
@@ -32,7 +34,7 @@ func TestManual(t *testing.T) {
 		}
 		pages = append(pages, path)
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if name := `\fB` + roff("--"+f.Name) + `\fR`; !f.Hidden && !strings.Contains(string(page), name) {
+			if name := `\fB\-\-` + strings.ReplaceAll(f.Name, "-", `\-`) + `\fR`; !f.Hidden && !strings.Contains(string(page), name) {
 				t.Errorf("%s: --%s is not there", path, f.Name)
 			}
 		})
@@ -60,21 +62,6 @@ func TestManual(t *testing.T) {
 			if err != nil || said.Len() > 0 {
 				t.Errorf("%v: %v\n%s", cmd.Args, err, said.String())
 			}
-		}
-	}
-}
-
-// TestRoff: what a description says is what the page shows.
-func TestRoff(t *testing.T) {
-	for text, want := range map[string]string{
-		`a\b`:      `a\eb`,
-		"--max":    `\-\-max`,
-		".cargo":   `\&.cargo`,
-		"'{} in'":  `\&'{} in'`,
-		"one\ntwo": "one two",
-	} {
-		if got := roff(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

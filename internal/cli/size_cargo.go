@@ -11,6 +11,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/inspect"
+	"github.com/minsize/minsize/internal/manual"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/strip"
 )
@@ -128,7 +129,7 @@ func (e *env) projectProgram(ctx context.Context, f *cargoFlags, own bool) (*mea
 
 // registerOwn adds the flag of the verbs that measure a project's program.
 func registerOwn(flags *pflag.FlagSet, own *bool) {
-	inGroup(flags, "cargo", func() {
+	manual.InGroup(flags, manual.Cargo, func() {
 		flags.BoolVar(own, "cargo-build", false, "measure what cargo builds, not what shrink or build left in target/minsize")
 	})
 }
