@@ -27,6 +27,10 @@ type Limit struct {
 	Name     string `json:"name,omitempty"`     // a row of the view
 	Optional bool   `json:"optional,omitempty"` // the row may be absent: "crates:serde?"
 	Max      uint64 `json:"max"`                // bytes
+	Grown    bool   `json:"grown,omitempty"`    // Max is Base and what may be added to it
+	Base     uint64 `json:"base,omitempty"`     // what the baseline has
+
+	Path []string `json:"-"` // of the key in the file that says it
 }
 
 // Verdict is a limit with what was measured.
@@ -37,6 +41,7 @@ type Verdict struct {
 
 	Missing bool     `json:"missing,omitempty"` // the view has no such row, and the limit is not Optional
 	Nearest []string `json:"nearest,omitempty"` // rows that may have been meant
+	Line    int      `json:"line,omitempty"`    // of the file that sets the limit
 }
 
 // ParseLimit reads "file=400KiB", "memory=1MiB", "crates:serde=50000".
@@ -96,11 +101,18 @@ func ParseSize(s string) (uint64, error) {
 	return uint64(n * factor), nil
 }
 
+// Growth is how much something may have beyond the baseline.
+type Growth struct {
+	Limit        // without a Max
+	By    string // a size or a percentage
+}
+
 // Budget is what a file says.
 type Budget struct {
 	Limits   []Limit
-	Growth   string // how much larger than the baseline: a size or a percentage; "" for no limit
-	Baseline string // of Growth: an older program or a saved report, "" for what shrink recorded
+	Growth   []Growth
+	Baseline string             // of Growth: an older program or a saved report, "" for what shrink recorded
+	Targets  map[string]*Budget // what is else, or besides, for one target
 }
 
 // ErrNone: there is no table of that name, or nothing in it.
@@ -116,6 +128,13 @@ var ErrNone = errors.New("no [budget] with limits in it")
 //	[budget.crates]
 //	regex = "200 KiB"
 //
+//	[budget.growth]
+//	file = "1%"
+//	"crates:regex" = "4 KiB"
+//
+//	[budget.target.x86_64-pc-windows-gnu]
+//	file = "500 KiB"
+//
 // Its limits come in the order of their names.
 func Read(data []byte) (*Budget, error) {
 	file, err := toml.Decode(data)
@@ -126,45 +145,129 @@ func Read(data []byte) (*Budget, error) {
 	if !ok || len(table) == 0 {
 		return nil, ErrNone
 	}
-	return FromTable(table)
+	return fromTable(table, []string{"budget"})
 }
 
-// FromTable reads the decoded table.
-func FromTable(table map[string]any) (*Budget, error) {
+// fromTable reads the decoded table at path.
+func fromTable(table map[string]any, path []string) (*Budget, error) {
 	b := &Budget{}
 	for what, value := range table {
-		if view, ok := value.(map[string]any); ok {
-			for name, value := range view {
-				if err := b.add(what+":"+name, value); err != nil {
-					return nil, err
-				}
-			}
-			continue
-		}
-		switch what {
-		case "growth":
-			b.Growth = fmt.Sprint(value)
-		case "baseline":
+		at := append(slices.Clone(path), what)
+		inner, isTable := value.(map[string]any)
+		var err error
+		switch {
+		case what == "growth" && isTable:
+			err = rows(inner, at, b.addGrowth)
+		case what == "growth":
+			err = b.addGrowth("file", value, at)
+		case what == "baseline":
 			b.Baseline = fmt.Sprint(value)
+		case what == "target" && isTable:
+			err = b.readTargets(inner, at)
 		default:
-			if err := b.add(what, value); err != nil {
-				return nil, err
-			}
+			err = rows(map[string]any{what: value}, path, b.add)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	if b.Baseline != "" && b.Growth == "" {
+	if b.Baseline != "" && len(b.Growth) == 0 {
 		return nil, errors.New("baseline without growth")
 	}
 	slices.SortFunc(b.Limits, func(a, b Limit) int { return cmp.Compare(a.What, b.What) })
+	slices.SortFunc(b.Growth, func(a, b Growth) int { return cmp.Compare(a.What, b.What) })
 	return b, nil
 }
 
-func (b *Budget) add(what string, value any) error {
+// rows calls add for each key of a table, and of its tables of one view.
+func rows(table map[string]any, path []string, add func(what string, value any, path []string) error) error {
+	for what, value := range table {
+		at := append(slices.Clone(path), what)
+		view, ok := value.(map[string]any)
+		if !ok {
+			if err := add(what, value, at); err != nil {
+				return err
+			}
+			continue
+		}
+		for name, value := range view {
+			if err := add(what+":"+name, value, append(slices.Clone(at), name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *Budget) add(what string, value any, path []string) error {
 	l, err := newLimit(what, fmt.Sprint(value))
 	if err == nil {
+		l.Path = path
 		b.Limits = append(b.Limits, l)
 	}
 	return err
+}
+
+func (b *Budget) addGrowth(what string, value any, path []string) error {
+	g := Growth{By: fmt.Sprint(value)}
+	var err error
+	if g.Limit, err = newLimit(what, "0"); err == nil {
+		if _, err = GrowthLimit(&g, 0); err != nil {
+			return fmt.Errorf("growth: %w", err)
+		}
+		g.Path = path
+		b.Growth = append(b.Growth, g)
+	}
+	return err
+}
+
+func (b *Budget) readTargets(table map[string]any, path []string) error {
+	b.Targets = map[string]*Budget{}
+	for triple, value := range table {
+		inner, ok := value.(map[string]any)
+		if !ok {
+			return fmt.Errorf("target.%s: expected a table of limits", triple)
+		}
+		of, err := fromTable(inner, append(slices.Clone(path), triple))
+		if err != nil {
+			return fmt.Errorf("target.%s: %w", triple, err)
+		}
+		if of.Baseline != "" || of.Targets != nil {
+			return fmt.Errorf("target.%s: baseline and target belong into [budget] itself", triple)
+		}
+		b.Targets[triple] = of
+	}
+	return nil
+}
+
+// For is the budget of one target: what it says itself goes before what is said
+// for all.
+func (b *Budget) For(triple string) *Budget {
+	own := b.Targets[triple]
+	if own == nil {
+		return b
+	}
+	merged := &Budget{Baseline: b.Baseline, Limits: prefer(b.Limits, own.Limits)}
+	for _, g := range b.Growth {
+		if !slices.ContainsFunc(own.Growth, func(o Growth) bool { return o.onSameRow(g.Limit) }) {
+			merged.Growth = append(merged.Growth, g)
+		}
+	}
+	merged.Growth = append(merged.Growth, own.Growth...)
+	return merged
+}
+
+// prefer is the limits with others in the place of those on the same row.
+func prefer(limits, others []Limit) []Limit {
+	kept := slices.DeleteFunc(slices.Clone(limits), func(l Limit) bool {
+		return slices.ContainsFunc(others, l.onSameRow)
+	})
+	return append(kept, others...)
+}
+
+// onSameRow says whether two limits are on the same, spelt alike.
+func (l Limit) onSameRow(o Limit) bool {
+	return l.View == o.View && strings.TrimSuffix(l.What, "?") == strings.TrimSuffix(o.What, "?")
 }
 
 // Views are the views that the limits look at, each once.
@@ -178,32 +281,42 @@ func Views(limits []Limit) []string {
 	return list
 }
 
-// Judge compares. reports has one report for each of Views.
-func Judge(limits []Limit, file, memory uint64, reports map[string]*attrib.Report) []Verdict {
+// Sizes are what is measured of a program.
+type Sizes struct {
+	File, Memory uint64
+	Rows         map[string][]attrib.Row // of each view
+}
+
+// Of is what the limit is on, and whether there is such a row.
+func (s *Sizes) Of(l Limit) (bytes uint64, found bool) {
+	if l.View == "" {
+		if strings.HasPrefix(l.What, "memory") {
+			return s.Memory, true
+		}
+		return s.File, true
+	}
+	for _, row := range s.Rows[l.View] {
+		if l.names(row.Name) {
+			bytes += row.File
+			found = true
+		}
+	}
+	return bytes, found
+}
+
+// Judge compares. The sizes have the rows of each of Views.
+func Judge(limits []Limit, sizes *Sizes) []Verdict {
 	var list []Verdict
 	for _, l := range limits {
 		v := Verdict{Limit: l}
-		switch l.What {
-		case "file", growthOfFile:
-			v.Bytes = file
-		case "memory":
-			v.Bytes = memory
-		default:
-			report := reports[l.View]
-			found := false
-			for _, row := range report.Rows {
-				if l.names(row.Name) {
-					v.Bytes += row.File
-					found = true
-				}
+		var found bool
+		v.Bytes, found = sizes.Of(l)
+		if v.Missing = !found && !l.Optional; v.Missing {
+			var names []string
+			for _, row := range sizes.Rows[l.View] {
+				names = append(names, strings.Clone(row.Name)) // it shares a mapping
 			}
-			if v.Missing = !found && !l.Optional; v.Missing {
-				names := make([]string, len(report.Rows))
-				for i := range report.Rows {
-					names[i] = report.Rows[i].Name
-				}
-				v.Nearest = nearest(l.Name, names)
-			}
+			v.Nearest = nearest(l.Name, names)
 		}
 		v.Over = v.Bytes > l.Max
 		list = append(list, v)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/minsize/minsize/internal/attrib"
 )
@@ -27,15 +28,15 @@ func TestReadAndJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	limits := b.Limits
-	reports := map[string]*attrib.Report{
-		"crates": {Rows: []attrib.Row{{Name: "serde", File: 11}, {Name: "app", File: 1000}}},
-		"kind":   {Rows: []attrib.Row{{Name: "code", File: 900}}},
-	}
+	sizes := &Sizes{File: 1024, Memory: 4001, Rows: map[string][]attrib.Row{
+		"crates": {{Name: "serde", File: 11}, {Name: "app", File: 1000}},
+		"kind":   {{Name: "code", File: 900}},
+	}}
 	if diff := cmp.Diff([]string{"crates", "kind"}, Views(limits)); diff != "" {
 		t.Error(diff)
 	}
 	var over []string
-	for _, v := range Judge(limits, 1024, 4001, reports) {
+	for _, v := range Judge(limits, sizes) {
 		if v.Over {
 			over = append(over, v.What)
 		}
@@ -48,11 +49,11 @@ func TestReadAndJudge(t *testing.T) {
 // TestRowsThatAreNotThere: a misspelt row fails with what may be meant, and
 // never counts as one of no bytes; a row that may be absent says so.
 func TestRowsThatAreNotThere(t *testing.T) {
-	reports := map[string]*attrib.Report{
-		"crates":   {Rows: []attrib.Row{{Name: "miniz_oxide@0.8.9", File: 40}, {Name: "miniz_oxide@std", File: 2}, {Name: "serde_json", File: 70}, {Name: "serde", File: 11}, {Name: "app", File: 1000}, {Name: "[C or assembly]", File: 5}}},
-		"packages": {Rows: []attrib.Row{{Name: "serde_json 1.0.1", File: 70}, {Name: "app", File: 1000}}},
-		"symbols":  {Rows: []attrib.Row{{Name: "a-b", File: 3}}},
-	}
+	sizes := &Sizes{Rows: map[string][]attrib.Row{
+		"crates":   {{Name: "miniz_oxide@0.8.9", File: 40}, {Name: "miniz_oxide@std", File: 2}, {Name: "serde_json", File: 70}, {Name: "serde", File: 11}, {Name: "app", File: 1000}, {Name: "[C or assembly]", File: 5}},
+		"packages": {{Name: "serde_json 1.0.1", File: 70}, {Name: "app", File: 1000}},
+		"symbols":  {{Name: "a-b", File: 3}},
+	}}
 	for _, c := range []struct {
 		limit   string
 		bytes   uint64
@@ -78,7 +79,7 @@ func TestRowsThatAreNotThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := Judge([]Limit{l}, 0, 0, reports)[0]
+		v := Judge([]Limit{l}, sizes)[0]
 		if v.Bytes != c.bytes || v.Missing != c.missing || v.Over || cmp.Diff(c.nearest, v.Nearest) != "" {
 			t.Errorf("%s: %+v", c.limit, v)
 		}
@@ -87,10 +88,10 @@ func TestRowsThatAreNotThere(t *testing.T) {
 
 func TestReadTables(t *testing.T) {
 	got, err := Read([]byte("schema = 'other'\n[budget]\ngrowth = \"1%\"\nbaseline = \"old.json\"\n[budget.crates]\nserde = 5\n\"x?\" = \"1 KiB\"\n"))
-	want := &Budget{Growth: "1%", Baseline: "old.json", Limits: []Limit{
+	want := &Budget{Growth: []Growth{{Limit{What: "file"}, "1%"}}, Baseline: "old.json", Limits: []Limit{
 		{What: "crates:serde", View: "crates", Name: "serde", Max: 5},
 		{What: "crates:x?", View: "crates", Name: "x", Optional: true, Max: 1024}}}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Limit{}, "Path")); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 }

@@ -2,18 +2,17 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
-	"github.com/minsize/minsize/internal/recipe"
+	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -24,6 +23,8 @@ type checkFlags struct {
 	limits   []string
 	baseline string
 	growth   string
+	update   bool
+	compare  bool // with the baseline, row by row: gate's
 }
 
 func newCheckCommand(e *env) *cobra.Command {
@@ -37,230 +38,186 @@ func newCheckCommand(e *env) *cobra.Command {
 			"Limits come from --max and from a TOML file:\n\n" +
 			"  [budget]\n  file = \"400 KiB\"\n  \"crates:serde\" = 50000\n  \"crates:regex?\" = \"200 KiB\"   # may be absent\n  growth = \"1%\"\n\n" +
 			"A limit on a row that is not there is a mistake (exit status 2), unless ? behind its name says that it may be\n" +
-			"absent. With --baseline, what `minsize size --json` saved or an older program, --max-growth limits the growth of\n" +
-			"the file; growth in minsize.toml is against the size that shrink recorded there, or `baseline = \"FILE\"`.",
+			"absent. growth may be a table of rows, and [budget.target.TRIPLE] has what is else for one target.\n\n" +
+			"The baseline is an older program or what `minsize size --json` saved of it: --baseline, or `baseline = \"FILE\"` in\n" +
+			"the table; without one, growth of the file is against the size that shrink recorded in minsize.toml.\n\n" +
+			"--update raises the limits of the file to what the program has now, for growth that is meant.",
 		Example: "  minsize check --max file=400KiB --max 'kind:unwind tables=20KiB' app\n" +
 			"  minsize check --budget size.toml\n" +
-			"  minsize check --baseline main.json --max-growth 1% app",
+			"  minsize check --baseline main.json --max-growth 1% app\n" +
+			"  minsize check --format sarif --report size.sarif\n" +
+			"  minsize check --update",
 		Args: takes(0, 1, "one file", "minsize check FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.runCheck(cmd.Context(), cmd, &f, args)
 		},
 	}
-	flags := cmd.Flags()
+	f.register(cmd.Flags())
+	cmd.Flags().BoolVar(&f.update, "update", false, "raise the file's limits that are exceeded to what the program has")
+	return cmd
+}
+
+// register adds the flags that check and gate share.
+func (f *checkFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.file, "budget", "", "limits from the table [budget] of this TOML `FILE` (default: minsize.toml, where no file to check is given)")
 	flags.StringArrayVar(&f.limits, "max", nil, "a limit `WHAT=SIZE`: file, memory, or VIEW:NAME as in crates:serde; crates:serde? may be absent")
 	flags.StringVar(&f.baseline, "baseline", "", "an older program, or a saved report of it: `FILE`")
 	flags.StringVar(&f.growth, "max-growth", "", "how much larger than the baseline the file may be: a `SIZE` or a percentage")
 	registerDebugFile(flags, &f.size.debugFile)
+	f.size.output.findings = true
 	f.size.output.register(flags)
 	f.size.cargo.register(flags)
 	registerOwn(flags, &f.size.own)
-	return cmd
 }
 
-// readLimits collects the limits. Without a file to check, a project's
-// minsize.toml counts.
-func (e *env) readLimits(ctx context.Context, f *checkFlags, inProject bool) (*budget.Wanted, error) {
-	w := &budget.Wanted{}
-	if (f.baseline == "") != (f.growth == "") {
-		return nil, usageError("--baseline FILE --max-growth 1%", "--baseline and --max-growth go together")
-	}
-	var typed []budget.Limit
-	for _, text := range f.limits {
-		l, err := budget.ParseLimit(text)
-		if err != nil {
-			return nil, usageError("--max file=400KiB", "%v", err)
-		}
-		typed = append(typed, l)
-	}
-	switch {
-	case f.file != "":
-		data, err := os.ReadFile(f.file)
-		if err != nil {
-			return nil, err
-		}
-		b, err := budget.Read(data)
-		if err != nil {
-			return nil, usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", f.file, err)
-		}
-		w.Take(b, f.file, recordedSize(f.file, data))
-	case inProject:
-		if err := e.projectLimits(ctx, f, w); err != nil {
-			return nil, err
-		}
-	}
-	w.Prefer(typed)
-	if f.baseline != "" {
-		w.Baseline, w.Growth, w.From = f.baseline, f.growth, ""
-	}
-	if len(w.Limits) == 0 && w.Growth == "" {
-		return nil, usageError("--max file=400KiB, or --budget FILE, or [budget] in a project's minsize.toml", "no limits given")
-	}
-	if w.Growth != "" && w.Baseline == "" && w.Recorded == 0 {
-		return nil, usageError("baseline = \"FILE\" beside it, or --baseline FILE --max-growth "+w.Growth, "%s: growth, and no size that it could be measured from", w.From)
-	}
-	return w, nil
-}
-
-// recordedSize is what shrink recorded, where the file is one of its own.
-func recordedSize(path string, data []byte) uint64 {
-	c, err := recipe.Parse(path, data)
-	if err != nil {
-		return 0
-	}
-	return uint64(max(c.Result.Size, 0))
-}
-
-// projectLimits are those of the project's minsize.toml, if there are any.
-func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *budget.Wanted) error {
-	_, path, err := recipe.Locate(ctx, e.cargoOptions(&f.size.cargo))
-	if path == "" {
-		return nil // the search for the program says it, with its hint
-	}
-	var none *recipe.MissingError
-	if err != nil && !errors.As(err, &none) && !errors.Is(err, recipe.ErrOtherVersion) {
-		return withStatus(exitUsage, "correct the file", err)
-	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// runCheck judges, reports, and gives the verdict's exit status.
+func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, args []string) error {
+	j, err := e.judge(ctx, cmd, f, args)
 	if err != nil {
 		return err
 	}
-	b, err := budget.Read(data)
-	if errors.Is(err, budget.ErrNone) {
-		return nil
+	if f.update {
+		if err := e.updateBudget(ctx, j); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return usageError("[budget] with lines such as file = \"400 KiB\"", "%s: %v", path, err)
+	if err := e.print(ctx, report.Check(j.result), &f.size.output); err != nil {
+		return err
 	}
-	w.Take(b, path, recordedSize(path, data))
-	return nil
+	if f.size.output.format != "github" && os.Getenv("GITHUB_ACTIONS") != "" {
+		if err := report.Write(e.stderr, "github", report.Check(j.result), report.Options{}); err != nil {
+			return err
+		}
+	}
+	return j.verdict(args)
 }
 
-func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, args []string) error {
+// judged is a program with what it was held to.
+type judged struct {
+	result *report.CheckResult
+	wanted *budget.Wanted
+	size   *report.SizeResult // the overview, where a baseline was given: what to compare by
+	base   *report.SizeResult // nil for none
+}
+
+// judge measures the program and holds it to all limits.
+func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args []string) (*judged, error) {
 	wanted, err := e.readLimits(ctx, f, len(args) == 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	limits := wanted.Limits
 	f.size.sort, f.size.domain, f.size.crateBy = "file", "both", "generic"
 	r, err := f.size.resolve(cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	views := wanted.Views()
 	r.need = attrib.NeedLayout
-	for _, view := range budget.Views(limits) {
+	for _, view := range views {
 		need, _ := attrib.ViewNeed(view, nil)
 		r.need = max(r.need, need)
 	}
-	l, err := e.loadPrograms(ctx, &f.size, &sizeRequest{need: r.need, rollup: r.rollup, views: []string{"sections"}}, args)
+	request := &sizeRequest{need: r.need, rollup: r.rollup, views: []string{"sections"}}
+	if f.compare {
+		request = &sizeRequest{need: attrib.NeedCrates, rollup: r.rollup}
+	}
+	l, err := e.loadPrograms(ctx, &f.size, request, args)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer l.Close(ctx)
 	e.printWarnings(l)
 	for _, text := range l.Notes { // its report has no room for them
 		e.note(text)
 	}
-	var file, memory uint64
-	for _, in := range l.Inputs {
-		memory += in.Program.Space.MemorySize()
-	}
-	reports := map[string]*attrib.Report{}
-	for _, view := range append(budget.Views(limits), "sections") {
-		o := r.rollup
-		o.Views = []string{view}
-		if reports[view], err = attrib.Rollup(l.Inputs, o); err != nil {
-			return viewError(err)
+	j := &judged{wanted: wanted}
+	err = byteio.Interruptible(ctx, func() error {
+		sizes, err := sizesOf(l, views, r.rollup)
+		if err == nil && f.compare {
+			j.size, err = newSize(l, request)
 		}
-		file = reports[view].File
-	}
-	if l.shipped != nil {
-		file = l.shipped.File
-	}
-	if wanted.Growth != "" {
-		limit, err := e.growthLimit(ctx, wanted)
 		if err != nil {
 			return err
 		}
-		limits = append(limits, limit)
-	}
-	result := &report.CheckResult{File: l.Inputs[0].Name, Limits: budget.Judge(limits, file, memory, reports)}
-	var missing []string
-	for i := range result.Limits {
-		v := &result.Limits[i]
-		if v.Over {
-			result.Over++
+		limits := wanted.Limits
+		if len(wanted.Growth) > 0 || f.compare && wanted.Baseline != "" {
+			grown, err := e.growthLimits(ctx, wanted, j)
+			if err != nil {
+				return err
+			}
+			limits = append(slices.Clone(limits), grown...)
 		}
-		if v.Missing {
-			result.Missing++
-			missing = append(missing, missingRow(v))
+		if j.size != nil {
+			j.size.Clone().Findings = nil // their words share the mapping
 		}
-	}
-	if err := e.print(ctx, report.Check(result), &f.size.output); err != nil {
-		return err
-	}
-	if result.Missing > 0 {
-		first := result.Limits[slices.IndexFunc(result.Limits, func(v budget.Verdict) bool { return v.Missing })]
-		return &statusError{status: exitUsage, detail: missing,
-			hint: fmt.Sprintf("minsize size -d %s -n 0 %s lists the rows; %s? where it may be absent", first.View, strings.Join(args, " "), first.What),
-			err:  fmt.Errorf("%s: %d of %d limits are on rows that are not there", result.File, result.Missing, len(result.Limits))}
-	}
-	if result.Over == 0 {
+		verdicts := budget.Judge(limits, sizes)
+		wanted.Place(verdicts)
+		j.result = report.NewCheck(strings.Clone(l.Inputs[0].Name), wanted.From, verdicts)
 		return nil
+	})
+	return j, err
+}
+
+// sizesOf measures what was loaded, by each of the views.
+func sizesOf(l *loadedPrograms, views []string, by attrib.RollupOptions) (*budget.Sizes, error) {
+	sizes := &budget.Sizes{Rows: map[string][]attrib.Row{}}
+	for _, in := range l.Inputs {
+		sizes.Memory += in.Program.Space.MemorySize()
 	}
-	if os.Getenv("GITHUB_ACTIONS") != "" {
-		for _, v := range result.Limits {
-			if v.Over {
-				fmt.Fprintf(e.stderr, "::error title=size budget::%s: %s has %d bytes, the limit is %d\n", result.File, v.What, v.Bytes, v.Max)
+	for _, view := range append(views, "sections") {
+		by.Views = []string{view}
+		got, err := attrib.Rollup(l.Inputs, by)
+		if err != nil {
+			return nil, viewError(err)
+		}
+		sizes.File, sizes.Rows[view] = got.File, got.Rows
+	}
+	if l.shipped != nil {
+		sizes.File = l.shipped.File
+	}
+	return sizes, nil
+}
+
+// verdict is the error that the exit status comes from.
+func (j *judged) verdict(args []string) error {
+	c := j.result
+	if c.Missing > 0 {
+		var missing []string
+		first := ""
+		for i := range c.Limits {
+			if v := &c.Limits[i]; v.Missing {
+				missing = append(missing, v.What+": "+report.MissingRow(v))
+				if first == "" {
+					first = fmt.Sprintf("minsize size -d %s -n 0 %s lists the rows; %s? where it may be absent", v.View, strings.Join(args, " "), v.What)
+				}
 			}
 		}
+		return &statusError{status: exitUsage, detail: missing, hint: first,
+			err: fmt.Errorf("%s: %d of %d limits are on rows that are not there", c.File, c.Missing, len(c.Limits))}
 	}
-	return withStatus(exitBudget, "minsize diff OLD NEW says what grew", fmt.Errorf("%s: %d of %d limits exceeded", result.File, result.Over, len(result.Limits)))
+	if c.Over == 0 {
+		return nil
+	}
+	return withStatus(exitBudget, "minsize diff OLD NEW says what grew", fmt.Errorf("%s: %d of %d limits exceeded", c.File, c.Over, len(c.Limits)))
 }
 
-// missingRow says what a limit is on that is not there, and what may be meant.
-func missingRow(v *budget.Verdict) string {
-	text := fmt.Sprintf("%s: no row %q in the view %s", v.What, v.Name, v.View)
-	if len(v.Nearest) > 0 {
-		text += fmt.Sprintf("; the nearest: %s", strings.Join(v.Nearest, ", "))
+// updateBudget raises the limits of the file that are exceeded.
+func (e *env) updateBudget(ctx context.Context, j *judged) error {
+	if j.wanted.From == "" {
+		return usageError("minsize check --update --budget FILE", "--update raises the limits of a file, and none has any")
 	}
-	return text
-}
-
-func (e *env) growthLimit(ctx context.Context, w *budget.Wanted) (budget.Limit, error) {
-	base := w.Recorded
-	if w.Baseline != "" {
-		var err error
-		if base, err = e.baselineSize(ctx, w.Baseline); err != nil {
-			return budget.Limit{}, err
-		}
-	}
-	l, err := budget.GrowthLimit(base, w.Growth)
-	switch {
-	case err == nil:
-		return l, nil
-	case w.From == "":
-		return l, usageError("--max-growth 4KiB or 1%", "--max-growth: %v", err)
-	}
-	return l, usageError(`growth = "4 KiB" or "1%"`, "%s: growth: %v", w.From, err)
-}
-
-// baselineSize is the size of an older program, or of a saved report of it.
-func (e *env) baselineSize(ctx context.Context, path string) (uint64, error) {
-	old, err := e.sizeOrSaved(ctx, &sizeFlags{}, &sizeRequest{views: []string{"sections"}, rollup: attrib.RollupOptions{}}, path)
+	text, raised, err := j.wanted.Raise(j.result.Limits)
 	if err != nil {
-		var wrong *statusError
-		if !errors.As(err, &wrong) || wrong.status != exitUsage {
-			return 0, err
-		}
-		// Saved with other views: only its files count here.
-		if old, err = readSaved(path, &sizeRequest{}); err != nil {
-			return 0, err
-		}
+		return fmt.Errorf("%s: %w", j.wanted.From, err)
 	}
-	return old.Total(path).File, nil
+	for _, v := range raised {
+		e.note(fmt.Sprintf("%s:%d: %s raised from %d to %d bytes", j.wanted.From, v.Line, v.What, v.Max, v.Bytes))
+	}
+	if len(raised) == 0 {
+		e.note(j.wanted.From + ": no limit of it is exceeded, nothing to raise")
+		return nil
+	}
+	j.result = report.NewCheck(j.result.File, j.wanted.From, j.result.Limits)
+	_, err = byteio.WriteFile(ctx, j.wanted.From, byteio.Content{{Data: text}}, byteio.WriteOptions{})
+	return err
 }

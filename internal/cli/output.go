@@ -23,15 +23,10 @@ type formatFlag struct {
 	typed bool
 }
 
-// registerFormat adds the flags. Only reports with a figure can be drawn as SVG.
-func registerFormat(flags *pflag.FlagSet, name *string, figure bool) {
-	f := &formatFlag{name: name}
+// registerFormat adds the flags, for the formats of a report with these parts.
+func registerFormat(flags *pflag.FlagSet, name *string, parts ...report.Part) {
+	f := &formatFlag{name: name, names: report.Names(parts...)}
 	*name = "text"
-	for _, n := range report.Names() {
-		if n != "svg" || figure {
-			f.names = append(f.names, n)
-		}
-	}
 	flags.VarP(f, "format", "f", "of the report: `NAME` is "+strings.Join(f.names[:len(f.names)-1], ", ")+" or "+f.names[len(f.names)-1]+"; --NAME is short for it")
 	for _, n := range f.names {
 		if n != "text" {
@@ -84,13 +79,22 @@ type reportFlags struct {
 	bytes  bool
 	wide   bool
 	figure bool // the report can be drawn as SVG
-	aside  bool // a program has stdout: the report goes to stderr
+
+	findings bool // the report judges: services of code review show it
+	aside    bool // a program has stdout: the report goes to stderr
 }
 
 // register adds the flags, behind those of the verb. In a verb that writes no
 // program -o is an older name of --report, which stays.
 func (o *reportFlags) register(flags *pflag.FlagSet) {
-	registerFormat(flags, &o.format, o.figure)
+	var parts []report.Part
+	if o.figure {
+		parts = append(parts, report.Figure)
+	}
+	if o.findings {
+		parts = append(parts, report.Findings)
+	}
+	registerFormat(flags, &o.format, parts...)
 	file := (*reportFile)(&o.file)
 	flags.Var(file, "report", "write the report to this `FILE` instead of stdout")
 	flags.BoolVar(&o.bytes, "bytes", false, "exact bytes instead of KiB and MiB")

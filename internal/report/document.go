@@ -23,6 +23,8 @@ type Document struct {
 	Visual *Visual // what the HTML shows beyond the tables; nil for none
 	Tree   *Tree   // what the SVG draws; nil for none
 	Trend  *Trend  // what the SVG and the page draw of a history; nil for none
+
+	Findings []Finding // what is wrong, and where; nil for a report that judges nothing
 }
 
 // Block is a heading, prose, and at most one table.
@@ -169,24 +171,40 @@ type Format struct {
 	Name    string
 	Summary string
 	Write   func(w io.Writer, d *Document, o Options) error
+	Needs   Part // what a report must have for it
 }
+
+// Part is something that not every report has.
+type Part string
+
+// The parts that formats ask for.
+const (
+	Figure   Part = "figure"
+	Findings Part = "findings"
+)
 
 // formats is the table of writers: one file and one line each.
 var formats = []Format{
-	{"text", "tables for a terminal", writeText},
-	{"json", "raw numbers under a committed schema", writeJSON},
-	{"markdown", "tables for pull requests and READMEs", writeMarkdown},
-	{"csv", "the tables, comma separated", writeCSV},
-	{"tsv", "the tables, tab separated", writeTSV},
-	{"html", "one self-contained page that opens without network", writeHTML},
-	{"svg", "a figure for READMEs, where the report has one", writeSVG},
+	{"text", "tables for a terminal", writeText, ""},
+	{"json", "raw numbers under a committed schema", writeJSON, ""},
+	{"markdown", "tables for pull requests and READMEs", writeMarkdown, ""},
+	{"csv", "the tables, comma separated", writeCSV, ""},
+	{"tsv", "the tables, tab separated", writeTSV, ""},
+	{"html", "one self-contained page that opens without network", writeHTML, ""},
+	{"svg", "a figure for READMEs, where the report has one", writeSVG, Figure},
+	{"github", "annotations of a GitHub workflow", writeGitHub, Findings},
+	{"gitlab", "a Code Quality report for GitLab", writeGitLab, Findings},
+	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF, Findings},
 }
 
-// Names returns the formats' names, for help and completion.
-func Names() []string {
+// Names returns the names of the formats that a report with these parts can
+// have, for help and completion.
+func Names(parts ...Part) []string {
 	var names []string
 	for _, f := range formats {
-		names = append(names, f.Name)
+		if f.Needs == "" || slices.Contains(parts, f.Needs) {
+			names = append(names, f.Name)
+		}
 	}
 	sort.Strings(names)
 	return names
@@ -199,5 +217,5 @@ func Write(w io.Writer, format string, d *Document, o Options) error {
 			return f.Write(w, d, o)
 		}
 	}
-	return fmt.Errorf("unknown format %q (one of %s)", format, strings.Join(Names(), ", "))
+	return fmt.Errorf("unknown format %q (one of %s)", format, strings.Join(Names(Figure, Findings), ", "))
 }
