@@ -36,6 +36,10 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	if s, ok := p.Profile.Settings["panic"]; ok {
 		facts.Panic = s.String()
 	}
+	// Where the target cannot unwind, the profile's word for it is not heard.
+	if cfg, err := t.TargetCfg(ctx, p.Triple.Name); err == nil && facts.Panic == "unwind" && slices.Contains(cfg, `panic="abort"`) {
+		facts.Panic = "abort"
+	}
 	return facts
 }
 

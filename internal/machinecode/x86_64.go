@@ -159,8 +159,7 @@ type registers struct {
 	known uint16
 }
 
-// X86_64 decodes code of x86-64.
-func X86_64(r *Request, refs []Ref) ([]Ref, Stats) {
+func decodeX86_64(r *Request, refs []Ref) ([]Ref, Stats) {
 	var stats Stats
 	var leas registers
 	code := r.Code

@@ -2,7 +2,9 @@ package objedit
 
 // Where functions begin. Compilers begin those that they compile for speed at
 // a multiple of 16 bytes, so that the first instructions come with one fetch;
-// between short functions that is a good part of the code.
+// between short functions that is a good part of the code. Any byte would do
+// for x86-64; an even address keeps what C++ puts into the lowest bit of a
+// pointer to a member function (Itanium C++ ABI, 2.3).
 
 import "strings"
 
@@ -24,10 +26,10 @@ func (o *Object) AlignFunctions() int {
 	for i := range o.functions {
 		f := &o.functions[i]
 		s := &o.sections[f.section]
-		if !f.alone || s.align <= o.machine.Code.Alignment || s.align > maxAlignment || s.size != f.Size || data[f.section] || !strings.HasPrefix(s.name, ".text.") {
+		if !f.alone || s.align <= o.machine.alignment || s.align > maxAlignment || s.size != f.Size || data[f.section] || !strings.HasPrefix(s.name, ".text.") {
 			continue
 		}
-		s.align = o.machine.Code.Alignment
+		s.align = o.machine.alignment
 		o.put64(s.header+0x30, s.align)
 		count++
 	}

@@ -25,7 +25,6 @@ import (
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
-	"github.com/minsize/minsize/internal/machine"
 )
 
 // ErrUnsupported is wrapped by Parse for what is well formed but not an ELF
@@ -71,7 +70,7 @@ const (
 // Object is one relocatable object with the edits made so far.
 type Object struct {
 	name    string
-	machine *machine.Machine
+	machine *machine
 	data    []byte // the input; never written to
 	out     []byte // the edited copy; nil while nothing was edited
 	view    byteio.View
@@ -149,7 +148,7 @@ func Parse(name string, data []byte, base uint64) (*Object, error) {
 		return nil, fmt.Errorf("%w: e_type is %d, not ET_REL", ErrUnsupported, t)
 	}
 	number := binary.LittleEndian.Uint16(ident[18:])
-	if o.machine = machine.OfELF(number); o.machine.Code == nil {
+	if o.machine = machineByNumber(number); o.machine == nil {
 		return nil, fmt.Errorf("%w: e_machine is %d; only x86-64 (62) and aarch64 (183) have stubs", ErrUnsupported, number)
 	}
 	if err := o.readSections(ident); err != nil {

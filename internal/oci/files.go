@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -58,14 +57,22 @@ func ParsePlatform(text string) (Platform, error) {
 	return p, nil
 }
 
-// PlatformOf is the platform that an ELF program is for. OCI images name
-// machines as Go does (image-spec, config.md "architecture").
+// architectures maps ELF machines to Go's names, which OCI images use
+// (image-spec, config.md "architecture").
+var architectures = map[objfile.Arch]string{
+	objfile.X86_64: "amd64", objfile.I386: "386", objfile.AArch64: "arm64", objfile.ARM: "arm",
+	objfile.RISCV64: "riscv64", objfile.PPC64LE: "ppc64le", objfile.PPC64: "ppc64", objfile.S390X: "s390x",
+	objfile.MIPS: "mips", objfile.MIPSLE: "mipsle", objfile.MIPS64: "mips64", objfile.MIPS64LE: "mips64le",
+	objfile.LoongArch: "loong64",
+}
+
+// PlatformOf is the platform that an ELF program is for.
 func PlatformOf(f *objfile.File) (Platform, error) {
-	_, arch := machine.Named(f.Arch)
-	if arch.Go == "" {
+	architecture, ok := architectures[f.Arch]
+	if !ok {
 		return Platform{}, fmt.Errorf("%s: machine %s (%d) has no name in OCI images", f.Name, f.Arch, f.Machine)
 	}
-	return Platform{OS: "linux", Architecture: arch.Go}, nil
+	return Platform{OS: "linux", Architecture: architecture}, nil
 }
 
 // Matches says whether a program for q can be called p: variants say more,

@@ -31,7 +31,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
 )
 
@@ -169,11 +168,11 @@ func (p *plan) writeHelpers(i int, helpers []string) error {
 	if len(helpers) == 0 {
 		return nil
 	}
-	cpu := p.recording.machine()
+	machine := p.recording.machine()
 	stubs := map[string][]byte{}
 	for n, h := range helpers {
 		kind, name, _ := strings.Cut(h, " ")
-		code, err := objedit.StubCode(cpu, machine.Stub(kind), name)
+		code, err := objedit.StubCode(machine, objedit.Kind(kind), name)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrNotApplicable, err)
 		}
@@ -183,7 +182,7 @@ func (p *plan) writeHelpers(i int, helpers []string) error {
 	for n := range helpers {
 		order = append(order, helperName(n))
 	}
-	object, err := objedit.StubObject(cpu, stubs, order)
+	object, err := objedit.StubObject(machine, stubs, order)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/minsize/minsize/internal/target"
 )
 
 // TestMain lets the test program be the linker of the builds that it starts.
@@ -80,6 +82,16 @@ type profile struct {
 	args []string
 }
 
+// target is what the options name, the host's own unless they name one.
+func (p profile) target() target.Triple {
+	for _, arg := range p.args {
+		if triple, ok := strings.CutPrefix(arg, "--target="); ok {
+			return target.Parse(triple)
+		}
+	}
+	return target.Parse("x86_64-unknown-linux-gnu")
+}
+
 var (
 	unwindLTO = profile{"unwind-lto", []string{"-Clto=fat", "-Ccodegen-units=1", "-Copt-level=z", "-Csave-temps"}}
 	abortLTO  = profile{"abort-lto", []string{"-Clto=fat", "-Ccodegen-units=1", "-Copt-level=z", "-Cpanic=abort", "-Csave-temps"}}
@@ -104,7 +116,7 @@ func record(t testing.TB, c compiler, p profile, source string) *Recording {
 			return nil, err
 		}
 		bin := strings.TrimSuffix(source, ".rs")
-		r := Recorder{Dir: filepath.Join(dir, "rec"), Bin: bin}
+		r := Recorder{Dir: filepath.Join(dir, "rec"), Bin: bin, Flavour: FlavourOf(p.target())}
 		program := filepath.Join(dir, bin)
 		args := append([]string{"--edition", "2021", filepath.Join("testdata", source), "-o", program, "-Clinker=" + self}, p.args...)
 		cmd := exec.Command(c.path, args...)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/relr"
@@ -114,7 +113,7 @@ func (c toolchain) link(t *testing.T, source string, plain bool, flags ...string
 	args := append([]string{"-O2", "-fPIC", "-o", out, in, "-B" + lld(t), "-fuse-ld=lld", "-Wl,-z,relro,-z,now"}, flags...)
 	stub := c.stub(t)
 	if !plain {
-		object, err := objedit.RelocatorObject(c.machine(), stub.Code())
+		object, err := objedit.RelocatorObject(c.name, stub.Code(), stub.Pointer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,14 +142,9 @@ func (c toolchain) link(t *testing.T, source string, plain bool, flags ...string
 	return out
 }
 
-func (c toolchain) machine() *machine.Machine {
-	m, _ := machine.Named(c.name)
-	return m
-}
-
 func (c toolchain) stub(t *testing.T) *relr.Stub {
 	t.Helper()
-	stub, err := relr.StubOf(c.machine())
+	stub, err := relr.StubOf(objedit.MachineNumber(c.name))
 	if err != nil {
 		t.Fatal(err)
 	}

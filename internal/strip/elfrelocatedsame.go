@@ -219,7 +219,7 @@ func (m *memory) ownCode() (at addresses, in *loadedSegment) {
 	if !m.packed() {
 		return at, nil
 	}
-	s, err := relr.StubOf(m.f.machine())
+	s, err := relr.StubOf(m.f.head.Machine)
 	if err != nil {
 		return at, nil
 	}

@@ -33,6 +33,9 @@ const (
 // Errors: *byteio.Refusal where linked has nothing to keep, and a plain error where
 // image is not linked's.
 func Symbols(linked, image, file []byte) ([]byte, error) {
+	if !bytes.HasPrefix(linked, []byte("\x7fELF")) {
+		return nil, refuse("", "symbol files are for ELF programs")
+	}
 	bare := func(data []byte) ([]byte, error) {
 		out, _, err := Rewrite(data, Options{Level: All, DropBuildID: true})
 		return out, err

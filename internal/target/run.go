@@ -1,11 +1,23 @@
 package target
 
 import (
-	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 )
+
+// emulated are qemu's names of the machines that it runs (qemu.org/docs, "User
+// space emulator" and "System Emulator Targets").
+var emulated = map[string]string{
+	"aarch64": "aarch64", "arm": "arm", "i386": "i386", "x86_64": "x86_64", "riscv64": "riscv64", "riscv32": "riscv32",
+	"powerpc64le": "ppc64le", "powerpc64": "ppc64", "powerpc": "ppc",
+	"s390x": "s390x", "loongarch64": "loongarch64", "sparc64": "sparc64",
+	"mips": "mips", "mipsel": "mipsel", "mips64": "mips64", "mips64el": "mips64el",
+}
 
 // Engine is a kind of program that runs what this machine cannot.
 type Engine string
@@ -35,7 +47,12 @@ func (t Triple) RunBy() Engine {
 
 // Qemu is what qemu calls the machine; for one that it does not know, what
 // rustc calls it.
-func (t Triple) Qemu() string { return cmp.Or(t.arch().Qemu, t.first) }
+func (t Triple) Qemu() string {
+	if name, known := emulated[t.Arch]; known {
+		return name
+	}
+	return t.first
+}
 
 // Runner finds what can run the target's programs on this machine where cargo
 // has no runner configured. why says what is missing where there is none.
@@ -44,13 +61,17 @@ func (t Triple) Runner() (runner []string, why string) {
 	case Wine: // Debian's wine64 without its alternatives lies outside the PATH
 		return firstOf("wine for "+t.Name, []string{"wine64"}, []string{"wine"}, []string{"/usr/lib/wine/wine64"})
 	case Wasmtime:
-		return firstOf("wasmtime for "+t.Name, []string{"wasmtime", "run"})
+		script, err := wasiScript()
+		if err != nil {
+			return nil, err.Error()
+		}
+		return firstOf("Node.js or wasmtime for "+t.Name, []string{"node", "--no-warnings", "--experimental-wasi-unstable-preview1", script}, []string{"wasmtime", "run"})
 	case QemuUser:
 	default:
 		return nil, "nothing here runs programs for " + t.Name
 	}
-	name := t.arch().Qemu
-	if name == "" {
+	name, known := emulated[t.Arch]
+	if !known {
 		return nil, "no emulator is known for " + t.Name
 	}
 	runner, why = firstOf("qemu-user for "+t.Name, []string{"qemu-" + name + "-static"}, []string{"qemu-" + name})
@@ -63,6 +84,37 @@ func (t Triple) Runner() (runner []string, why string) {
 		runner = append(runner, "-L", root)
 	}
 	return runner, ""
+}
+
+// nodeWASI runs a program of WASI's first preview in Node.js.
+//
+//go:embed wasi.mjs
+var nodeWASI []byte
+
+// wasiScript is nodeWASI as a file in the user's cache folder, by its content,
+// so that another version of minsize has another.
+func wasiScript() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	sum := sha256.Sum256(nodeWASI)
+	path := filepath.Join(dir, "minsize", "wasi-"+hex.EncodeToString(sum[:6])+".mjs")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return "", err
+	}
+	part, err := os.CreateTemp(filepath.Dir(path), "wasi-*.part")
+	if err != nil {
+		return "", err
+	}
+	_, err = part.Write(nodeWASI)
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = os.Rename(part.Name(), path)
+	}
+	return path, err
 }
 
 func firstOf(what string, choices ...[]string) ([]string, string) {

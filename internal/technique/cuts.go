@@ -26,7 +26,7 @@ var cutTable = func() []*Technique {
 		default:
 			t.Risk, t.Level, t.ByName = Behaviour, Asked, true
 		}
-		t.Needs = []Need{NeedUnixELF}
+		t.Needs = []Need{NeedReplay}
 		for _, n := range c.Needs {
 			t.Needs = append(t.Needs, cutNeeds[n])
 		}
@@ -77,7 +77,7 @@ func UserCut(text string) (t *Technique, doubt Doubt, err error) {
 	return &Technique{
 		Name: "cut:" + text, Summary: "cut: functions of this name are replaced by a stub (" + strings.Join(stubs, ", ") + ")",
 		Loses: relink.Losing("what these functions do, and all that only they used"),
-		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
+		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedReplay},
 		Link: &Link{Cuts: []string{text}},
 	}, doubt, nil
 }
@@ -88,7 +88,7 @@ var pipelineTable = func() []*Technique {
 	var list []*Technique
 	for _, p := range relink.Pipelines {
 		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary,
-			Against: p.Against, Needs: []Need{NeedUnixELF, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
+			Against: p.Against, Needs: []Need{NeedReplay, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
 		if p.MinSize {
 			t.Loses = relink.Losing("speed of std's own code, which was compiled for speed, and of packages whose opt-level was raised")
 		}

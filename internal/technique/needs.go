@@ -53,6 +53,8 @@ const (
 	NeedPipelines   Need = "llvm-tools"
 	NeedBaselineCPU Need = "baseline-cpu"
 	NeedUnixELF     Need = "linux-elf"
+	NeedWasm        Need = "wasm"
+	NeedReplay      Need = "replay"
 )
 
 // needs is the table of conditions: what each is called, and when it is
@@ -71,14 +73,20 @@ var needs = map[Need]struct {
 	NeedLLD: {"lld", func(f Facts, _ Plan) string {
 		return unless(slices.Contains(f.Linkers, "lld"), "needs the linker lld, and none was found that works")
 	}, false},
-	NeedLinker: {"lld, mold or a recent bfd", func(f Facts, _ Plan) string {
-		return unless(f.Target.Format == target.ELF && len(f.Linkers) > 0, "needs an ELF linker that works")
+	NeedLinker: {"a linker that links the recorded program again", func(f Facts, _ Plan) string {
+		return unless(len(f.Linkers) > 0, "needs a linker that works")
 	}, false},
 	NeedUnixELF: {"a Linux target", func(f Facts, _ Plan) string {
-		return unless(f.Target.OS == "linux", "only for Linux targets")
+		return unless(unixELF(f.Target), "only for Linux targets")
+	}, true},
+	NeedWasm: {"a Wasm target", func(f Facts, _ Plan) string {
+		return unless(f.Target.Format == target.Wasm, "only for Wasm targets")
+	}, true},
+	NeedReplay: {"a Linux or Wasm target", func(f Facts, _ Plan) string {
+		return unless(unixELF(f.Target) || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux and Wasm")
 	}, true},
 	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
-		return unless(f.Target.OS == "linux" && f.Target.Arch == "x86_64", "only for x86-64 Linux")
+		return unless(unixELF(f.Target) && f.Target.Arch == "x86_64", "only for x86-64 Linux")
 	}, true},
 	NeedMachO: {"a macOS target", func(f Facts, _ Plan) string {
 		return unless(f.Target.OS == "macos" || f.Target.OS == "ios", "only for macOS")
@@ -130,6 +138,8 @@ var needs = map[Need]struct {
 		return f.Pipelines
 	}, false},
 }
+
+func unixELF(t target.Triple) bool { return t.OS == "linux" && t.Format == target.ELF }
 
 func unless(ok bool, why string) string {
 	if ok {

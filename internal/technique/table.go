@@ -204,6 +204,8 @@ var linkTable = []*Technique{
 	option("no-build-id", Debuggability, Safe, NeedLinker),
 	option("hash-style-gnu", Size, Safe, NeedLinker),
 	option("strip-all", Debuggability, Safe, NeedLinker),
+	option("compress-relocations", Size, Safe, NeedWasm, NeedStripped),
+	option("low-data", Behaviour, Abort, NeedWasm),
 	option("even-functions", Size, Safe, NeedUnixELF),
 	option("plain-start", Size, Safe, NeedUnixELF, NeedDynamicGNU),
 	instead(option("self-relr", Size, Safe, NeedUnixELF, NeedDynamicGNU), "relr", "no-pie"),
@@ -236,6 +238,11 @@ var fileTable = []*Technique{
 	{
 		Name: "layout", Summary: "padding between the parts of the file taken out",
 		Needs:   []Need{NeedUnixELF, NeedStripped},
+		Rewrite: &Rewrite{Layout: true},
+	},
+	{
+		Name: "module", Summary: "the module written anew: what nothing reaches out, equal functions joined, numbers as short as they go, no runs of zeros in data",
+		Needs:   []Need{NeedWasm, NeedStripped},
 		Rewrite: &Rewrite{Layout: true},
 	},
 	{

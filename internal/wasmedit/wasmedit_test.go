@@ -160,3 +160,50 @@ func FuzzMinimize(f *testing.F) {
 		}
 	})
 }
+
+// TestCut: stubs answer as they say, what computed a trap's arguments goes, and
+// what others see stays.
+func TestCut(t *testing.T) {
+	old := assemble(t, filepath.Join("testdata", "cut.wat"))
+	stubs := map[string]Stub{"panic": Trap, "pair": Zero, "text": Zero, "none": Zero}
+	cut, err := Cut(old, false, func(name string) Stub { return stubs[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := Minimize(cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wasmoracle.Same(cut, small.Data); err != nil {
+		t.Errorf("the oracle: %v", err)
+	}
+	want := strings.Join([]string{"checked() => i32:11", "broken() => error: unreachable executed", "pair() => i64:0", "text() => i32:0", "none() => i32:0", ""}, "\n")
+	for _, data := range [][]byte{cut, small.Data} {
+		if got := run(t, data); got != want {
+			t.Errorf("it answers\n%swant\n%s", got, want)
+		}
+	}
+	text := disassembled(t, small.Data)
+	if strings.Contains(text, "i32.const 7") || strings.Contains(text, "global") || strings.Contains(text, "i32.mul") || !strings.Contains(text, "i32.const 12") {
+		t.Errorf("what is left:\n%s", text)
+	}
+	if f, err := objfile.Parse("", cut); err != nil || len(f.Wasm.Names().Functions) > 0 {
+		t.Errorf("names are left: %v", err)
+	}
+	named, err := Cut(old, true, func(name string) Stub { return stubs[name] })
+	if f, _ := objfile.Parse("", named); err != nil || len(f.Wasm.Names().Functions) != 5 {
+		t.Errorf("names are not kept: %v", err)
+	}
+	if same, err := Cut(old, true, func(string) Stub { return Keep }); err != nil || !bytes.Equal(same, old) {
+		t.Errorf("a cut that meets nothing changes the module: %v", err)
+	}
+}
+
+func disassembled(t *testing.T, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "module.wasm")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return tool(t, "wasm2wat", path)
+}
