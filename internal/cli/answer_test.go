@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/golden"
+	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/testbin"
 )
@@ -139,6 +142,10 @@ func TestAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	schemas, err := filepath.Abs(filepath.Join("..", "..", "docs", "schema"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	module, err := os.ReadFile(filepath.Join("..", "refgraph", "testdata", "tables.wasm"))
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +178,7 @@ func TestAnswers(t *testing.T) {
 				if format != "" {
 					args = append(args, "--format", format)
 				}
-				t.Run(strings.Join(args, "_"), func(t *testing.T) { testAnswer(t, row, args, format, full) })
+				t.Run(strings.Join(args, "_"), func(t *testing.T) { testAnswer(t, row, args, format, full, schemas) })
 			}
 		}
 		for _, c := range cmd.Commands() {
@@ -186,7 +193,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func testAnswer(t *testing.T, row answerRow, args []string, format string, full *os.File) {
+func testAnswer(t *testing.T, row answerRow, args []string, format string, full *os.File, schemas string) {
 	run := func(stdout *os.File, more ...string) (int, string, string) {
 		if row.before != nil {
 			row.before(t)
@@ -196,6 +203,9 @@ func testAnswer(t *testing.T, row answerRow, args []string, format string, full 
 	status, want, said := run(nil)
 	if status != row.status {
 		t.Fatalf("status %d, want %d: %s", status, row.status, said)
+	}
+	if format == "json" && want != "" {
+		testSchema(t, schemas, []byte(want))
 	}
 	if want == "" {
 		return // an error: nothing to print
@@ -246,6 +256,19 @@ func testAnswer(t *testing.T, row answerRow, args []string, format string, full 
 	if got := <-read; got != want {
 		t.Errorf("the pipe got %q, stdout %q", got, want)
 	}
+}
+
+// testSchema holds an answer in JSON to the schema that it names.
+func testSchema(t *testing.T, schemas string, answer []byte) {
+	var names struct{ Schema string }
+	if err := json.Unmarshal(answer, &names); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := os.ReadFile(filepath.Join(schemas, report.SchemaFile(names.Schema)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Schema(t, schema, answer)
 }
 
 // checkAnswerScript holds a script to what its rows promise: the verb is run on

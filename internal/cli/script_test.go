@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,10 +10,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-// update rewrites what scripts compare with cmp (go test -run Script -update).
-var update = flag.Bool("update", false, "rewrite the files that scripts compare with")
+	"github.com/minsize/minsize/internal/golden"
+)
 
 // TestMain makes this test binary serve as the real programs, so that scripts
 // run what users run.
@@ -50,7 +48,7 @@ func TestSweepScript(t *testing.T) {
 func runScripts(t *testing.T, folder string) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", folder),
-		UpdateScripts: *update,
+		UpdateScripts: golden.Update(),
 		Setup:         setupScript,
 		Condition: func(condition string) (bool, error) {
 			if condition != "root" {

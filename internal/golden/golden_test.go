@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,9 +24,7 @@ func (r *recorder) Error(args ...any) {
 func (r *recorder) Errorf(format string, args ...any) {
 	words := format
 	for _, a := range args {
-		if s, ok := a.(string); ok {
-			words += " " + s
-		}
+		words += " " + fmt.Sprint(a)
 	}
 	r.said = append(r.said, words)
 }
@@ -65,6 +64,33 @@ func TestFolder(t *testing.T) {
 		said := strings.Join(r.said, "\n")
 		if c.expect == "" && said != "" || !strings.Contains(said, c.expect) {
 			t.Errorf("%s: expected %q, but got %q", c.name, c.expect, said)
+		}
+	}
+}
+
+// TestSchema: a missing, a misspelt and a mistyped field are found, however
+// deep they lie.
+func TestSchema(t *testing.T) {
+	schema := `{"title": "x", "type": "object", "properties": {
+		"schema": {"const": "x/1"},
+		"rows": {"type": ["array", "null"], "items": {"type": "object", "properties": {"n": {"type": "integer"}, "more": {}}, "required": ["n"]}},
+		"by": {"type": ["object", "null"], "additionalProperties": {"type": "string"}}}, "required": ["schema", "rows"]}`
+	for printed, expect := range map[string]string{
+		`{"schema": "x/1", "rows": null}`:                              "",
+		`{"schema": "x/1", "rows": [{"n": 1, "more": [1, "a"]}]}`:      "",
+		`{"schema": "x/1", "rows": [], "by": {"a": "b"}}`:              "",
+		`{"schema": "x/2", "rows": null}`:                              "$.schema is x/2, not x/1",
+		`{"schema": "x/1"}`:                                            "$ has no rows",
+		`{"schema": "x/1", "rows": [{"n": 1}, {}]}`:                    "$.rows[1] has no n",
+		`{"schema": "x/1", "rows": [{"n": 1.5}]}`:                      "$.rows[0].n is float64, not integer",
+		`{"schema": "x/1", "rows": [{"n": 1, "m": 2}]}`:                "$.rows[0].m is not in it",
+		`{"schema": "x/1", "rows": [], "by": {"a": 1}}`:                "$.by.a is float64, not string",
+		`{"schema": "x/1", "rows": [], "by": {"a": "b"}, "and": true}`: "$.and is not in it",
+	} {
+		r := &recorder{}
+		Schema(r, []byte(schema), []byte(printed))
+		if said := strings.Join(r.said, "\n"); expect == "" && said != "" || !strings.Contains(said, expect) {
+			t.Errorf("%s: expected %q, but got %q", printed, expect, said)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package outline
 
 import (
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,12 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/minsize/minsize/internal/golden"
 	"github.com/minsize/minsize/internal/rustsyntax"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func candidates(t *testing.T, source string) []Function {
 	t.Helper()
@@ -62,19 +58,7 @@ func TestAcceptedShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const golden = "testdata/accepted.outlined.rs"
-	if *update {
-		if err := os.WriteFile(golden, got, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Error(diff)
-	}
+	golden.Compare(t, "testdata/accepted.outlined.rs", got)
 	for _, edition := range []string{"2021", "2024"} {
 		compileRust(t, source, edition)
 		compileRust(t, got, edition)

@@ -2,19 +2,14 @@ package report
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/minsize/minsize/internal/golden"
 	"github.com/minsize/minsize/internal/refgraph"
 )
-
-var updateGraph = flag.Bool("update-graph", false, "rewrite the golden files of the graph's reports and their schemas")
 
 // sampleNames are linker symbols by label.
 type sampleNames []string
@@ -66,6 +61,7 @@ func sampleDocuments(t *testing.T) map[string]*Document {
 }
 
 func TestGraphReports(t *testing.T) {
+	folder := golden.Open(t, filepath.Join("testdata", "graph"))
 	for verb, d := range sampleDocuments(t) {
 		for _, format := range []string{"text", "csv"} {
 			t.Run(verb+"/"+format, func(t *testing.T) {
@@ -73,7 +69,7 @@ func TestGraphReports(t *testing.T) {
 				if err := Write(&b, format, d, Options{ExactBytes: true}); err != nil {
 					t.Fatal(err)
 				}
-				compareGolden(t, filepath.Join("testdata", "graph-"+verb+"."+format), b.Bytes())
+				folder.Compare(t, verb+"."+format, b.Bytes())
 			})
 		}
 		t.Run(verb+"/html", func(t *testing.T) {
@@ -84,9 +80,6 @@ func TestGraphReports(t *testing.T) {
 			if bytes.Contains(b.Bytes(), []byte("http://")) || bytes.Contains(b.Bytes(), []byte("https://")) {
 				t.Error("the page names a host: it must open without network")
 			}
-		})
-		t.Run(verb+"/schema", func(t *testing.T) {
-			compareGolden(t, filepath.Join("..", "..", "docs", "schema", verb+"-1.json"), SchemaOf(d.Schema, d.Data))
 		})
 	}
 }
@@ -123,24 +116,5 @@ func TestWhyScreen(t *testing.T) {
 	}
 	if all := strings.ReplaceAll(b.String(), "\n  ", " "); !strings.Contains(all, "1 more piece of advice") || strings.Count(all, "words of advice") < 10 {
 		t.Errorf("advice is missing:\n%s", all)
-	}
-}
-
-func compareGolden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *updateGraph {
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (go test ./internal/report -run Graph -update-graph, if it is meant): %s", path, diff)
 	}
 }

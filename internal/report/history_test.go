@@ -2,17 +2,12 @@ package report
 
 import (
 	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/history"
 )
-
-var updateHistory = flag.Bool("update-history", false, "write the golden files of the history anew")
 
 func sampleHistory(t *testing.T) *HistoryResult {
 	t.Helper()
@@ -46,25 +41,7 @@ func sampleHistory(t *testing.T) *HistoryResult {
 }
 
 func TestHistoryFormats(t *testing.T) {
-	for _, format := range []string{"text", "markdown", "json", "csv", "svg"} {
-		var b bytes.Buffer
-		if err := Write(&b, format, History(sampleHistory(t)), Options{}); err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join("testdata", "history."+format)
-		if *updateHistory {
-			if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.String() != string(want) {
-			t.Errorf("%s is not as in %s (-update-history writes it):\n%s", format, path, b.String())
-		}
-	}
+	formatsAre(t, "history", History(sampleHistory(t)), "text", "markdown", "json", "csv", "svg")
 }
 
 // TestHistoryPage: the figure is in the page, nothing comes from elsewhere,

@@ -2,17 +2,13 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/minsize/minsize/internal/golden"
 	"github.com/minsize/minsize/internal/ladder"
 )
-
-var updateLadder = flag.Bool("update-ladder", false, "write the golden files of the ladder anew")
 
 func sampleLadder() *ladder.Result {
 	passed := ladder.Verdict{Status: ladder.Passed, Checks: 2}
@@ -40,62 +36,18 @@ func sampleLadder() *ladder.Result {
 }
 
 func TestLadderFormats(t *testing.T) {
-	for _, format := range []string{"text", "markdown", "json", "csv"} {
-		var b bytes.Buffer
-		if err := Write(&b, format, Ladder(sampleLadder()), Options{}); err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join("testdata", "ladder."+format)
-		if *updateLadder {
-			os.MkdirAll("testdata", 0o777)
-			if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.String() != string(want) {
-			t.Errorf("%s is not as in %s (-update-ladder writes it):\n%s", format, path, b.String())
-		}
-	}
+	formatsAre(t, "ladder", Ladder(sampleLadder()), "text", "markdown", "json", "csv")
 }
 
-func TestLadderSchema(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "schema", "shrink-1.json")
-	got := SchemaOf("minsize.shrink/1", ladder.Result{})
-	if *updateLadder {
-		os.MkdirAll(filepath.Dir(path), 0o777)
-		if err := os.WriteFile(path, got, 0o666); err != nil {
+// formatsAre holds a document in several formats to a folder of testdata.
+func formatsAre(t *testing.T, name string, d *Document, formats ...string) {
+	folder := golden.Open(t, filepath.Join("testdata", name))
+	for _, format := range formats {
+		var b bytes.Buffer
+		if err := Write(&b, format, d, Options{}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("the JSON of `minsize shrink` is not what %s promises: a renamed or dropped field needs a new version (-update-ladder writes it)", path)
-	}
-	// What is printed has every required key of the schema.
-	var printed, schema map[string]any
-	var b bytes.Buffer
-	if err := Write(&b, "json", Ladder(sampleLadder()), Options{}); err != nil {
-		t.Fatal(err)
-	}
-	for into, text := range map[*map[string]any][]byte{&printed: b.Bytes(), &schema: got} {
-		if err := json.Unmarshal(text, into); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, key := range schema["required"].([]any) {
-		if _, ok := printed[key.(string)]; !ok {
-			t.Errorf("the JSON has no %v", key)
-		}
-	}
-	if printed["schema"] != "minsize.shrink/1" {
-		t.Errorf("schema %v", printed["schema"])
+		folder.Compare(t, format, b.Bytes())
 	}
 }
 

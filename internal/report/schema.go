@@ -31,6 +31,11 @@ func SchemaOf(schema string, data any) []byte {
 	return out.Bytes()
 }
 
+// SchemaFile is the name of a schema's file in docs/schema.
+func SchemaFile(schema string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(schema, "minsize."), "/", "-") + ".json"
+}
+
 // typeSchema describes one type by encoding/json's rules.
 func typeSchema(t reflect.Type, open map[reflect.Type]bool) *ordered {
 	switch t.Kind() {

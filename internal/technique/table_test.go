@@ -1,18 +1,15 @@
 package technique
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/minsize/minsize/internal/golden"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/target"
 )
-
-var update = flag.Bool("update", false, "write docs/techniques.md anew")
 
 func everything() []*Technique {
 	return slices.Concat(Table(), CutTable(), PipelineTable())
@@ -139,20 +136,7 @@ func TestNeedsOfAFullMachine(t *testing.T) {
 }
 
 func TestDocsAreCurrent(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "techniques.md")
-	want := Docs()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Error("docs/techniques.md is not what the table says: go test ./internal/technique -run Docs -update")
-	}
+	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(Docs()))
 }
 
 // TestOldSpellingOfImmediateAbort: before late September 2025 it was a feature
