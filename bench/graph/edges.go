@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/machinecode"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/refgraph"
@@ -74,6 +75,10 @@ func hideStaticRelocs(data []byte) error {
 func truth(plain, relocs *program) (map[edge]bool, error) {
 	ends := instructionEnds(plain)
 	edges := map[edge]bool{}
+	reference := x86Reference
+	if relocs.file.CPU == machine.AArch64 {
+		reference = aarch64Reference
+	}
 	for r, err := range relocs.file.EachReloc() {
 		if err != nil {
 			return nil, err
@@ -85,10 +90,7 @@ func truth(plain, relocs *program) (map[edge]bool, error) {
 		if s == nil || s.Kind == objfile.SymTLS || s.Name == "__tls_get_addr" {
 			continue // thread-local accesses, whose calls the linker has replaced in executables
 		}
-		pcRelative, ok := x86Reference(r.Type)
-		if relocs.file.Arch == objfile.AArch64 {
-			pcRelative, ok = aarch64Reference(r.Type)
-		}
+		pcRelative, ok := reference(r.Type)
 		if !ok {
 			continue
 		}
@@ -183,7 +185,7 @@ func instructionEnds(x *program) ends {
 			continue
 		}
 		rq := machinecode.Request{Code: x.file.Data[a.Start:a.End], Addr: a.Addr, Inside: true}
-		refs, _, _ = machinecode.Decode(string(x.file.Arch), &rq, refs[:0])
+		refs, _ = x.file.CPU.Decode(&rq, refs[:0])
 		for _, r := range refs {
 			out.starts = append(out.starts, a.Addr+uint64(r.Offset))
 			out.ends = append(out.ends, a.Addr+uint64(r.Offset)+uint64(r.Length))

@@ -10,8 +10,10 @@ package attrib
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"unsafe"
 
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/machinecode"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/rangemap"
@@ -187,7 +189,7 @@ func (c *collector) chargeLinkage() {
 			c.add(x.where, x.where+width, atom, Linkage)
 		}
 	}
-	if !machinecode.Known(string(f.Arch)) || len(slots) == 0 {
+	if f.CPU.Decoder == nil || len(slots) == 0 {
 		return
 	}
 	for i := range f.Sections {
@@ -205,17 +207,14 @@ func (c *collector) chargeLinkage() {
 // reads one slot, and stubs are aligned: one ends where the next begins.
 func (c *collector) chargeStubs(s *objfile.Section, start uint64, slots map[uint64]int32) {
 	p, f := c.p, c.p.File
-	align := uint64(8)
-	if f.Arch == objfile.AArch64 {
-		align = 16
-	}
+	align := f.CPU.StubAlign
 	type stub struct {
 		at   uint64
 		atom int32 // -1: the first stub, which calls the loader
 	}
 	var stubs []stub
 	rq := machinecode.Request{Code: f.Data[start : start+s.FileSize], Addr: s.Addr}
-	refs, _, _ := machinecode.Decode(string(f.Arch), &rq, nil)
+	refs, _ := f.CPU.Decode(&rq, nil)
 	for _, r := range refs {
 		if r.Kind != machinecode.Through && r.Kind != machinecode.Memory {
 			continue
@@ -321,7 +320,7 @@ func (c *collector) padding(b *rangemap.Builder) []rangemap.Range {
 		default:
 			continue
 		}
-		if !isFiller(p.File.Data[g.Start:min(end, p.Space.File)], kind) {
+		if !isFiller(p.File.CPU, p.File.Data[g.Start:min(end, p.Space.File)], kind) {
 			continue
 		}
 		atom := int32(-1)
@@ -339,23 +338,13 @@ func (c *collector) padding(b *rangemap.Builder) []rangemap.Range {
 // paddingWindow is how much of the file stays in memory while gaps are read.
 const paddingWindow = 4 << 20
 
-// isFiller: zeros; in code also what assemblers and linkers fill with: nop in
-// all its lengths, int3, AArch64's nop and udf.
-func isFiller(b []byte, k Kind) bool {
+// isFiller: zeros; in code also what assemblers and linkers fill with.
+func isFiller(m *machine.Machine, b []byte, k Kind) bool {
 	if allZero(b) {
 		return true
 	}
 	if k != Code && k != Linkage {
 		return false
 	}
-	for _, c := range b {
-		switch c {
-		case 0x00, 0x90, 0xcc, 0x66, 0x67, 0x2e, 0x0f, 0x1f, 0x84, 0x80, 0x44, 0x40, 0xf4, 0x3e, 0x26, 0x8d, 0xb4, 0x76, 0x74, // x86
-			0x20, 0x03, 0xd5, // AArch64: 1f 20 03 d5
-			0x13, 0x01: // RISC-V: nop, c.nop
-		default:
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 && strings.IndexByte(m.Fill, c) < 0 })
 }

@@ -116,7 +116,7 @@ func (d *deriver) slots() {
 			others = append(others, r.Addr)
 		}
 	}
-	if plt, ok := f.ELF.DynValue(objfile.DT_PLTGOT); ok && (f.Arch == objfile.X86_64 || f.Arch == objfile.I386 || f.Arch == objfile.AArch64) {
+	if plt, ok := f.ELF.DynValue(objfile.DT_PLTGOT); ok && f.CPU.LoaderSlots {
 		slots = append(slots, plt, plt+width, plt+2*width) // _DYNAMIC, and two words of the loader's
 	}
 	slices.Sort(slots)

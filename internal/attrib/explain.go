@@ -10,8 +10,8 @@ import (
 	"golang.org/x/arch/arm64/arm64asm"
 	"golang.org/x/arch/x86/x86asm"
 
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/machinecode"
-	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Explanation says why one byte has its label.
@@ -176,11 +176,12 @@ func (p *Program) Disassemble(atom int32) ([]Instruction, error) {
 	if a.End > p.Space.File || a.Kind != Code {
 		return nil, fmt.Errorf("%s is no code in the file", p.Name(atom))
 	}
-	if !machinecode.Known(string(f.Arch)) {
+	disassemble := disassemblers[f.CPU]
+	if disassemble == nil {
 		return nil, fmt.Errorf("no disassembler for %s: x86_64 and aarch64 only", f.Arch)
 	}
 	code := f.Data[a.Start:a.End]
-	refs, _, _ := machinecode.Decode(string(f.Arch), &machinecode.Request{Code: code, Addr: a.Addr, Inside: true}, nil)
+	refs, _ := f.CPU.Decode(&machinecode.Request{Code: code, Addr: a.Addr, Inside: true}, nil)
 	slices.SortStableFunc(refs, func(a, b machinecode.Ref) int { return cmp.Compare(a.Offset, b.Offset) })
 	lookup := func(addr uint64) (string, uint64) {
 		if to := p.AtomAtAddr(addr); to >= 0 {
@@ -191,7 +192,7 @@ func (p *Program) Disassemble(atom int32) ([]Instruction, error) {
 	var out []Instruction
 	next := 0
 	for at := 0; at < len(code); {
-		n, text := instruction(f.Arch, code[at:], a.Addr+uint64(at), lookup)
+		n, text := disassemble(code[at:], a.Addr+uint64(at), lookup)
 		ins := Instruction{Addr: a.Addr + uint64(at), Bytes: code[at : at+n], Text: text}
 		for next < len(refs) && int(refs[next].Offset) < at+n {
 			r := &refs[next]
@@ -223,8 +224,24 @@ func (p *Program) ownerAt(place uint64) string {
 	return p.SectionName(place)
 }
 
-func instruction(arch objfile.Arch, code []byte, pc uint64, lookup func(uint64) (string, uint64)) (int, string) {
-	if arch == objfile.AArch64 {
+// disassemblers put the instruction at the start of code, which stands at pc,
+// into words, and say how long it is.
+var disassemblers = map[*machine.Machine]func(code []byte, pc uint64, lookup func(uint64) (string, uint64)) (int, string){
+	machine.X86_64: func(code []byte, pc uint64, lookup func(uint64) (string, uint64)) (int, string) {
+		n := instructionLength(code, pc)
+		if n == 0 {
+			return 1, "(bad)"
+		}
+		if text := knownBytes[hex.EncodeToString(code[:n])]; text != "" {
+			return n, text
+		}
+		ins, err := x86asm.Decode(code[:n], 64)
+		if err != nil || ins.Op == 0 || ins.Len != n {
+			return n, "(no words for " + hex.EncodeToString(code[:n]) + ")"
+		}
+		return n, x86asm.GNUSyntax(ins, pc, lookup)
+	},
+	machine.AArch64: func(code []byte, _ uint64, _ func(uint64) (string, uint64)) (int, string) {
 		if len(code) < 4 {
 			return len(code), "(bad)"
 		}
@@ -233,19 +250,7 @@ func instruction(arch objfile.Arch, code []byte, pc uint64, lookup func(uint64) 
 			return 4, "(bad)"
 		}
 		return 4, arm64asm.GNUSyntax(ins)
-	}
-	n := instructionLength(arch, code, pc)
-	if n == 0 {
-		return 1, "(bad)"
-	}
-	if text := knownBytes[hex.EncodeToString(code[:n])]; text != "" {
-		return n, text
-	}
-	ins, err := x86asm.Decode(code[:n], 64)
-	if err != nil || ins.Op == 0 || ins.Len != n {
-		return n, "(no words for " + hex.EncodeToString(code[:n]) + ")"
-	}
-	return n, x86asm.GNUSyntax(ins, pc, lookup)
+	},
 }
 
 // knownBytes are what x86asm gets wrong and every program has.
@@ -255,9 +260,9 @@ var knownBytes = map[string]string{
 
 // instructionLength asks the decoder for the shortest prefix that is one
 // whole instruction; 0 when none is.
-func instructionLength(arch objfile.Arch, code []byte, pc uint64) int {
+func instructionLength(code []byte, pc uint64) int {
 	for n := 1; n <= min(15, len(code)); n++ {
-		_, stats, _ := machinecode.Decode(string(arch), &machinecode.Request{Code: code[:n], Addr: pc}, nil)
+		_, stats := machinecode.X86_64(&machinecode.Request{Code: code[:n], Addr: pc}, nil)
 		if stats.Instructions == 1 && stats.Skipped == 0 {
 			return n
 		}

@@ -141,25 +141,16 @@ func peFunctions(c *collector) {
 	}
 }
 
-// peUnwindSize is the bytes of an UNWIND_INFO (x64 exception handling), as far
-// as it says itself; a language's handler data behind it is not counted.
+// peUnwindSize is the bytes of unwinding information, as far as it says itself.
 func peUnwindSize(p *Program, place uint64) uint64 {
 	f := p.File
 	if place+4 > p.Space.File {
 		return 0
 	}
-	if f.Arch != objfile.X86_64 {
+	if f.CPU.UnwindInfo == nil {
 		return 4
 	}
-	b := f.Data[place:]
-	n := 4 + 2*((uint64(b[2])+1)&^1)
-	switch flags := b[0] >> 3; {
-	case flags&4 != 0: // UNW_FLAG_CHAININFO: a RUNTIME_FUNCTION
-		n += 12
-	case flags&3 != 0: // a handler's address
-		n += 4
-	}
-	return n
+	return f.CPU.UnwindInfo(f.Data[place:])
 }
 
 // machoKinds tells what the pieces of __LINKEDIT are.

@@ -26,7 +26,7 @@ const largeGaps = 16 << 10
 // inferCode adds atoms for unnamed code. Indices change here.
 func (c *collector) inferCode() {
 	p, f := c.p, c.p.File
-	if !machinecode.Known(string(f.Arch)) || f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || f.Kind == objfile.DebugFile {
+	if f.CPU.Decoder == nil || f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || f.Kind == objfile.DebugFile {
 		return
 	}
 	gaps, total := c.codeGaps()
@@ -70,7 +70,7 @@ func (c *collector) inferCode() {
 			return
 		}
 		rq := machinecode.Request{Code: f.Data[start:end], Addr: addr, AbsoluteLow: low, AbsoluteHigh: high, Inside: true}
-		refs, _, _ = machinecode.Decode(string(f.Arch), &rq, refs[:0])
+		refs, _ = f.CPU.Decode(&rq, refs[:0])
 		for _, r := range refs {
 			switch r.Kind {
 			case machinecode.Call, machinecode.Address, machinecode.Absolute:
@@ -107,7 +107,7 @@ func (c *collector) inferCode() {
 		if i+1 < len(starts) {
 			end = min(end, starts[i+1])
 		}
-		if isFiller(f.Data[start:end], Code) {
+		if isFiller(f.CPU, f.Data[start:end], Code) {
 			continue
 		}
 		a := Atom{Start: start, End: end, Symbol: -1, Text: -1, Referrer: -1, Flags: Inferred}
@@ -126,7 +126,7 @@ func (c *collector) codeGaps() (gaps []rangemap.Range, total uint64) {
 	for _, g := range b.Gaps() {
 		for i := p.sections.Find(g.Start); i >= 0 && i < p.sections.Len() && p.sections.Starts[i] < g.End; i++ {
 			start, end := max(g.Start, p.sections.Starts[i]), min(g.End, p.sections.End(i), p.Space.File)
-			if start >= end || p.sectionKind(p.sections.Labels[i]) != Code || isFiller(p.File.Data[start:end], Code) {
+			if start >= end || p.sectionKind(p.sections.Labels[i]) != Code || isFiller(p.File.CPU, p.File.Data[start:end], Code) {
 				continue
 			}
 			if _, loaded := p.Space.PlaceToAddr(start); !loaded {

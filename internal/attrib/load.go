@@ -26,7 +26,7 @@ func Load(name string, data []byte, o Options) ([]Input, error) {
 			p.warn("%s is counted whole: %v", member, err)
 		}
 		if err != nil || f.Format == objfile.Archive || f.Format == objfile.FatMach {
-			f = opaque(name, data)
+			f = objfile.Opaque(name, data) // a Rust library's metadata, and so on
 		}
 		q, err := New(f, o)
 		if err != nil {
@@ -49,7 +49,7 @@ func Load(name string, data []byte, o Options) ([]Input, error) {
 	case f.Fat != nil:
 		for i := range f.Fat.Arches {
 			a := &f.Fat.Arches[i]
-			if err := add(string(a.Arch), data[a.Offset:a.Offset+a.Size], func() (*objfile.File, error) { return f.Fat.Open(i) }); err != nil {
+			if err := add(a.Arch, data[a.Offset:a.Offset+a.Size], func() (*objfile.File, error) { return f.Fat.Open(i) }); err != nil {
 				return nil, err
 			}
 		}
@@ -66,9 +66,4 @@ func Load(name string, data []byte, o Options) ([]Input, error) {
 		return inputs[:1], nil
 	}
 	return inputs, nil
-}
-
-// opaque is a member that is no object file, such as a Rust library's metadata.
-func opaque(name string, data []byte) *objfile.File {
-	return &objfile.File{Name: name, Data: data, Size: uint64(len(data)), Kind: objfile.OtherKind}
 }

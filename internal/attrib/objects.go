@@ -34,7 +34,7 @@ func (c *collector) readObjectCode() {
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
 		c.starts[i] = int32(len(c.targets))
-		if a.Kind != Code || a.End > p.Space.File || a.Size() > 1<<31 || !machinecode.Known(string(f.Arch)) {
+		if a.Kind != Code || a.End > p.Space.File || a.Size() > 1<<31 || f.CPU.Decoder == nil {
 			continue
 		}
 		limit, _ := p.limit(a.Start)
@@ -44,7 +44,7 @@ func (c *collector) readObjectCode() {
 		}
 		rq := machinecode.Request{Code: f.Data[a.Start:a.End], Addr: a.Start, Inside: true}
 		var stats machinecode.Stats
-		refs, stats, _ = machinecode.Decode(string(f.Arch), &rq, refs[:0])
+		refs, stats = f.CPU.Decode(&rq, refs[:0])
 		p.Decoded += a.Size()
 		p.Unknown += uint64(stats.Skipped)
 		if stats.Skipped > 0 {

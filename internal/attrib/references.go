@@ -136,23 +136,8 @@ func positionOf(base, s *objfile.Symbol) int32 {
 // isIRelative: the place gets what the function at Addend returns, so the
 // place refers to that function (ELF psABIs; R_*_IRELATIVE).
 func isIRelative(f *objfile.File, r *objfile.Reloc) bool {
-	switch f.Arch {
-	case objfile.X86_64:
-		return r.Type == 37
-	case objfile.I386:
-		return r.Type == 42
-	case objfile.AArch64:
-		return r.Type == 1032
-	case objfile.ARM:
-		return r.Type == 160
-	case objfile.PPC64, objfile.PPC64LE:
-		return r.Type == 248
-	case objfile.RISCV64, objfile.RISCV32:
-		return r.Type == 58
-	case objfile.S390X:
-		return r.Type == 61
-	}
-	return false
+	irelative := f.CPU.Types(f.Bits == 64).IRelative
+	return irelative != 0 && r.Type == irelative && f.Format == objfile.ELF
 }
 
 // shift moves a place by a signed distance, staying inside.
@@ -164,14 +149,10 @@ func (p *Program) shift(place uint64, by int64) uint64 {
 	return moved
 }
 
-// pcBias: an x86-64 pc-relative field counts from its own end, so its addend
-// has -4 in it (psABI 4.4.1: R_X86_64_PC32, PLT32, GOTPCREL and the relaxed ones).
+// pcBias: a field that counts from its own end has -4 in its addend.
 func pcBias(f *objfile.File, r *objfile.Reloc) int64 {
-	if f.Arch == objfile.X86_64 && r.Section >= 0 && f.Format == objfile.ELF {
-		switch r.Type {
-		case 2, 4, 9, 41, 42:
-			return 4
-		}
+	if r.Section >= 0 && f.Format == objfile.ELF && slices.Contains(f.CPU.Relocations.FromEnd, r.Type) {
+		return 4
 	}
 	return 0
 }
@@ -210,7 +191,7 @@ const chunkBytes = 256 << 10
 // decode fills c.incoming and, for the graph, c.starts and c.targets.
 func (c *collector) decode() {
 	p, f := c.p, c.p.File
-	if !machinecode.Known(string(f.Arch)) || f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || f.Kind == objfile.DebugFile {
+	if f.CPU.Decoder == nil || f.Kind == objfile.Relocatable || f.Kind == objfile.KernelModule || f.Kind == objfile.DebugFile {
 		if f.Kind != objfile.Relocatable && f.Kind != objfile.KernelModule && f.Format != objfile.Wasm && f.Kind != objfile.DebugFile && len(p.Atoms) > 0 {
 			p.warn("machine code of %s is not decoded: data without a symbol keeps its section's name", f.Arch)
 		}
@@ -289,7 +270,7 @@ func (w *decoder) run(ch *chunk) {
 			continue
 		}
 		rq := machinecode.Request{Code: f.Data[a.Start:a.End], Addr: a.Addr, AbsoluteLow: w.low, AbsoluteHigh: w.high}
-		refs, stats, _ := machinecode.Decode(string(f.Arch), &rq, w.refs[:0])
+		refs, stats := f.CPU.Decode(&rq, w.refs[:0])
 		w.refs = refs
 		ch.decoded += a.Size()
 		ch.unknown += uint64(stats.Skipped)
@@ -342,38 +323,11 @@ func (w *decoder) run(ch *chunk) {
 // to is put in.
 func (w *decoder) hash(rq *machinecode.Request, refs []machinecode.Ref) uint64 {
 	w.code = append(w.code[:0], rq.Code...)
-	var word [8]byte
-	if w.c.p.File.Arch == objfile.AArch64 {
-		for at := 0; at+4 <= len(w.code); at += 4 {
-			ins := binary.LittleEndian.Uint32(w.code[at:])
-			if ins&0x9f000000 == 0x90000000 { // adrp: its page depends on where it stands
-				binary.LittleEndian.PutUint32(w.code[at:], ins&0x9f00001f)
-			}
-		}
-	}
+	w.c.p.File.CPU.Blank(w.code, rq.Addr, refs)
 	var h maphash.Hash
 	h.SetSeed(w.seed)
+	var word [8]byte
 	for _, r := range refs {
-		at, n := int(r.Offset), int(r.Length)
-		if at+n > len(w.code) {
-			continue
-		}
-		pc := rq.Addr + uint64(at)
-		if n == 4 && w.c.p.File.Arch == objfile.AArch64 {
-			ins := binary.LittleEndian.Uint32(w.code[at:])
-			if r.Kind == machinecode.Call || r.Kind == machinecode.Branch {
-				ins &= 0xfc000000
-			}
-			binary.LittleEndian.PutUint32(w.code[at:], ins)
-		} else {
-			for k := 0; k+4 <= n; k++ {
-				field := w.code[at+k : at+k+4]
-				if pc+uint64(n)+uint64(int64(int32(binary.LittleEndian.Uint32(field)))) == r.Target {
-					clear(field)
-					break
-				}
-			}
-		}
 		binary.LittleEndian.PutUint64(word[:], r.Target)
 		h.Write(word[:])
 	}

@@ -84,7 +84,7 @@ func (e *env) diffItems(ctx context.Context, f *sizeFlags, r *sizeRequest, paths
 			sizes[i] = c.Graph.ItemSizes()
 			*side = report.SizeFile{Name: paths[i], Format: "Wasm", File: c.Graph.Total}
 			if p := c.Graph.Program; p != nil {
-				side.Format, side.Arch, side.Kind, side.Memory = string(p.File.Format), string(p.File.Arch), string(p.File.Kind), p.Space.MemorySize()
+				side.Format, side.Arch, side.Kind, side.Memory = string(p.File.Format), p.File.Arch, string(p.File.Kind), p.Space.MemorySize()
 			}
 			d.Notes = slices.Concat(c.Graph.Notes, c.Graph.Details)
 			return nil

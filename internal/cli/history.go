@@ -128,7 +128,7 @@ func (e *env) addHistory(cmd *cobra.Command, f *historyFlags, args []string) err
 	p := l.Inputs[0].Program
 	record := &history.Record{
 		Time: time.Now().UTC().Format(time.RFC3339), Program: f.program, Label: f.label, Commit: f.commit,
-		Format: string(p.File.Format), Arch: string(p.File.Arch),
+		Format: string(p.File.Format), Arch: p.File.Arch,
 	}
 	if record.Program == "" {
 		record.Program = filepath.Base(l.Inputs[0].Name)

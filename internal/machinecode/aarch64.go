@@ -36,7 +36,8 @@ func signExtend(v uint32, bits uint) uint64 {
 	return uint64(int64(int32(v<<(32-bits)) >> (32 - bits)))
 }
 
-func decodeAArch64(r *Request, refs []Ref) ([]Ref, Stats) {
+// AArch64 decodes code of AArch64.
+func AArch64(r *Request, refs []Ref) ([]Ref, Stats) {
 	var stats Stats
 	var s pages
 	code := r.Code

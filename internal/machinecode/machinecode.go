@@ -10,6 +10,10 @@
 // times slower, gives `vzeroupper` a fourth byte and `endbr64` a length of
 // one, and so serves as a test oracle only.
 //
+// A decoder sweeps the code of a Request once and appends what it refers to
+// onto refs, in the order of the code. It allocates nothing but room in refs,
+// and is safe for concurrent use. Package machine says which machine has which.
+//
 // A decoder starts at a function's first byte and sweeps linearly. A byte that
 // begins no instruction is counted in Stats.Skipped and the sweep goes on one
 // byte (x86-64) or one word (AArch64) later, which falls into step again after
@@ -71,26 +75,4 @@ type Request struct {
 // inside says whether the target is of no interest since it lies in the code.
 func (r *Request) inside(target uint64) bool {
 	return !r.Inside && target-r.Addr < uint64(len(r.Code))
-}
-
-// decoders is the table of machines, by the names of LLVM target triples.
-var decoders = map[string]func(r *Request, refs []Ref) ([]Ref, Stats){
-	"x86_64":  decodeX86_64,
-	"aarch64": decodeAArch64,
-}
-
-// Known says whether arch has a decoder.
-func Known(arch string) bool { return decoders[arch] != nil }
-
-// Decode sweeps r.Code once and appends what it refers to onto refs, in the
-// order of the code. The second result is false, and refs unchanged, for a
-// machine without a decoder. It allocates nothing but room in refs, and is
-// safe for concurrent use.
-func Decode(arch string, r *Request, refs []Ref) ([]Ref, Stats, bool) {
-	decode := decoders[arch]
-	if decode == nil {
-		return refs, Stats{}, false
-	}
-	refs, stats := decode(r, refs)
-	return refs, stats, true
 }

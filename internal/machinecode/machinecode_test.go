@@ -3,7 +3,9 @@ package machinecode
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,7 +55,7 @@ func TestX86Lengths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, stats, _ := Decode("x86_64", &Request{Code: code}, nil)
+		_, stats := X86_64(&Request{Code: code}, nil)
 		if stats != (Stats{Instructions: 1}) {
 			t.Errorf("%s (%s): %+v, want one instruction", c.code, c.text, stats)
 		}
@@ -101,8 +103,8 @@ func TestX86References(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := Request{Code: bytesOf(t, c.code), Addr: 0x1000, AbsoluteLow: c.low, AbsoluteHigh: c.high}
-			got, stats, ok := Decode("x86_64", &r, nil)
-			if !ok || stats.Skipped != 0 || !reflect.DeepEqual(got, c.want) {
+			got, stats := X86_64(&r, nil)
+			if stats.Skipped != 0 || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %v %+v, want %v", got, stats, c.want)
 			}
 		})
@@ -162,8 +164,8 @@ func TestAArch64References(t *testing.T) {
 		{"page alone is no reference", words(adrpX8, ret), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, stats, ok := Decode("aarch64", &Request{Code: c.code, Addr: 0x1000}, nil)
-			if !ok || stats.Skipped != 0 || !reflect.DeepEqual(got, c.want) {
+			got, stats := AArch64(&Request{Code: c.code, Addr: 0x1000}, nil)
+			if stats.Skipped != 0 || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %v %+v, want %v", got, stats, c.want)
 			}
 		})
@@ -172,16 +174,9 @@ func TestAArch64References(t *testing.T) {
 
 // TestResync: bytes that are no instruction are counted and the sweep goes on.
 func TestResync(t *testing.T) {
-	got, stats, _ := Decode("x86_64", &Request{Code: bytesOf(t, "06 07 e8 f90f0000"), Addr: 0x1000}, nil)
+	got, stats := X86_64(&Request{Code: bytesOf(t, "06 07 e8 f90f0000"), Addr: 0x1000}, nil)
 	if stats != (Stats{Instructions: 1, Skipped: 2}) || len(got) != 1 || got[0].Target != 0x2000 {
 		t.Errorf("%v %+v", got, stats)
-	}
-}
-
-func TestUnknownMachine(t *testing.T) {
-	refs, _, ok := Decode("riscv64", &Request{Code: []byte{1, 2, 3, 4}}, nil)
-	if ok || refs != nil || Known("riscv64") {
-		t.Error("riscv64 has no decoder")
 	}
 }
 
@@ -189,7 +184,7 @@ func TestUnknownMachine(t *testing.T) {
 // rise, nothing reaches out of the code, and a second sweep says the same.
 func TestProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		arch := rapid.SampledFrom([]string{"x86_64", "aarch64"}).Draw(t, "arch")
+		arch := rapid.SampledFrom(slices.Sorted(maps.Keys(decoders))).Draw(t, "arch")
 		r := Request{
 			Code: rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "code"), Addr: rapid.Uint64().Draw(t, "addr"),
 			AbsoluteHigh: rapid.Uint64().Draw(t, "high"), Inside: rapid.Bool().Draw(t, "inside"),
@@ -200,9 +195,11 @@ func TestProperties(t *testing.T) {
 
 type failer interface{ Fatalf(string, ...any) }
 
+var decoders = map[string]func(*Request, []Ref) ([]Ref, Stats){"x86_64": X86_64, "aarch64": AArch64}
+
 func checkRefs(t failer, arch string, r *Request) {
-	refs, stats, _ := Decode(arch, r, nil)
-	again, _, _ := Decode(arch, r, nil)
+	refs, stats := decoders[arch](r, nil)
+	again, _ := decoders[arch](r, nil)
 	if !reflect.DeepEqual(refs, again) {
 		t.Fatalf("two sweeps differ")
 	}
@@ -220,10 +217,10 @@ func checkRefs(t failer, arch string, r *Request) {
 
 func TestNoAllocation(t *testing.T) {
 	code := bytesOf(t, strings.Repeat("488d0d f90f0000 48630481 4801c8 c5f877 e8 00100000", 100))
-	for _, arch := range []string{"x86_64", "aarch64"} {
+	for arch, decode := range decoders {
 		refs := make([]Ref, 0, 10_000)
 		r := Request{Code: code, Addr: 0x1000}
-		if n := testing.AllocsPerRun(10, func() { Decode(arch, &r, refs) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() { decode(&r, refs) }); n != 0 {
 			t.Errorf("%s: %v allocations for %d bytes", arch, n, len(code))
 		}
 	}
@@ -249,6 +246,6 @@ func BenchmarkX86(b *testing.B) {
 	b.SetBytes(int64(len(l.code)))
 	b.ReportAllocs()
 	for b.Loop() {
-		refs, _, _ = Decode("x86_64", &Request{Code: l.code, Addr: l.addr}, refs[:0])
+		refs, _ = X86_64(&Request{Code: l.code, Addr: l.addr}, refs[:0])
 	}
 }

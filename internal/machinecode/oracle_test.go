@@ -91,7 +91,7 @@ func compareLengths(t testing.TB, l *listing) (total, wrong int) {
 		}
 		total++
 		// Cut behind the instruction: it must be whole, and one byte less must not be.
-		_, whole, _ := Decode("x86_64", &Request{Code: l.code[start:end]}, nil)
+		_, whole := X86_64(&Request{Code: l.code[start:end]}, nil)
 		if whole.Instructions != 1 || whole.Skipped != 0 {
 			wrong++
 			if wrong <= 10 {
@@ -106,7 +106,7 @@ func compareLengths(t testing.TB, l *listing) (total, wrong int) {
 // objdump prints: "# 1234 <name>" behind RIP-relative operands, the operand of
 // calls and jumps.
 func compareTargets(t testing.TB, l *listing) {
-	refs, _, _ := Decode("x86_64", &Request{Code: l.code, Addr: l.addr, Inside: true}, nil)
+	refs, _ := X86_64(&Request{Code: l.code, Addr: l.addr, Inside: true}, nil)
 	byOffset := map[uint32]uint64{}
 	for _, r := range refs {
 		if r.Kind != Table {
@@ -226,7 +226,7 @@ func TestX86AgainstXArch(t *testing.T) {
 		if err != nil || !oracleKnows(inst, code) {
 			continue
 		}
-		_, stats, _ := Decode("x86_64", &Request{Code: code[:inst.Len]}, nil)
+		_, stats := X86_64(&Request{Code: code[:inst.Len]}, nil)
 		if stats.Instructions == 1 && stats.Skipped == 0 {
 			agreed++
 			continue
@@ -243,7 +243,7 @@ func TestX86AgainstXArch(t *testing.T) {
 
 func TestAArch64AgainstXArch(t *testing.T) {
 	l := disassemble(t, "aarch64-linux-gnu-objdump", "/usr/aarch64-linux-gnu/lib/libc.so.6")
-	refs, stats, _ := Decode("aarch64", &Request{Code: l.code, Addr: l.addr, Inside: true}, nil)
+	refs, stats := AArch64(&Request{Code: l.code, Addr: l.addr, Inside: true}, nil)
 	t.Logf("%d refs, %+v", len(refs), stats)
 	byOffset := map[uint32]Ref{}
 	for _, r := range refs {

@@ -159,7 +159,8 @@ type registers struct {
 	known uint16
 }
 
-func decodeX86_64(r *Request, refs []Ref) ([]Ref, Stats) {
+// X86_64 decodes code of x86-64.
+func X86_64(r *Request, refs []Ref) ([]Ref, Stats) {
 	var stats Stats
 	var leas registers
 	code := r.Code

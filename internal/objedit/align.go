@@ -2,9 +2,7 @@ package objedit
 
 // Where functions begin. Compilers begin those that they compile for speed at
 // a multiple of 16 bytes, so that the first instructions come with one fetch;
-// between short functions that is a good part of the code. Any byte would do
-// for x86-64; an even address keeps what C++ puts into the lowest bit of a
-// pointer to a member function (Itanium C++ ABI, 2.3).
+// between short functions that is a good part of the code.
 
 import "strings"
 
@@ -26,10 +24,10 @@ func (o *Object) AlignFunctions() int {
 	for i := range o.functions {
 		f := &o.functions[i]
 		s := &o.sections[f.section]
-		if !f.alone || s.align <= o.machine.alignment || s.align > maxAlignment || s.size != f.Size || data[f.section] || !strings.HasPrefix(s.name, ".text.") {
+		if !f.alone || s.align <= o.machine.Code.Alignment || s.align > maxAlignment || s.size != f.Size || data[f.section] || !strings.HasPrefix(s.name, ".text.") {
 			continue
 		}
-		s.align = o.machine.alignment
+		s.align = o.machine.Code.Alignment
 		o.put64(s.header+0x30, s.align)
 		count++
 	}

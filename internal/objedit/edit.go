@@ -101,7 +101,7 @@ var ErrShape = errors.New("function cannot be replaced")
 func (o *Object) Stub(i int, code []byte) error {
 	f := &o.functions[i]
 	sec := &o.sections[f.section]
-	if landing := o.machine.landingPad(o.data[sec.offset+f.value:][:f.Size]); len(landing) > 0 {
+	if landing := o.machine.Code.LandingPad(o.data[sec.offset+f.value:][:f.Size]); len(landing) > 0 {
 		code = slices.Concat(landing, code)
 	}
 	relocations, err := o.relocations(f.section)
@@ -131,7 +131,7 @@ func (o *Object) Stub(i int, code []byte) error {
 	}
 	if !f.alone {
 		out := o.edit()[sec.offset+f.value : sec.offset+end]
-		o.machine.fillTraps(out[copy(out, code):])
+		o.machine.Code.FillTraps(out[copy(out, code):])
 		return nil
 	}
 	if uint64(len(code)) <= f.Size {

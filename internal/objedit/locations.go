@@ -60,7 +60,7 @@ func (o *Object) FoldLocations() (int, error) {
 		}
 		for j, r := range relocations {
 			from := o.symbols[r.symbol]
-			if from.index == kept || from.index <= 0 || !fold[from.index] || from.bind != stbLocal || !slices.Contains(o.machine.dataReferences, r.kind) {
+			if from.index == kept || from.index <= 0 || !fold[from.index] || from.bind != stbLocal || !slices.Contains(o.machine.Relocations.Data, r.kind) {
 				continue
 			}
 			entry := o.sections[o.relaOf[i]].offset + uint64(j)*relaEntry
@@ -91,7 +91,7 @@ func (o *Object) location(i int) (terminated, ok bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	if len(relocations) != 1 || relocations[0].offset != 0 || relocations[0].kind != o.machine.dataReferences[0] {
+	if len(relocations) != 1 || relocations[0].offset != 0 || relocations[0].kind != o.machine.Relocations.Pointer {
 		return false, false, nil
 	}
 	content, err := o.content(i)

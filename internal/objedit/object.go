@@ -25,6 +25,7 @@ import (
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // ErrUnsupported is wrapped by Parse for what is well formed but not an ELF
@@ -70,7 +71,7 @@ const (
 // Object is one relocatable object with the edits made so far.
 type Object struct {
 	name    string
-	machine *machine
+	machine *machine.Machine
 	data    []byte // the input; never written to
 	out     []byte // the edited copy; nil while nothing was edited
 	view    byteio.View
@@ -148,7 +149,7 @@ func Parse(name string, data []byte, base uint64) (*Object, error) {
 		return nil, fmt.Errorf("%w: e_type is %d, not ET_REL", ErrUnsupported, t)
 	}
 	number := binary.LittleEndian.Uint16(ident[18:])
-	if o.machine = machineByNumber(number); o.machine == nil {
+	if o.machine = machine.OfELF(number); o.machine.Code == nil {
 		return nil, fmt.Errorf("%w: e_machine is %d; only x86-64 (62) and aarch64 (183) have stubs", ErrUnsupported, number)
 	}
 	if err := o.readSections(ident); err != nil {

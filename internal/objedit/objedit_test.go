@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 	"pgregory.net/rapid"
 )
 
@@ -41,6 +42,11 @@ int main(int argc, char **argv) {
 	return 5;
 }
 `
+
+func named(arch string) *machine.Machine {
+	m, _ := machine.Named(arch)
+	return m
+}
 
 // toolchain compiles C for a machine and runs the result.
 type toolchain struct {
@@ -134,19 +140,19 @@ func indexOf(t testing.TB, o *Object, name string) int {
 func TestStubsRun(t *testing.T) {
 	cases := []struct {
 		function string
-		kind     Kind
+		kind     machine.Stub
 		args     []string
 		out      string
 		status   string
 	}{
-		{"number", Zero, nil, "0 1 3.5 99\nquiet was called\n", "exit 5"},
-		{"pointer", Zero, nil, "10 0 3.5 99\nquiet was called\n", "exit 5"},
-		{"real", ZeroFloat, nil, "10 1 0 99\nquiet was called\n", "exit 5"},
-		{"table", Zero, nil, "10 1 3.5 0\nquiet was called\n", "exit 5"},
-		{"quiet", Return, nil, "10 1 3.5 99\n", "exit 5"},
-		{"table", Report, nil, "minsize: cut function a::table was reached\n", "signal aborted"},
-		{"handler", DefaultSignal, []string{"signal"}, "", "signal segmentation fault"},
-		{"main", Trap, nil, "", "signal"},
+		{"number", machine.Zero, nil, "0 1 3.5 99\nquiet was called\n", "exit 5"},
+		{"pointer", machine.Zero, nil, "10 0 3.5 99\nquiet was called\n", "exit 5"},
+		{"real", machine.ZeroFloat, nil, "10 1 0 99\nquiet was called\n", "exit 5"},
+		{"table", machine.Zero, nil, "10 1 3.5 0\nquiet was called\n", "exit 5"},
+		{"quiet", machine.Return, nil, "10 1 3.5 99\n", "exit 5"},
+		{"table", machine.Report, nil, "minsize: cut function a::table was reached\n", "signal aborted"},
+		{"handler", machine.DefaultSignal, []string{"signal"}, "", "signal segmentation fault"},
+		{"main", machine.Trap, nil, "", "signal"},
 	}
 	for _, c := range toolchains {
 		for _, flag := range []string{"-ffunction-sections", "-fno-function-sections", "-mbranch-protection=standard", "-fcf-protection=full"} {
@@ -209,7 +215,7 @@ func TestLinkersAccept(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"number", "table", "quiet"} {
-			code, _ := o.Code(Zero, "")
+			code, _ := o.Code(machine.Zero, "")
 			if err := o.Stub(indexOf(t, o, name), code); err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +246,7 @@ func TestOwnStart(t *testing.T) {
 	for _, c := range toolchains {
 		t.Run(c.machine, func(t *testing.T) {
 			data := read(t, c.compile(t, "-ffunction-sections"))
-			start, err := StartObject(c.machine)
+			start, err := StartObject(named(c.machine))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +262,7 @@ func TestOwnStart(t *testing.T) {
 			}
 		})
 	}
-	if _, err := StartObject("mips"); err == nil {
+	if _, err := StartObject(named("mips")); err == nil {
 		t.Error("a _start for a machine that has none")
 	}
 }
@@ -286,7 +292,7 @@ func TestArchiveGrows(t *testing.T) {
 	if o.Name() != "lib.a(a-rather-long-member-name.o)" {
 		t.Errorf("member is called %q", o.Name())
 	}
-	code, _ := o.Code(Report, "quiet")
+	code, _ := o.Code(machine.Report, "quiet")
 	if err := o.Stub(indexOf(t, o, "quiet"), code); err != nil {
 		t.Fatal(err)
 	}
@@ -360,7 +366,7 @@ func TestEditProperties(t *testing.T) {
 		t.Run(c.machine, func(t *testing.T) {
 			data := read(t, c.compile(t, "-ffunction-sections"))
 			rapid.Check(t, func(t *rapid.T) {
-				edit := func(chosen []int, kind Kind) *Object {
+				edit := func(chosen []int, kind machine.Stub) *Object {
 					o, err := Parse("program.o", data, 0)
 					if err != nil {
 						t.Fatal(err)
@@ -381,13 +387,13 @@ func TestEditProperties(t *testing.T) {
 					t.Fatal(err)
 				}
 				chosen := rapid.SliceOfNDistinct(rapid.IntRange(0, len(o.Functions())-1), 0, len(o.Functions()), rapid.ID[int]).Draw(t, "functions")
-				kind := rapid.SampledFrom([]Kind{Return, Zero, ZeroFloat, ZeroPair, Trap, Report, DefaultSignal}).Draw(t, "kind")
+				kind := rapid.SampledFrom([]machine.Stub{machine.Return, machine.Zero, machine.ZeroFloat, machine.ZeroPair, machine.Trap, machine.Report, machine.DefaultSignal}).Draw(t, "kind")
 				edited := edit(chosen, kind).Bytes()
 				slices.Reverse(chosen)
 				if len(chosen) == 0 && !bytes.Equal(edited, data) {
 					t.Fatal("no edit, other bytes")
 				}
-				if kind != Report && kind != DefaultSignal && !bytes.Equal(edit(chosen, kind).Bytes(), edited) {
+				if kind != machine.Report && kind != machine.DefaultSignal && !bytes.Equal(edit(chosen, kind).Bytes(), edited) {
 					t.Fatal("the order of edits matters")
 				}
 				again, err := Parse("edited.o", edited, 0)
@@ -429,7 +435,7 @@ func TestEditProperties(t *testing.T) {
 
 // TestBadInput: one line that names what and where.
 func TestBadInput(t *testing.T) {
-	good, err := StartObject("x86_64")
+	good, err := StartObject(named("x86_64"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,7 +463,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func FuzzObject(f *testing.F) {
-	for _, m := range []string{"x86_64", "aarch64"} {
+	for _, m := range []*machine.Machine{machine.X86_64, machine.AArch64} {
 		start, err := StartObject(m)
 		if err != nil {
 			f.Fatal(err)
@@ -500,7 +506,7 @@ func FuzzObject(f *testing.F) {
 			o.Symbols()
 			o.SectionSymbols()
 			for i := range o.Functions() {
-				for _, kind := range []Kind{Trap, Report} {
+				for _, kind := range []machine.Stub{machine.Trap, machine.Report} {
 					if code, err := o.Code(kind, "x"); err == nil {
 						o.Stub(i, code)
 					}

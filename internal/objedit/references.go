@@ -165,28 +165,10 @@ func (o *Object) Symbols() []Definition {
 // (an address taken, data, any instruction of aarch64) may do more.
 func (o *Object) OnlyReads(ref Reference) bool {
 	s := &o.sections[ref.From]
-	if o.machine.number != 62 || s.shType != shtProgbits || s.flags&shfExecinstr == 0 || ref.Offset < 3 || ref.Offset+4 > s.size {
+	if o.machine.OnlyReads == nil || s.shType != shtProgbits || s.flags&shfExecinstr == 0 {
 		return false
 	}
-	code := o.data[s.offset:][:s.size]
-	opcode, modrm := code[ref.Offset-2], code[ref.Offset-1]
-	if modrm&0xc7 != 0x05 { // [rip + displacement], Intel SDM volume 2, table 2-2
-		return false
-	}
-	operation := modrm >> 3 & 7
-	switch opcode {
-	case 0x8b, 0x8a: // mov register, memory
-		return code[ref.Offset-3] != 0x0f
-	case 0xb6, 0xb7, 0xbe, 0xbf: // movzx, movsx
-		return code[ref.Offset-3] == 0x0f
-	case 0x84, 0x85, 0x38, 0x39, 0x3a, 0x3b: // test, cmp
-		return code[ref.Offset-3] != 0x0f
-	case 0xf6, 0xf7: // test memory, constant
-		return operation == 0
-	case 0x80, 0x81, 0x83: // cmp memory, constant
-		return operation == 7
-	}
-	return false
+	return o.machine.OnlyReads(o.data[s.offset:][:s.size], ref.Offset)
 }
 
 // SectionSymbols gives each section the name of the first sized symbol in it,

@@ -15,6 +15,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // definition is one function or datum of a new object, in its own section.
@@ -26,65 +28,17 @@ type definition struct {
 	weak        bool
 	relocated   bool // data that the loader relocates: writable, then read-only
 	retain      bool // kept though nothing refers to it (SHF_GNU_RETAIN)
-	relocations []newRelocation
+	relocations []machine.Relocation
 }
 
-type newRelocation struct {
-	offset uint64
-	kind   uint32
-	symbol string
-	addend int64
-}
-
-var starts = map[string]definition{
-	"x86_64": {
-		name: "_start", function: true,
-		data: []byte{
-			0x31, 0xed, // xor ebp, ebp: the outermost frame (System V ABI x86-64, 3.4.1)
-			0x49, 0x89, 0xd1, // mov r9, rdx: the loader's finaliser
-			0x5e,             // pop rsi: argc
-			0x48, 0x89, 0xe2, // mov rdx, rsp: argv
-			0x48, 0x83, 0xe4, 0xf0, // and rsp, -16
-			0x50,             // push rax: keeps the alignment
-			0x54,             // push rsp: the end of the stack
-			0x45, 0x31, 0xc0, // xor r8d, r8d: no fini
-			0x31, 0xc9, // xor ecx, ecx: no init
-			0x48, 0x8d, 0x3d, 0, 0, 0, 0, // lea rdi, [rip + main]
-			0xff, 0x15, 0, 0, 0, 0, // call [rip + __libc_start_main@GOTPCREL]
-			0xf4, // hlt: never reached
-		},
-		relocations: []newRelocation{{23, 2, "main", -4}, {29, 41, "__libc_start_main", -4}}, // R_X86_64_PC32, R_X86_64_GOTPCRELX
-	},
-	"aarch64": {
-		name: "_start", function: true,
-		data: words(
-			0xd280001d, // mov x29, #0
-			0xd280001e, // mov x30, #0
-			0xaa0003e5, // mov x5, x0: the loader's finaliser
-			0xf94003e1, // ldr x1, [sp]: argc
-			0x910023e2, // add x2, sp, #8: argv
-			0x910003e6, // mov x6, sp: the end of the stack
-			0x90000000, // adrp x0, main
-			0x91000000, // add x0, x0, :lo12:main
-			0xd2800003, // mov x3, #0: no init
-			0xd2800004, // mov x4, #0: no fini
-			0x94000000, // bl __libc_start_main
-			0xd4200020, // brk #1: never reached
-		),
-		// R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_CALL26
-		relocations: []newRelocation{{24, 275, "main", 0}, {28, 277, "main", 0}, {40, 283, "__libc_start_main", 0}},
-	},
-}
-
-// StartObject makes the object with `_start` for a machine by its name in
-// LLVM's triples. It also holds __dso_handle, which crtbegin has otherwise
+// StartObject makes the object with `_start` for a machine. It also holds __dso_handle, which crtbegin has otherwise
 // and whose address alone is used (to tell the program from its libraries).
-func StartObject(machineName string) ([]byte, error) {
-	start, ok := starts[machineName]
-	if !ok {
-		return nil, fmt.Errorf("no _start for the machine %s (known: x86_64, aarch64)", machineName)
+func StartObject(m *machine.Machine) ([]byte, error) {
+	if m.Code == nil {
+		return nil, fmt.Errorf("no _start for the machine %s (known: x86_64, aarch64)", m.Title)
 	}
-	return newObject(machineName, []definition{start, handle})
+	start := m.Code.Start
+	return newObject(m, []definition{{name: "_start", function: true, data: start.Code, relocations: start.Relocations}, handle})
 }
 
 var handle = definition{name: "__dso_handle", data: make([]byte, 8), hidden: true, weak: true}
@@ -92,13 +46,12 @@ var handle = definition{name: "__dso_handle", data: make([]byte, 8), hidden: tru
 // RelocatorObject makes an object with code that the program is to call as a
 // resolver, and one pointer to it at an odd address: linkers that pack relative
 // relocations (package relr) leave that one unpacked, as an entry of its own in
-// .rela.dyn, since the packed form has even addresses only. pointer is the
-// machine's relocation type of a 64-bit address.
-func RelocatorObject(machineName string, code []byte, pointer uint32) ([]byte, error) {
-	return newObject(machineName, []definition{
+// .rela.dyn, since the packed form has even addresses only.
+func RelocatorObject(m *machine.Machine, code []byte) ([]byte, error) {
+	return newObject(m, []definition{
 		{name: RelocatorName, data: code, function: true, hidden: true},
 		{name: RelocatorName + "_entry", data: make([]byte, 9), hidden: true, relocated: true, retain: true,
-			relocations: []newRelocation{{1, pointer, RelocatorName, 0}}},
+			relocations: []machine.Relocation{{Offset: 1, Type: m.Relocations.Pointer, Symbol: RelocatorName}}},
 	})
 }
 
@@ -106,35 +59,24 @@ func RelocatorObject(machineName string, code []byte, pointer uint32) ([]byte, e
 const RelocatorName = "minsize_relocate"
 
 // HandleObject makes the object with __dso_handle alone.
-func HandleObject(machineName string) ([]byte, error) {
-	return newObject(machineName, []definition{handle})
+func HandleObject(m *machine.Machine) ([]byte, error) {
+	return newObject(m, []definition{handle})
 }
 
 // StubObject makes an object that defines each name as its code, hidden, so
 // that no library that the program loads ever binds to it.
-func StubObject(machineName string, stubs map[string][]byte, order []string) ([]byte, error) {
+func StubObject(m *machine.Machine, stubs map[string][]byte, order []string) ([]byte, error) {
 	var list []definition
 	for _, name := range order {
 		list = append(list, definition{name: name, data: stubs[name], function: true, hidden: true})
 	}
-	return newObject(machineName, list)
-}
-
-// StubCode is Object.Code for a machine by name.
-func StubCode(machineName string, kind Kind, name string) ([]byte, error) {
-	for i := range machines {
-		if machines[i].name == machineName {
-			return (&Object{machine: &machines[i]}).Code(kind, name)
-		}
-	}
-	return nil, fmt.Errorf("no stubs for the machine %s", machineName)
+	return newObject(m, list)
 }
 
 // newObject writes an ELF relocatable object.
-func newObject(machineName string, list []definition) ([]byte, error) {
-	number := MachineNumber(machineName)
-	if number == 0 {
-		return nil, fmt.Errorf("no objects for the machine %s", machineName)
+func newObject(m *machine.Machine, list []definition) ([]byte, error) {
+	if m.Code == nil {
+		return nil, fmt.Errorf("no objects for the machine %s", m.Title)
 	}
 	type sec struct {
 		name           string
@@ -198,12 +140,12 @@ func newObject(machineName string, list []definition) ([]byte, error) {
 	for i, d := range list {
 		var relas []byte
 		for _, r := range d.relocations {
-			if _, known := numbers[r.symbol]; !known {
-				symbol(r.symbol, 1<<4, 0, 0, 0)
+			if _, known := numbers[r.Symbol]; !known {
+				symbol(r.Symbol, 1<<4, 0, 0, 0)
 			}
-			relas = le.AppendUint64(relas, r.offset)
-			relas = le.AppendUint64(relas, uint64(numbers[r.symbol])<<32|uint64(r.kind))
-			relas = le.AppendUint64(relas, uint64(r.addend))
+			relas = le.AppendUint64(relas, r.Offset)
+			relas = le.AppendUint64(relas, uint64(numbers[r.Symbol])<<32|uint64(r.Type))
+			relas = le.AppendUint64(relas, uint64(r.Addend))
 		}
 		if relas != nil {
 			sections = append(sections, sec{name: ".rela" + sections[i+1].name, shType: shtRela, flags: 0x40, body: relas, info: uint32(i + 1), align: 8, entsize: relaEntry})
@@ -252,7 +194,7 @@ func newObject(machineName string, list []definition) ([]byte, error) {
 	}
 	copy(out, "\x7fELF\x02\x01\x01")
 	le.PutUint16(out[16:], etRel)
-	le.PutUint16(out[18:], number)
+	le.PutUint16(out[18:], m.ELF[0])
 	le.PutUint32(out[20:], 1)
 	le.PutUint64(out[0x28:], uint64(len(out)))
 	le.PutUint16(out[0x34:], elfHeader64)

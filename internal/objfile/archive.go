@@ -49,7 +49,7 @@ func matchArchive(data []byte) bool {
 
 func parseArchive(f *File, v byteio.View) error {
 	a := &ArchiveFile{Thin: string(v.Data[:8]) == arThinMagic, file: f}
-	f.Format, f.Ar, f.Kind, f.Arch = Archive, a, OtherKind, OtherArch
+	f.Format, f.Ar, f.Kind = Archive, a, OtherKind
 	var names []byte
 	scanned := uint64(0) // of names, which may overlap
 	for at := uint64(8); at < v.Len(); {

@@ -40,14 +40,14 @@ func pack(order binary.AppendByteOrder, parts ...any) []byte {
 // smallELF64 is a program of one segment and one instruction, in either order.
 func smallELF64(order binary.AppendByteOrder, data uint8) []byte {
 	return pack(order, "\x7fELF", uint8(2), data, uint8(1), strings.Repeat("\x00", 9),
-		uint16(ET_EXEC), uint16(EM_X86_64), uint32(1), uint64(0x400078), uint64(64), uint64(0), uint32(0),
+		uint16(ET_EXEC), uint16(62), uint32(1), uint64(0x400078), uint64(64), uint64(0), uint32(0),
 		uint16(64), uint16(56), uint16(1), uint16(0), uint16(0), uint16(0),
 		uint32(PT_LOAD), uint32(PF_R|PF_X), uint64(0), uint64(0x400000), uint64(0x400000), uint64(121), uint64(121), uint64(4096), "\xc3")
 }
 
 func smallELF32() []byte {
 	return pack(binary.LittleEndian, "\x7fELF", uint8(1), uint8(1), uint8(1), strings.Repeat("\x00", 9),
-		uint16(ET_EXEC), uint16(EM_386), uint32(1), uint32(0x8048054), uint32(52), uint32(0), uint32(0),
+		uint16(ET_EXEC), uint16(3), uint32(1), uint32(0x8048054), uint32(52), uint32(0), uint32(0),
 		uint16(52), uint16(32), uint16(1), uint16(0), uint16(0), uint16(0),
 		uint32(PT_LOAD), uint32(0), uint32(0x8048000), uint32(0x8048000), uint32(85), uint32(85), uint32(PF_R|PF_X), uint32(4096), "\xc3")
 }
@@ -258,7 +258,7 @@ func TestMemoryBound(t *testing.T) {
 			return pack(binary.LittleEndian, name, typ, flags, uint64(0), off, size, uint32(0), uint32(0), uint64(1), uint64(0))
 		}
 		body := pack(binary.LittleEndian, uint32(elfCompressZlib), uint32(0), size, uint64(1), packed)
-		head := pack(binary.LittleEndian, "\x7fELF", uint8(2), uint8(1), uint8(1), strings.Repeat("\x00", 9), uint16(ET_REL), uint16(EM_X86_64), uint32(1), uint64(0), uint64(0), uint64(64), uint32(0),
+		head := pack(binary.LittleEndian, "\x7fELF", uint8(2), uint8(1), uint8(1), strings.Repeat("\x00", 9), uint16(ET_REL), uint16(62), uint32(1), uint64(0), uint64(0), uint64(64), uint32(0),
 			uint16(64), uint16(0), uint16(0), uint16(64), uint16(3), uint16(2))
 		at := uint64(64 + 3*64)
 		return pack(binary.LittleEndian, head, section(0, SHT_NULL, 0, 0, 0), section(1, SHT_PROGBITS, SHF_COMPRESSED, at, uint64(len(body))), section(13, SHT_STRTAB, 0, at+uint64(len(body)), uint64(len(names))), body, names)

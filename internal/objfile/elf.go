@@ -16,6 +16,7 @@ import (
 	"fmt"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // Ehdr is the ELF header (gABI 4, "ELF Header"), both classes widened to 64 bits.
@@ -240,7 +241,8 @@ func parseELF(f *File, v byteio.View) error {
 	}
 	h := &e.Ehdr
 	f.Machine, f.Entry = uint32(h.Machine), h.Entry
-	f.Arch = elfArch(h.Machine, f.Bits, e.d.big)
+	f.CPU = machine.OfELF(h.Machine)
+	f.Arch = f.CPU.Arch(f.Bits, e.d.big).Name
 
 	sectionsErr := e.readShdrs(v)
 	if err := e.readPhdrs(v); err != nil {
@@ -379,7 +381,7 @@ func (e *ELFFile) makeSegments(v byteio.View, companion bool) error {
 	f.Segments = make([]Segment, 0, len(e.Phdrs))
 	for i, p := range e.Phdrs {
 		s := Segment{
-			Type: elfSegmentType(p.Type, e.Ehdr.Machine), Index: i,
+			Type: elfSegmentType(p.Type, e.file.CPU), Index: i,
 			Offset: p.Off, FileSize: p.Filesz, Addr: p.Vaddr, MemSize: p.Memsz, Align: p.Align,
 			Read: p.Flags&PF_R != 0, Write: p.Flags&PF_W != 0, Exec: p.Flags&PF_X != 0,
 			Load: p.Type == PT_LOAD,
@@ -465,7 +467,7 @@ func (e *ELFFile) makeSections(v byteio.View) error {
 			return byteio.Errorf(e.shdrOffset(v, i), "sh_name", "section %d: no string at %#x of the section name table", i, h.Name)
 		}
 		s := Section{
-			Name: name, Type: elfSectionType(h.Type, e.Ehdr.Machine), Index: i,
+			Name: name, Type: elfSectionType(h.Type, e.file.CPU), Index: i,
 			Offset: h.Off, FileSize: h.Size, MemSize: h.Size, Addr: h.Addr, Align: h.Addralign, EntSize: h.Entsize,
 			Alloc: h.Flags&SHF_ALLOC != 0, Write: h.Flags&SHF_WRITE != 0,
 			Exec: h.Flags&SHF_EXECINSTR != 0, TLS: h.Flags&SHF_TLS != 0, Segment: -1,

@@ -98,7 +98,7 @@ func (e *ELFFile) DynamicTables() []Section {
 	}
 	if addr, ok := e.DynValue(DT_HASH); ok {
 		if chains, ok := e.hashCount(); ok {
-			word := pick(e.d.wide && (e.Ehdr.Machine == EM_S390 || e.Ehdr.Machine == EM_ALPHA), 8, 4)
+			word := pick(e.d.wide && e.file.CPU.WideHash, 8, 4)
 			if b, ok := f.BytesAt(addr, word); ok {
 				buckets := uint64(e.d.u32(b))
 				if word == 8 {
@@ -180,19 +180,6 @@ func (e *ELFFile) versionListSize(addr, count, size, numberAt, auxAt, nextAt, au
 // SlotRelocation says whether a relocation fills a slot of the global offset
 // table: GLOB_DAT and JUMP_SLOT of the machines that have such types.
 func (e *ELFFile) SlotRelocation(kind uint32) bool {
-	switch e.Ehdr.Machine {
-	case EM_X86_64, EM_386: // R_X86_64_GLOB_DAT 6, JUMP_SLOT 7; R_386_GLOB_DAT 6, JMP_SLOT 7
-		return kind == 6 || kind == 7
-	case EM_AARCH64: // R_AARCH64_GLOB_DAT, JUMP_SLOT
-		return kind == 1025 || kind == 1026
-	case EM_ARM: // R_ARM_GLOB_DAT, JUMP_SLOT
-		return kind == 21 || kind == 22
-	case EM_RISCV: // R_RISCV_JUMP_SLOT
-		return kind == 5
-	case EM_PPC64, EM_PPC: // R_PPC64_GLOB_DAT, JMP_SLOT
-		return kind == 20 || kind == 21
-	case EM_S390: // R_390_GLOB_DAT, JMP_SLOT
-		return kind == 10 || kind == 11
-	}
-	return false
+	types := e.file.CPU.Types(e.d.wide)
+	return kind != 0 && (kind == types.GlobDat || kind == types.JumpSlot)
 }

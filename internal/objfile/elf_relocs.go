@@ -142,7 +142,7 @@ func (e *ELFFile) relocTables() ([]relocTable, error) {
 // to itself (package relr): the first entry of DT_RELA behind the relative
 // ones then calls the code that does.
 func (e *ELFFile) concealedTable() (relocTable, bool) {
-	stub, err := relr.StubOf(e.Ehdr.Machine)
+	stub, err := relr.StubOf(e.file.CPU)
 	if err != nil || !e.d.wide || e.file.Order != binary.LittleEndian {
 		return relocTable{}, false
 	}
@@ -219,7 +219,7 @@ func (e *ELFFile) eachReloc(yield func(*Reloc) bool) error {
 		return err
 	}
 	places := newPlaces(e)
-	types := relocTypes(e.Ehdr.Machine, e.d.wide)
+	types := relocTypes(e.file.CPU, e.d.wide)
 	for _, t := range tables {
 		raw, err := (byteio.View{Data: e.file.Data}).Slice(t.off, t.size, "relocation table")
 		if err != nil {
@@ -253,7 +253,7 @@ func (e *ELFFile) eachReloc(yield func(*Reloc) bool) error {
 
 func (e *ELFFile) eachPlain(t relocTable, raw []byte, types *relocTypeTable, places *places, yield func(*Reloc) bool) bool {
 	d, size := e.d, e.relocSize(t.addends)
-	mips64 := e.Ehdr.Machine == EM_MIPS && d.wide
+	split := d.wide && e.file.CPU.SplitInfo
 	var r Reloc
 	for at := uint64(0); at+size <= uint64(len(raw)); at += size {
 		b := raw[at : at+size]
@@ -262,7 +262,7 @@ func (e *ELFFile) eachPlain(t relocTable, raw []byte, types *relocTypeTable, pla
 			r.Addr = d.u64(b)
 			info := d.u64(b[8:])
 			r.Symbol, r.Type = int(info>>32), uint32(info)
-			if mips64 { // r_sym, r_ssym, r_type3, r_type2, r_type, in this order of bytes
+			if split { // r_sym, r_ssym, r_type3, r_type2, r_type, in this order of bytes
 				r.Symbol = int(d.u32(b[8:]))
 				r.Type = uint32(b[15]) | uint32(b[14])<<8 | uint32(b[13])<<16
 			}
@@ -289,15 +289,15 @@ func (e *ELFFile) eachPlain(t relocTable, raw []byte, types *relocTypeTable, pla
 // leaves at the place.
 func (e *ELFFile) finish(r *Reloc, types *relocTypeTable, places *places) {
 	number := r.Type
-	if e.Ehdr.Machine == EM_SPARCV9 { // the upper 24 bits are a second addend of R_SPARC_OLO10
+	if e.file.CPU.SecondAddend {
 		number &= 0xff
 	}
 	if r.Symbol == 0 {
 		r.Symbol = -1
 	}
 	r.Size = types.size(number)
-	r.Relative = r.Section < 0 && number == types.relative
-	if types.relativeIsSymbolic && r.Section < 0 && r.Symbol < 0 && number == types.relative {
+	r.Relative = r.Section < 0 && types.relative(number)
+	if types.RelativeIsSymbolic && r.Relative && r.Symbol < 0 {
 		r.Relative = true
 	}
 	if !r.HasAddend {
@@ -312,7 +312,7 @@ func (e *ELFFile) eachRelr(t relocTable, raw []byte, types *relocTypeTable, plac
 	next := uint64(0)
 	var r Reloc
 	emit := func(addr, entry uint64, first bool) bool {
-		r = Reloc{Addr: addr, Section: -1, Symbol: -1, Type: types.relative, Size: uint8(word), Relative: true, Entry: t.off + entry}
+		r = Reloc{Addr: addr, Section: -1, Symbol: -1, Type: types.Relative, Size: uint8(word), Relative: true, Entry: t.off + entry}
 		if first {
 			r.EntrySize = uint8(word)
 		}
@@ -340,7 +340,7 @@ func (e *ELFFile) eachRelr(t relocTable, raw []byte, types *relocTypeTable, plac
 		next += (word*8 - 1) * word
 	}
 	if a := t.answered; a != nil {
-		r = Reloc{Addr: a.Addr, Addend: a.Addend, HasAddend: true, Section: -1, Symbol: -1, Type: types.relative, Size: uint8(word), Relative: true, Entry: t.off}
+		r = Reloc{Addr: a.Addr, Addend: a.Addend, HasAddend: true, Section: -1, Symbol: -1, Type: types.Relative, Size: uint8(word), Relative: true, Entry: t.off}
 		return yield(&r)
 	}
 	return true

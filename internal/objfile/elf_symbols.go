@@ -106,7 +106,7 @@ func (e *ELFFile) hashCount() (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	word := pick(e.d.wide && (e.Ehdr.Machine == EM_S390 || e.Ehdr.Machine == EM_ALPHA), 8, 4)
+	word := pick(e.d.wide && e.file.CPU.WideHash, 8, 4)
 	b, ok := e.file.BytesAt(addr+word, word)
 	if !ok {
 		return 0, false
@@ -179,7 +179,7 @@ func (e *ELFFile) readSymtab(symbols []Symbol, t symtab) ([]Symbol, error) {
 	if t.dynamic {
 		versions = e.versions(t)
 	}
-	arm := e.Ehdr.Machine == EM_ARM
+	thumb := e.file.CPU.ThumbBit
 	var bad error
 	for i := uint64(1); i < t.count; i++ {
 		b := table[i*size : i*size+size]
@@ -211,7 +211,7 @@ func (e *ELFFile) readSymtab(symbols []Symbol, t symtab) ([]Symbol, error) {
 			s.Kind = SymData
 		case 2, 13: // STT_FUNC, STT_ARM_TFUNC (STT_SPARC_REGISTER has no address to mistake)
 			s.Kind = SymFunc
-			if arm { // bit 0 says Thumb, it is no part of the address
+			if thumb {
 				s.Addr &^= 1
 			}
 		case 3:

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // SystemLinux is what ELFSystem answers for marked Linux programs.
@@ -54,7 +55,6 @@ var interpreterSystems = []struct{ path, system string }{
 	{"/usr/libexec/ld.so", "OpenBSD"},
 	{"/system/runtime_loader", "Haiku"}, {"/boot/system/runtime_loader", "Haiku"},
 	{"/usr/lib/ldqnx", "QNX"}, {"/proc/boot/ldqnx", "QNX"}, {"/usr/lib/Loader.so", "SerenityOS"}, {"ld.so.1", "Fuchsia"},
-	{"/lib/ld-x86-64.so.1", "Hurd"},
 }
 
 // ELFSystem names the operating system that an ELF program is for, "" where
@@ -75,7 +75,7 @@ func ELFSystem(data []byte) string {
 	if d.big {
 		v.Order = binary.BigEndian
 	}
-	machine := d.u16(ident[18:])
+	number := d.u16(ident[18:])
 	phoff, at, size := d.word(ident[28:]), 42, uint64(32)
 	if d.wide {
 		if v.Len() < 64 {
@@ -108,7 +108,7 @@ func ELFSystem(data []byte) string {
 				return system
 			}
 		case PT_INTERP:
-			byInterpreter = interpreterSystem(cutNUL(body.Data), machine)
+			byInterpreter = interpreterSystem(cutNUL(body.Data), number)
 		}
 	}
 	switch {
@@ -159,20 +159,16 @@ func noteSystem(v byteio.View) string {
 	return ""
 }
 
-func interpreterSystem(path string, machine uint16) string {
+func interpreterSystem(path string, number uint16) string {
 	for _, s := range interpreterSystems {
 		if strings.HasPrefix(path, s.path) {
 			return s.system
 		}
 	}
-	// The same name is Linux's own on PowerPC, MIPS and m68k.
-	switch machine {
-	case EM_386, EM_X86_64, EM_SPARC, EM_SPARC32PLUS, EM_SPARCV9:
-		if strings.HasSuffix(path, "/ld.so.1") {
-			return "Solaris or illumos"
-		}
-	}
-	if machine == EM_386 && path == "/lib/ld.so" {
+	switch m := machine.OfELF(number); {
+	case m.Solaris && strings.HasSuffix(path, "/ld.so.1"): // Linux's own name on PowerPC, MIPS and m68k
+		return "Solaris or illumos"
+	case path == m.HurdLoader && path != "":
 		return "Hurd"
 	}
 	return ""

@@ -83,7 +83,7 @@ func TestELFSystem(t *testing.T) {
 				{0, 62, PT_NOTE, note(big, "Go", 4), ""}, {0, 62, PT_NOTE, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), ""},
 				{0, 62, 0x65a3dbe6, nil, "OpenBSD"}, {0, 62, 0x6ffffffb, nil, "Solaris"},
 				{0, 62, PT_INTERP, []byte("/system/runtime_loader\x00"), "Haiku"}, {0, 62, PT_INTERP, []byte("/lib/amd64/ld.so.1\x00"), "Solaris or illumos"},
-				{0, EM_PPC, PT_INTERP, []byte("/lib/ld.so.1\x00"), ""}, {0, EM_MIPS, PT_INTERP, []byte("/lib/ld.so.1\x00"), ""},
+				{0, 20, PT_INTERP, []byte("/lib/ld.so.1\x00"), ""}, {0, 8, PT_INTERP, []byte("/lib/ld.so.1\x00"), ""},
 				{0, 62, PT_INTERP, []byte("/lib64/ld-linux-x86-64.so.2\x00"), ""}, {0, 62, PT_INTERP, []byte("/lib/ld-musl-x86_64.so.1\x00"), ""},
 			} {
 				if got := ELFSystem(marked(wide, big, c.osabi, c.machine, c.kind, c.body)); got != c.want {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // FatFile is what only universal files have.
@@ -23,7 +24,7 @@ type FatArch struct {
 	Offset     uint64
 	Size       uint64
 	Align      uint32 // power of two
-	Arch       Arch
+	Arch       string
 }
 
 const (
@@ -44,7 +45,7 @@ func matchFat(data []byte) bool {
 func parseFat(f *File, v byteio.View) error {
 	v.Order = binary.BigEndian
 	fat := &FatFile{Wide: binary.BigEndian.Uint32(v.Data) == fatMagic64, file: f}
-	f.Format, f.Fat, f.Order, f.Kind, f.Arch = FatMach, fat, binary.BigEndian, OtherKind, OtherArch
+	f.Format, f.Fat, f.Order, f.Kind = FatMach, fat, binary.BigEndian, OtherKind
 	count, size := uint64(binary.BigEndian.Uint32(v.Data[4:])), pick(fat.Wide, 32, 20)
 	table, err := v.Table(8, count, size, "fat_arch table")
 	if err != nil {
@@ -55,7 +56,8 @@ func parseFat(f *File, v byteio.View) error {
 		b := table[i*size:]
 		w := d.wordSize()
 		a := FatArch{Cputype: d.u32(b), Cpusubtype: d.u32(b[4:]), Offset: d.word(b[8:]), Size: d.word(b[8+w:]), Align: d.u32(b[8+2*w:])}
-		a.Arch = machoArch(a.Cputype)
+		_, arch := machine.OfMachO(a.Cputype)
+		a.Arch = arch.Name
 		if _, err := v.Slice(a.Offset, a.Size, "fat_arch"); err != nil {
 			return byteio.Errorf(v.Base+8+i*size+8, "fat_arch.offset", "slice %d: bytes %#x to %#x wanted, the file has %#x", i, a.Offset, a.Offset+a.Size, v.Len())
 		}
@@ -68,5 +70,5 @@ func parseFat(f *File, v byteio.View) error {
 // slice's start.
 func (fat *FatFile) Open(i int) (*File, error) {
 	a := fat.Arches[i]
-	return Parse(fat.file.Name+"("+string(a.Arch)+")", fat.file.Data[a.Offset:a.Offset+a.Size])
+	return Parse(fat.file.Name+"("+a.Arch+")", fat.file.Data[a.Offset:a.Offset+a.Size])
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // MachOFile is what only Mach-O has.
@@ -135,24 +136,6 @@ const (
 	MH_PIE     = 0x200000
 )
 
-func machoArch(cputype uint32) Arch {
-	switch cputype {
-	case 7:
-		return I386
-	case 0x01000007:
-		return X86_64
-	case 12, 0x0200000c: // arm64_32 counts as ARM with 32-bit pointers
-		return ARM
-	case 0x0100000c:
-		return AArch64
-	case 18:
-		return PPC
-	case 0x01000012:
-		return PPC64
-	}
-	return OtherArch
-}
-
 func matchMachO(data []byte) bool {
 	if len(data) < 28 {
 		return false
@@ -180,7 +163,8 @@ func parseMachO(f *File, v byteio.View) error {
 	d := m.d
 	m.Magic, m.Cputype, m.Cpusubtype, m.Filetype = d.u32(header), d.u32(header[4:]), d.u32(header[8:]), d.u32(header[12:])
 	m.Ncmds, m.Sizeofcmds, m.Flags = d.u32(header[16:]), d.u32(header[20:]), d.u32(header[24:])
-	f.Arch, f.Machine = machoArch(m.Cputype), m.Cputype
+	f.Machine = m.Cputype
+	f.setMachine(machine.OfMachO(m.Cputype))
 	switch m.Filetype {
 	case MH_OBJECT:
 		f.Kind = Relocatable
@@ -319,7 +303,7 @@ func (m *MachOFile) command(v byteio.View, load MachOLoad, b []byte) error {
 
 // threadEntry is the program counter of LC_UNIXTHREAD's registers.
 func (m *MachOFile) threadEntry(b []byte) uint64 {
-	at := map[Arch]int{X86_64: 16 + 16*8, AArch64: 16 + 32*8, I386: 16 + 10*4, ARM: 16 + 15*4}[m.file.Arch]
+	at := m.file.CPU.ThreadPC
 	switch {
 	case at == 0:
 	case m.d.wide && at+8 <= len(b):

@@ -156,7 +156,7 @@ func TestFat(t *testing.T) {
 		t.Fatal(err)
 	}
 	slice, err := f.Fat.Open(0)
-	if err != nil || slice.Arch != AArch64 || f.Fat.Arches[0].Arch != AArch64 {
+	if err != nil || slice.Arch != "aarch64" || f.Fat.Arches[0].Arch != "aarch64" {
 		t.Errorf("%+v: %v", f.Fat.Arches, err)
 	}
 	if matchFat([]byte{0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 61}) {

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // Format is the container format of a file.
@@ -32,30 +33,6 @@ const (
 	Wasm    Format = "Wasm"
 	COFF    Format = "COFF" // a relocatable object of Windows
 	Archive Format = "archive"
-)
-
-// Arch is a machine, in the names of LLVM target triples.
-type Arch string
-
-const (
-	X86_64    Arch = "x86_64"
-	I386      Arch = "i386"
-	AArch64   Arch = "aarch64"
-	ARM       Arch = "arm"
-	RISCV64   Arch = "riscv64"
-	RISCV32   Arch = "riscv32"
-	PPC64     Arch = "powerpc64"
-	PPC64LE   Arch = "powerpc64le"
-	PPC       Arch = "powerpc"
-	S390X     Arch = "s390x"
-	MIPS      Arch = "mips"
-	MIPSLE    Arch = "mipsel"
-	MIPS64    Arch = "mips64"
-	MIPS64LE  Arch = "mips64el"
-	LoongArch Arch = "loongarch64"
-	SPARC64   Arch = "sparc64"
-	Wasm32    Arch = "wasm32"
-	OtherArch Arch = "unknown" // File.Machine has the number
 )
 
 // Kind is what a file is for.
@@ -79,7 +56,8 @@ const (
 type File struct {
 	Name      string // as the user typed it; archive members as "lib.a(member.o)"
 	Format    Format
-	Arch      Arch
+	CPU       *machine.Machine
+	Arch      string // the machine in LLVM's target triples; "unknown" where it has no name there
 	Machine   uint32 // the format's own number of the machine
 	Bits      int    // 32 or 64
 	Order     binary.ByteOrder
@@ -209,7 +187,7 @@ func Parse(name string, data []byte) (*File, error) {
 		if !o.match(data) {
 			continue
 		}
-		f := &File{Name: name, Size: uint64(len(data)), Data: data}
+		f := Opaque(name, data)
 		if err := o.parse(f, byteio.View{Data: data}); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.name, err)
 		}
@@ -217,6 +195,15 @@ func Parse(name string, data []byte) (*File, error) {
 	}
 	return nil, Unknown(data)
 }
+
+// Opaque is a file of which nothing is known but its bytes.
+func Opaque(name string, data []byte) *File {
+	f := &File{Name: name, Data: data, Size: uint64(len(data)), Kind: OtherKind}
+	f.setMachine(machine.Named(""))
+	return f
+}
+
+func (f *File) setMachine(m *machine.Machine, a *machine.Arch) { f.CPU, f.Arch = m, a.Name }
 
 // Unknown is ErrFormat with the name of the format where its magic is known.
 func Unknown(data []byte) error {

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // PEFile is what only PE images and COFF objects have. Field names are the
@@ -136,9 +137,6 @@ const (
 	dllDynamicBase = 0x0040
 )
 
-var peArches = map[uint16]Arch{0x14c: I386, 0x8664: X86_64, 0xaa64: AArch64, 0xa641: AArch64, 0x1c0: ARM, 0x1c2: ARM, 0x1c4: ARM,
-	0x5032: RISCV32, 0x5064: RISCV64, 0x6264: LoongArch, 0x166: MIPSLE, 0x1f0: PPC}
-
 func matchPE(data []byte) bool {
 	if len(data) < 64 || string(data[:2]) != "MZ" {
 		return false
@@ -151,12 +149,12 @@ func matchCOFF(data []byte) bool {
 	if len(data) < 20 {
 		return false
 	}
-	machine := binary.LittleEndian.Uint16(data)
-	if machine == 0 && binary.LittleEndian.Uint16(data[2:]) == 0xffff { // bigobj, import, or LLVM bitcode's anonymous header
+	number := binary.LittleEndian.Uint16(data)
+	if number == 0 && binary.LittleEndian.Uint16(data[2:]) == 0xffff { // bigobj, import, or LLVM bitcode's anonymous header
 		return true
 	}
-	_, known := peArches[machine]
-	return known && binary.LittleEndian.Uint16(data[16:]) == 0 // an object has no optional header
+	_, arch := machine.OfCOFF(number)
+	return arch.Bits != 0 && binary.LittleEndian.Uint16(data[16:]) == 0 // an object has no optional header
 }
 
 func parsePE(f *File, v byteio.View) error {
@@ -200,8 +198,7 @@ func parseCOFF(f *File, v byteio.View) error {
 		return p.readSections(v, 20)
 	}
 	version := binary.LittleEndian.Uint16(v.Data[4:])
-	machine := binary.LittleEndian.Uint16(v.Data[6:])
-	p.setMachine(machine)
+	p.setMachine(binary.LittleEndian.Uint16(v.Data[6:]))
 	if version == 0 { // IMPORT_OBJECT_HEADER
 		size := uint64(binary.LittleEndian.Uint32(v.Data[12:]))
 		b, err := v.Slice(20, size, "import object")
@@ -229,16 +226,13 @@ func parseCOFF(f *File, v byteio.View) error {
 	return p.readSections(v, 56)
 }
 
-func (p *PEFile) setMachine(machine uint16) {
+func (p *PEFile) setMachine(number uint16) {
 	f := p.file
-	p.FileHeader.Machine, f.Machine = machine, uint32(machine)
-	f.Arch = OtherArch
-	if arch, ok := peArches[machine]; ok {
-		f.Arch = arch
-	}
-	switch f.Arch {
-	case X86_64, AArch64, RISCV64, LoongArch:
-		f.Bits = 64
+	p.FileHeader.Machine, f.Machine = number, uint32(number)
+	m, arch := machine.OfCOFF(number)
+	f.setMachine(m, arch)
+	if arch.Bits != 0 {
+		f.Bits = arch.Bits
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sort"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // Storage classes and machine-independent symbol types.
@@ -316,7 +317,7 @@ func (p *PEFile) eachObjectReloc(yield func(*Reloc) bool) error {
 		for n := uint64(0); n < count; n++ {
 			b := table[10*n:]
 			r := Reloc{Addr: uint64(d.u32(b)) - uint64(h.VirtualAddress), Symbol: int(d.u32(b[4:])), Type: uint32(d.u16(b[8:])), Section: i, Entry: off + 10*n, EntrySize: 10}
-			r.Size = coffRelocSize(p.FileHeader.Machine, r.Type)
+			r.Size = p.file.CPU.COFFSizes[r.Type]
 			if r.Size == 4 && section.FileSize >= 4 && r.Addr <= section.FileSize-4 {
 				r.Addend = int64(int32(d.u32(p.file.Data[section.Offset+r.Addr:])))
 			} else if r.Size == 8 && section.FileSize >= 8 && r.Addr <= section.FileSize-8 {
@@ -328,36 +329,6 @@ func (p *PEFile) eachObjectReloc(yield func(*Reloc) bool) error {
 		}
 	}
 	return nil
-}
-
-// coffRelocSize: IMAGE_REL_AMD64_*, IMAGE_REL_I386_*, IMAGE_REL_ARM64_*.
-func coffRelocSize(machine uint16, typ uint32) uint8 {
-	switch machine {
-	case 0x8664:
-		switch typ {
-		case 1:
-			return 8
-		case 2, 3, 4, 5, 6, 7, 8, 9, 0xb:
-			return 4
-		case 0xa:
-			return 2
-		}
-	case 0x14c:
-		switch typ {
-		case 6, 7, 0xb, 0x14:
-			return 4
-		case 0xa:
-			return 2
-		}
-	case 0xaa64:
-		if typ == 14 { // ADDR64
-			return 8
-		}
-		if typ == 1 || typ == 2 || typ == 8 || typ == 17 { // ADDR32, ADDR32NB, SECREL, REL32
-			return 4
-		}
-	}
-	return 0
 }
 
 // symbolPosition finds a COFF symbol by its raw index.
@@ -381,44 +352,50 @@ type RuntimeFunction struct {
 
 // RuntimeFunctions returns the exception table of x86-64 and ARM64 images.
 func (p *PEFile) RuntimeFunctions() ([]RuntimeFunction, error) {
+	form, known := runtimeFunctions[p.file.CPU]
+	if !known {
+		return nil, nil
+	}
 	table, off, err := p.directory(PEDirectoryException)
 	if err != nil {
 		return nil, err
 	}
-	d := p.d
 	var functions []RuntimeFunction
-	switch p.FileHeader.Machine {
-	case 0x8664:
-		for at := 0; at+12 <= len(table); at += 12 {
-			begin, end, unwind := d.u32(table[at:]), d.u32(table[at+4:]), d.u32(table[at+8:])
-			if begin == 0 && end == 0 || end < begin {
-				continue
-			}
-			f := RuntimeFunction{Begin: p.va(begin), End: p.va(end), Unwind: p.va(unwind), Entry: off + uint64(at), EntrySize: 12}
-			if b, ok := p.file.BytesAt(f.Unwind, 1); ok {
-				f.Chained = b[0]>>3&4 != 0
-			}
-			functions = append(functions, f)
-		}
-	case 0xaa64:
-		for at := 0; at+8 <= len(table); at += 8 {
-			begin, data := d.u32(table[at:]), d.u32(table[at+4:])
-			if begin == 0 {
-				continue
-			}
-			f := RuntimeFunction{Begin: p.va(begin), Entry: off + uint64(at), EntrySize: 8}
-			if data&3 != 0 { // packed: FunctionLength in words
-				f.End = f.Begin + uint64(data>>2&0x7ff)*4
-			} else {
-				f.Unwind = p.va(data)
-				if b, ok := p.file.BytesAt(f.Unwind, 4); ok {
-					f.End = f.Begin + uint64(d.u32(b)&0x3ffff)*4
-				}
-			}
+	for at := 0; at+form.size <= len(table); at += form.size {
+		f := RuntimeFunction{Entry: off + uint64(at), EntrySize: uint8(form.size)}
+		if form.read(p, &f, table[at:]) {
 			functions = append(functions, f)
 		}
 	}
 	return functions, nil
+}
+
+// runtimeFunctions are the forms of the exception table's entries.
+var runtimeFunctions = map[*machine.Machine]struct {
+	size int
+	read func(p *PEFile, f *RuntimeFunction, entry []byte) bool
+}{
+	machine.X86_64: {12, func(p *PEFile, f *RuntimeFunction, entry []byte) bool {
+		begin, end := p.d.u32(entry), p.d.u32(entry[4:])
+		f.Begin, f.End, f.Unwind = p.va(begin), p.va(end), p.va(p.d.u32(entry[8:]))
+		if b, ok := p.file.BytesAt(f.Unwind, 1); ok {
+			f.Chained = b[0]>>3&4 != 0
+		}
+		return end >= begin && end != 0
+	}},
+	machine.AArch64: {8, func(p *PEFile, f *RuntimeFunction, entry []byte) bool {
+		begin, data := p.d.u32(entry), p.d.u32(entry[4:])
+		f.Begin = p.va(begin)
+		if data&3 != 0 { // packed: FunctionLength in words
+			f.End = f.Begin + uint64(data>>2&0x7ff)*4
+			return begin != 0
+		}
+		f.Unwind = p.va(data)
+		if b, ok := p.file.BytesAt(f.Unwind, 4); ok {
+			f.End = f.Begin + uint64(p.d.u32(b)&0x3ffff)*4
+		}
+		return begin != 0
+	}},
 }
 
 // PEDebugEntry is IMAGE_DEBUG_DIRECTORY.

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // WasmFile is what only Wasm has. Index spaces (functions, globals, tables,
@@ -147,7 +148,8 @@ func matchWasm(data []byte) bool { return len(data) >= 8 && string(data[:4]) == 
 func parseWasm(f *File, v byteio.View) error {
 	v.Order = binary.LittleEndian
 	w := &WasmFile{Start: -1, file: f}
-	f.Format, f.Wasm, f.Arch, f.Bits, f.Order, f.Kind = Wasm, w, Wasm32, 32, binary.LittleEndian, Module
+	f.Format, f.Wasm, f.Bits, f.Order, f.Kind = Wasm, w, 32, binary.LittleEndian, Module
+	f.setMachine(machine.Named("wasm32"))
 	version := binary.LittleEndian.Uint32(v.Data[4:])
 	if version != 1 {
 		if version>>16 == 1 {

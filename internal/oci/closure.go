@@ -236,7 +236,7 @@ func (r *resolver) expand(lists []string, o *object) []string {
 	replace := strings.NewReplacer(
 		"${ORIGIN}", o.origin, "$ORIGIN", o.origin,
 		"${LIB}", lib, "$LIB", lib,
-		"${PLATFORM}", string(r.program.Arch), "$PLATFORM", string(r.program.Arch),
+		"${PLATFORM}", r.program.Arch, "$PLATFORM", r.program.Arch,
 	)
 	var dirs []string
 	for _, list := range lists {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -57,22 +58,14 @@ func ParsePlatform(text string) (Platform, error) {
 	return p, nil
 }
 
-// architectures maps ELF machines to Go's names, which OCI images use
-// (image-spec, config.md "architecture").
-var architectures = map[objfile.Arch]string{
-	objfile.X86_64: "amd64", objfile.I386: "386", objfile.AArch64: "arm64", objfile.ARM: "arm",
-	objfile.RISCV64: "riscv64", objfile.PPC64LE: "ppc64le", objfile.PPC64: "ppc64", objfile.S390X: "s390x",
-	objfile.MIPS: "mips", objfile.MIPSLE: "mipsle", objfile.MIPS64: "mips64", objfile.MIPS64LE: "mips64le",
-	objfile.LoongArch: "loong64",
-}
-
-// PlatformOf is the platform that an ELF program is for.
+// PlatformOf is the platform that an ELF program is for. OCI images name
+// machines as Go does (image-spec, config.md "architecture").
 func PlatformOf(f *objfile.File) (Platform, error) {
-	architecture, ok := architectures[f.Arch]
-	if !ok {
+	_, arch := machine.Named(f.Arch)
+	if arch.Go == "" {
 		return Platform{}, fmt.Errorf("%s: machine %s (%d) has no name in OCI images", f.Name, f.Arch, f.Machine)
 	}
-	return Platform{OS: "linux", Architecture: architecture}, nil
+	return Platform{OS: "linux", Architecture: arch.Go}, nil
 }
 
 // Matches says whether a program for q can be called p: variants say more,

@@ -3,8 +3,10 @@ package pack
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack/codec"
 )
@@ -32,8 +34,6 @@ const (
 	dtSoname, dtDebug, dtFlags1 = 14, 21, 0x6ffffffb
 	df1PIE                      = 0x08000000
 
-	emX86_64, emAArch64 = 62, 183
-
 	shfAlloc, shfExec = 2, 4
 )
 
@@ -49,9 +49,8 @@ type section struct {
 
 // program is an executable taken apart.
 type program struct {
-	data    []byte
-	arch    codec.Arch
-	machine uint16
+	data []byte
+	*port
 	fixed   bool // ET_EXEC
 	entry   uint64
 	headers []programHeader
@@ -61,7 +60,7 @@ type program struct {
 	align   uint64
 	ehdr    uint64 // offset of the ELF header in the image
 	stack   programHeader
-	bti     bool
+	landing bool   // it asks for landing pads
 	symbols uint64 // bytes of symbols and debug information that are not loaded
 	notes   []string
 	best    bool // Options.Best
@@ -70,6 +69,29 @@ type program struct {
 	dynamic map[uint64]uint64
 	regions []codec.Region
 }
+
+// port is what packing knows of a machine; its stubs are in pack/stub.
+type port struct {
+	machine *machine.Machine
+	arch    codec.Arch // the filter's, and the header's number
+	borders [2]int     // see methods
+	bti     bool       // programs may ask for landing pads by a property
+}
+
+var ports = []*port{
+	{machine: machine.X86_64, arch: codec.X86_64, borders: [2]int{4800, 7000}},
+	{machine: machine.AArch64, arch: codec.AArch64, borders: [2]int{3500, 14000}, bti: true},
+}
+
+func portOf(is func(*port) bool) *port {
+	if i := slices.IndexFunc(ports, is); i >= 0 {
+		return ports[i]
+	}
+	return nil
+}
+
+// name is the machine in LLVM's triples, which the stub's parts are named by.
+func (p *port) name() string { return p.machine.Arches[0].Name }
 
 func refuse(hint, format string, args ...any) error { return byteio.Refuse(hint, format, args...) }
 
@@ -96,15 +118,12 @@ func readProgram(data []byte) (*program, error) {
 		return nil, refuse("", "a program for %s: the unpacker is for Linux programs", system)
 	}
 	le := binary.LittleEndian
-	p := &program{data: data, machine: le.Uint16(ident[18:]), entry: le.Uint64(ident[24:])}
-	switch p.machine {
-	case emX86_64:
-		p.arch, p.align = codec.X86_64, 0x1000
-	case emAArch64:
-		p.arch, p.align = codec.AArch64, 0x10000
-	default:
-		return nil, refuse("", "machine %d: pack knows x86-64 (62) and aarch64 (183)", p.machine)
+	p := &program{data: data, entry: le.Uint64(ident[24:])}
+	number := le.Uint16(ident[18:])
+	if p.port = portOf(func(p *port) bool { return p.machine == machine.OfELF(number) }); p.port == nil {
+		return nil, refuse("", "machine %d: pack knows x86-64 (62) and aarch64 (183)", number)
 	}
+	p.align = p.machine.LargestPage
 	switch typ := le.Uint16(ident[16:]); typ {
 	case etExec:
 		p.fixed = true
@@ -136,12 +155,12 @@ func readProgram(data []byte) (*program, error) {
 		case ptGNUStack:
 			p.stack = h
 		case ptGNUProp:
-			if p.arch == codec.AArch64 {
+			if p.port.bti {
 				note, err := v.Slice(h.Offset, h.Filesz, "PT_GNU_PROPERTY")
 				if err != nil {
 					return nil, err
 				}
-				p.bti = hasBTI(note)
+				p.landing = hasBTI(note)
 			}
 		case ptLoad:
 			if h.Memsz == 0 {
@@ -360,10 +379,7 @@ func (p *program) findCode(v byteio.View, shoff uint64, shnum uint16) {
 		}
 	}
 	for _, r := range ranges {
-		unit := uint64(1)
-		if p.arch == codec.AArch64 {
-			unit = 4
-		}
+		unit := p.machine.CodeUnit
 		r[0] = (r[0] + unit - 1) &^ (unit - 1)
 		r[1] &^= unit - 1
 		end := p.first + uint64(p.size)

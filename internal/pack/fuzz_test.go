@@ -17,9 +17,9 @@ import (
 // that every transform applies to.
 func tinyProgram(arch codec.Arch) []byte {
 	le := binary.LittleEndian
-	machine, word := uint16(emX86_64), []byte{0xe8, 0x10, 0, 0, 0, 0x48, 0x8d, 0x05, 0x40, 1, 0, 0, 0x90, 0xc3, 0x90, 0x90}
+	machine, word := uint16(62), []byte{0xe8, 0x10, 0, 0, 0, 0x48, 0x8d, 0x05, 0x40, 1, 0, 0, 0x90, 0xc3, 0x90, 0x90}
 	if arch == codec.AArch64 {
-		machine, word = emAArch64, []byte{0x20, 0, 0, 0x94, 0, 0, 0, 0xb0, 0, 0, 0x40, 0xf9, 0xc0, 3, 0x5f, 0xd6}
+		machine, word = 183, []byte{0x20, 0, 0, 0x94, 0, 0, 0, 0xb0, 0, 0, 0x40, 0xf9, 0xc0, 3, 0x5f, 0xd6}
 	}
 	const code, rela, hdr, frame, dyn, words, shoff = 0x400, 0x600, 0x700, 0x780, 0x1000, 0x1800, 0x2000
 	b := make([]byte, shoff+2*sectionSize)
@@ -56,7 +56,7 @@ func tinyProgram(arch codec.Arch) []byte {
 	for i := range 6 {
 		at := b[rela+i*relaSize:]
 		le.PutUint64(at, uint64(words+8*i))
-		le.PutUint64(at[8:], relativeType(arch))
+		le.PutUint64(at[8:], uint64(portOf(func(p *port) bool { return p.arch == arch }).machine.Relocations.Relative))
 		le.PutUint64(at[16:], uint64(code+16*i))
 	}
 	copy(b[hdr:], ehFrameHeader)

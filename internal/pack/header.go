@@ -8,6 +8,7 @@ import (
 	"math/bits"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/pack/codec"
 )
 
 // The pack header, documented in docs/pack-format.md. The stub reads it too:
@@ -102,6 +103,9 @@ func readHeaderUnchecked(data []byte) (*header, error) {
 	}
 	h := &header{method: b[5], machine: b[6], flags: b[7], check: le.Uint64(b[8:]), streamCheck: le.Uint64(b[16:]), address: le.Uint64(b[24:]),
 		packed: le.Uint32(b[32:]), payload: le.Uint32(b[36:]), stream: le.Uint32(b[40:]), prefix: le.Uint32(b[44:]), span: le.Uint32(b[48:]), align: le.Uint32(b[52:]), original: le.Uint64(b[56:])}
+	if h.port() == nil {
+		return nil, byteio.Errorf(headerOffset+6, "machine", "%d is none that programs are packed for", h.machine)
+	}
 	if uint64(h.packed) > uint64(len(b)) || h.payload < headerSize || h.payload > h.packed || h.packed < headerSize+8 {
 		return nil, byteio.Errorf(headerOffset+32, "packed, payload", "%d and %d do not fit a file of %d bytes: cut or damaged", h.packed, h.payload, len(data))
 	}
@@ -109,6 +113,10 @@ func readHeaderUnchecked(data []byte) (*header, error) {
 		return nil, byteio.Errorf(headerOffset+44, "prefix", "%d is more than the stream's %d", h.prefix, h.stream)
 	}
 	return h, nil
+}
+
+func (h *header) port() *port {
+	return portOf(func(p *port) bool { return p.arch == codec.Arch(h.machine) })
 }
 
 // checksum is the stub's: see check in stub/src/first.c. len(b) >= 8.

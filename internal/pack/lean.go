@@ -25,22 +25,18 @@ const doubtBelow = 256 << 10
 // clearChange is how many bytes a transform changes where it pays in any case.
 const clearChange = 8 << 10
 
-// codeBorders are sizes of code, by the fast coder: below the first LZMA with
-// its small unpacker wins, above the second XLZ.
-var codeBorders = map[codec.Arch][2]int{codec.X86_64: {4800, 7000}, codec.AArch64: {3500, 14000}}
-
-// methods that may win, by size alone.
+// methods that may win, by size alone: below the first border, of code by the
+// fast coder, LZMA with its small unpacker wins, above the second XLZ.
 func (p *program) methods() []codec.Method {
 	code := 0
 	image := p.load(0)
 	for _, r := range p.regions {
 		code += flateSize(image[r.Start:r.End])
 	}
-	border := codeBorders[p.arch]
 	switch {
-	case code < border[0]:
+	case code < p.borders[0]:
 		return []codec.Method{codec.LZMA}
-	case code > border[1]:
+	case code > p.borders[1]:
 		return []codec.Method{codec.XLZ}
 	}
 	return []codec.Method{codec.XLZ, codec.LZMA}

@@ -71,8 +71,6 @@ var ErrAlreadyPacked = errors.New("already packed")
 // ErrNotSmaller is wrapped when the packed file would not be smaller.
 var ErrNotSmaller = errors.New("packing does not make it smaller")
 
-var machineNames = map[codec.Arch]string{codec.X86_64: "x86_64", codec.AArch64: "aarch64"}
-
 // Pack returns the packed form of the program in data. Errors: *byteio.Refusal for
 // programs that must not be packed, ErrAlreadyPacked, ErrNotSmaller,
 // *byteio.Error for malformed files.
@@ -178,8 +176,7 @@ type operation struct {
 }
 
 func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]byte, *Report, error) {
-	machine := machineNames[p.arch]
-	report := &Report{Machine: machine, Input: len(p.data)}
+	report := &Report{Machine: p.name(), Input: len(p.data)}
 	room := 1<<16 + p.size/16 // for the prefix
 	buffer, ops := p.transform(room, without)
 	for _, op := range ops {
@@ -196,7 +193,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 			}
 		}
 	}
-	prefix, tableOffset, err := p.buildPrefix(machine, ops)
+	prefix, tableOffset, err := p.buildPrefix(ops)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -225,11 +222,11 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	code, err := stub.Part(machine, "boot"+decoder)
+	code, err := stub.Part(p.name(), "boot"+decoder)
 	if err != nil {
 		return nil, nil, err
 	}
-	first, err := stub.Part(machine, "first"+decoder)
+	first, err := stub.Part(p.name(), "first"+decoder)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -262,8 +259,8 @@ func estimateStartup(m codec.Method, stream int) time.Duration {
 
 // buildPrefix is part 2 of the stub, its table, the code of the operations
 // and their arguments. Operations run in reverse order of packing.
-func (p *program) buildPrefix(machine string, ops []operation) (prefix []byte, tableOffset int, err error) {
-	second, err := stub.Part(machine, "second")
+func (p *program) buildPrefix(ops []operation) (prefix []byte, tableOffset int, err error) {
+	second, err := stub.Part(p.name(), "second")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -274,7 +271,7 @@ func (p *program) buildPrefix(machine string, ops []operation) (prefix []byte, t
 	at := tableOffset + 4 + 8*len(ops) + 4
 	var bodies []byte
 	for i, op := range ops {
-		b, err := stub.Part(machine, op.part)
+		b, err := stub.Part(p.name(), op.part)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -342,7 +339,7 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 			return nil, refuse("", "no room for the unpacker below the program's first address %#x", p.first)
 		}
 	}
-	if p.bti {
+	if p.landing {
 		h.flags |= flagBTI
 	}
 	le := binary.LittleEndian
@@ -351,7 +348,7 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 	out = append(out, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
 	out[7] = p.data[7]
 	out = le.AppendUint16(out, elfType)
-	out = le.AppendUint16(out, p.machine)
+	out = le.AppendUint16(out, p.machine.ELF[0])
 	out = le.AppendUint32(out, 1)
 	out = le.AppendUint64(out, vaddr+headerOffset+headerSize)
 	out = le.AppendUint64(out, 64)
@@ -360,12 +357,8 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 	for _, v := range []uint16{64, 56, 2, 0, 0, 0} {
 		out = le.AppendUint16(out, v)
 	}
-	pageAlign := uint64(0x1000)
-	if p.arch == codec.AArch64 {
-		pageAlign = 0x10000
-	}
 	for _, ph := range []programHeader{
-		{ptLoad, 5, 0, vaddr, vaddr, size, size, pageAlign},
+		{ptLoad, 5, 0, vaddr, vaddr, size, size, p.align},
 		{ptGNUStack, p.stack.Flags, 0, 0, 0, 0, p.stack.Memsz, 16},
 	} {
 		out = le.AppendUint32(out, ph.Type)

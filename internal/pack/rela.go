@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
-	"github.com/minsize/minsize/internal/pack/codec"
 )
 
 // Relative relocations (R_*_RELATIVE): 24 bytes that say "add the load base to
@@ -16,17 +15,9 @@ import (
 // Architecture, section 5.7.
 
 const (
-	dtRela, dtRelaSz                  = 7, 8
-	rX86_64Relative, rAArch64Relative = 8, 1027
-	relaSize                          = 24
+	dtRela, dtRelaSz = 7, 8
+	relaSize         = 24
 )
-
-func relativeType(arch codec.Arch) uint64 {
-	if arch == codec.AArch64 {
-		return rAArch64Relative
-	}
-	return rX86_64Relative
-}
 
 // applyRela's argument: image offset of the table, entries, relocation type,
 // whether the words hold the addend already, then the distances.
@@ -37,7 +28,7 @@ func applyRela(p *program, image []byte) ([]byte, bool) {
 	if p.first != 0 || size < relaSize || !rangeIn(image, table, size) {
 		return nil, false
 	}
-	typ := relativeType(p.arch)
+	typ := uint64(p.machine.Relocations.Relative)
 	entries := image[table : table+size]
 	n := uint64(0)
 	kept, zero := true, true

@@ -101,7 +101,7 @@ func Inspect(data []byte) (*Report, error) {
 		return nil, err
 	}
 	method := codec.Method(h.method)
-	r := &Report{Machine: machineNames[codec.Arch(h.machine)], Method: method.String(), Input: len(out), Output: len(data),
+	r := &Report{Machine: h.port().name(), Method: method.String(), Input: len(out), Output: len(data),
 		Headers: headerOffset + headerSize, Stub: int(h.payload) - headerSize, Payload: int(h.packed - h.payload), Rest: len(data) - int(end),
 		Startup: estimateStartup(method, int(h.stream))}
 	for _, id := range t.operations {

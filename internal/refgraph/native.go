@@ -9,7 +9,6 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/demangle"
-	"github.com/minsize/minsize/internal/machinecode"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -330,7 +329,7 @@ func entryAtom(p *attrib.Program) int32 {
 // section are not seen (the assembler fills them in), so functions that share a
 // section count as used.
 func heldTogether(p *attrib.Program, atom int32) bool {
-	if p.File.Kind != objfile.Relocatable && p.File.Kind != objfile.KernelModule || machinecode.Known(string(p.File.Arch)) {
+	if p.File.Kind != objfile.Relocatable && p.File.Kind != objfile.KernelModule || p.File.CPU.Decoder != nil {
 		return false
 	}
 	same := func(k int32) bool {
@@ -342,7 +341,7 @@ func heldTogether(p *attrib.Program, atom int32) bool {
 // undecoded says whether references in machine code are not seen at all: the
 // machine has no decoder, and the linker has dropped the relocations.
 func undecoded(f *objfile.File) bool {
-	return !machinecode.Known(string(f.Arch)) && f.Kind != objfile.Relocatable && f.Kind != objfile.KernelModule
+	return f.CPU.Decoder == nil && f.Kind != objfile.Relocatable && f.Kind != objfile.KernelModule
 }
 
 // rootSection says whether everything in a section is used without a

@@ -330,7 +330,7 @@ func (g *Graph) refersFrom(n int32, ranges []dwarf.Range, set NodeSet) bool {
 		return false
 	}
 	rq := machinecode.Request{Code: p.File.Data[a.Start:a.End], Addr: a.Addr}
-	refs, _, _ := machinecode.Decode(string(p.File.Arch), &rq, nil)
+	refs, _ := p.File.CPU.Decode(&rq, nil)
 	for _, r := range refs {
 		at := a.Addr + uint64(r.Offset)
 		if !overlap(ranges, []dwarf.Range{{Low: at, High: at + 1}}) {
@@ -379,7 +379,7 @@ func (g *Graph) split(n int32, ranges []dwarf.Range) *part {
 	outside := map[int32]bool{}
 	if a.End <= p.Space.File {
 		rq := machinecode.Request{Code: p.File.Data[a.Start:a.End], Addr: a.Addr}
-		refs, _, _ := machinecode.Decode(string(p.File.Arch), &rq, nil)
+		refs, _ := p.File.CPU.Decode(&rq, nil)
 		for _, r := range refs {
 			to := p.AtomOrSlot(r.Target)
 			if to < 0 {

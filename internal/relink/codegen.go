@@ -31,6 +31,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
 )
 
@@ -168,11 +169,11 @@ func (p *plan) writeHelpers(i int, helpers []string) error {
 	if len(helpers) == 0 {
 		return nil
 	}
-	machine := p.recording.machine()
+	cpu := p.recording.machine()
 	stubs := map[string][]byte{}
 	for n, h := range helpers {
 		kind, name, _ := strings.Cut(h, " ")
-		code, err := objedit.StubCode(machine, objedit.Kind(kind), name)
+		code, err := objedit.StubCode(cpu, machine.Stub(kind), name)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrNotApplicable, err)
 		}
@@ -182,7 +183,7 @@ func (p *plan) writeHelpers(i int, helpers []string) error {
 	for n := range helpers {
 		order = append(order, helperName(n))
 	}
-	object, err := objedit.StubObject(machine, stubs, order)
+	object, err := objedit.StubObject(cpu, stubs, order)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
 )
 
@@ -251,7 +252,7 @@ func (p *plan) stubImports(m *matcher) error {
 		if !ok || m.defined[name] {
 			continue
 		}
-		code, err := objedit.StubCode(m.machine, objedit.Kind(m.cuts[at.cut].Sites[at.site].Stub), name)
+		code, err := objedit.StubCode(m.machine, machine.Stub(m.cuts[at.cut].Sites[at.site].Stub), name)
 		if err != nil {
 			return err
 		}
@@ -280,7 +281,7 @@ type matcher struct {
 	count  map[siteIndex]int
 	shut   []int // cuts whose gate is closed: they match nothing
 
-	machine            string
+	machine            *machine.Machine
 	undefined, defined map[string]bool // C names that exact patterns name
 }
 
@@ -382,7 +383,7 @@ func (m *matcher) stub(o *objedit.Object) error {
 		if m.count[at] >= maxMatches && CutByName(m.cuts[at.cut].Name) == nil {
 			return m.tooMany(at)
 		}
-		code, err := o.Code(objedit.Kind(m.cuts[at.cut].Sites[at.site].Stub), name)
+		code, err := o.Code(machine.Stub(m.cuts[at.cut].Sites[at.site].Stub), name)
 		if err != nil {
 			return err
 		}

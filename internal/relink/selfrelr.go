@@ -33,7 +33,7 @@ func positionIndependent(args []string) bool {
 }
 
 func (p *plan) relocator() (*relr.Stub, error) {
-	return relr.StubOf(objedit.MachineNumber(p.recording.machine()))
+	return relr.StubOf(p.recording.machine())
 }
 
 // writeRelocator gives the link the code that applies the relocations.
@@ -45,7 +45,7 @@ func (p *plan) writeRelocator() error {
 	if err != nil {
 		return err
 	}
-	object, err := objedit.RelocatorObject(p.recording.machine(), stub.Code(), stub.Pointer)
+	object, err := objedit.RelocatorObject(p.recording.machine(), stub.Code())
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
 )
 
@@ -156,9 +157,8 @@ func checkStart(program string) error {
 	return nil
 }
 
-// machine is the name of the machine of the recorded objects: that of the
-// first one.
-func (r *Recording) machine() string {
+// machine is the machine of the recorded objects: that of the first one.
+func (r *Recording) machine() *machine.Machine {
 	for _, in := range r.link.Inputs {
 		head := make([]byte, 64) // an ELF header
 		f, err := os.Open(filepath.Join(r.Dir, in.Stored))
@@ -170,9 +170,9 @@ func (r *Recording) machine() string {
 		if err != nil || !objedit.IsELF(head) || !objedit.IsObject(head) {
 			continue
 		}
-		if name := objedit.MachineName(head); name != "" {
-			return name
+		if m := objedit.MachineOf(head); m != nil {
+			return m
 		}
 	}
-	return "unknown"
+	return machine.OfELF(0)
 }

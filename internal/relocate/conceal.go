@@ -32,7 +32,7 @@ func Applicable(f *objfile.File) (*relr.Stub, error) {
 	if f.Format != objfile.ELF || f.ELF == nil || f.Bits != 64 || f.Order != binary.LittleEndian {
 		return nil, refuse("%s", relr.ErrMachine)
 	}
-	stub, err := relr.StubOf(f.ELF.Ehdr.Machine)
+	stub, err := relr.StubOf(f.CPU)
 	if err != nil {
 		return nil, refuse("%v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/relr"
@@ -113,7 +114,7 @@ func (c toolchain) link(t *testing.T, source string, plain bool, flags ...string
 	args := append([]string{"-O2", "-fPIC", "-o", out, in, "-B" + lld(t), "-fuse-ld=lld", "-Wl,-z,relro,-z,now"}, flags...)
 	stub := c.stub(t)
 	if !plain {
-		object, err := objedit.RelocatorObject(c.name, stub.Code(), stub.Pointer)
+		object, err := objedit.RelocatorObject(c.machine(), stub.Code())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,9 +143,14 @@ func (c toolchain) link(t *testing.T, source string, plain bool, flags ...string
 	return out
 }
 
+func (c toolchain) machine() *machine.Machine {
+	m, _ := machine.Named(c.name)
+	return m
+}
+
 func (c toolchain) stub(t *testing.T) *relr.Stub {
 	t.Helper()
-	stub, err := relr.StubOf(objedit.MachineNumber(c.name))
+	stub, err := relr.StubOf(c.machine())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func Worth(data []byte) uint64 {
 
 // relative is the type of a file's relative relocations, 0 where there is no stub.
 func relative(f *objfile.File) uint32 {
-	if stub, err := relr.StubOf(f.ELF.Ehdr.Machine); err == nil {
+	if stub, err := relr.StubOf(f.CPU); err == nil {
 		return stub.Relative
 	}
 	return 0

@@ -146,7 +146,7 @@ func openPacked(f *objfile.File) (*packedFile, error) {
 	if f.Format != objfile.ELF || f.ELF == nil || f.Bits != 64 || f.Order != binary.LittleEndian {
 		return nil, ErrNotPacked
 	}
-	stub, err := relr.StubOf(f.ELF.Ehdr.Machine)
+	stub, err := relr.StubOf(f.CPU)
 	if err != nil {
 		return nil, ErrNotPacked
 	}

@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // Stub is the code that applies a table, for one machine. It has two forms: in
@@ -31,13 +33,8 @@ import (
 // loader to put it in; the answering one returns the pointer that belongs into
 // such a word, so that a file whose data is laid out already needs none to spare.
 type Stub struct {
-	Machine   uint16 // e_machine
-	Relative  uint32 // the relocation type of pointers into the file itself
-	IRelative uint32 // the relocation type of resolvers
-	Pointer   uint32 // the relocation type of a 64-bit address in an object
-	Copy      uint32 // the relocation type of data copied from a library
-	TLSDesc   uint32 // the relocation type of thread-local descriptors, of two words
-	Glibc     int    // the first glibc 2.N that calls resolvers on this machine
+	*machine.Relocations
+	Glibc     int // the first glibc 2.N that calls resolvers on this machine
 	plain     form
 	answering form
 }
@@ -70,39 +67,29 @@ var aarch64Loop = []uint32{
 	0x9107e0c6, 0xeb04007f, 0x54fffda3,
 }
 
-var stubs = []Stub{
-	{
-		Machine: 62, Relative: 8, IRelative: 37, Pointer: 1, Copy: 5, TLSDesc: 36, Glibc: 11, // EM_X86_64 and R_X86_64_*
+var stubs = map[*machine.Machine]*Stub{
+	machine.X86_64: {
+		Relocations: &machine.X86_64.Relocations, Glibc: 11,
 		plain: form{at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25}, code: append(bytes.Clone(x86_64), 0xc3)},
 		answering: form{at: [3]int{7, 14, 21}, from: [3]int{11, 18, 25}, answer: 81,
 			code: append(bytes.Clone(x86_64), 0x48, 0x8d, 0x82, 0, 0, 0, 0, 0xc3)},
 	},
-	{
-		Machine: 183, Relative: 1027, IRelative: 1032, Pointer: 257, Copy: 1024, TLSDesc: 1031, Glibc: 19, // EM_AARCH64 and R_AARCH64_*
+	machine.AArch64: {
+		Relocations: &machine.AArch64.Relocations, Glibc: 19,
 		plain: form{at: [3]int{0x78, 0x7c, 0x80},
-			code: slices.Concat(words(0xd503245f, 0x10ffffe1, 0x10000385), words(aarch64Loop...), words(0xd65f03c0, 0, 0, 0))},
+			code: slices.Concat(machine.Words(0xd503245f, 0x10ffffe1, 0x10000385), machine.Words(aarch64Loop...), machine.Words(0xd65f03c0, 0, 0, 0))},
 		answering: form{at: [3]int{0x80, 0x84, 0x88}, answer: 0x8c,
-			code: slices.Concat(words(0xd503245f, 0x10ffffe1, 0x100003c5), words(aarch64Loop...), words(0x180000c0, 0x8b020000, 0xd65f03c0, 0, 0, 0, 0))},
+			code: slices.Concat(machine.Words(0xd503245f, 0x10ffffe1, 0x100003c5), machine.Words(aarch64Loop...), machine.Words(0x180000c0, 0x8b020000, 0xd65f03c0, 0, 0, 0, 0))},
 	},
-}
-
-func words(list ...uint32) []byte {
-	var out []byte
-	for _, w := range list {
-		out = binary.LittleEndian.AppendUint32(out, w)
-	}
-	return out
 }
 
 // ErrMachine says that a machine has no stub.
 var ErrMachine = errors.New("relocations apply themselves on x86-64 and aarch64 alone")
 
-// StubOf is the stub of a machine by its e_machine.
-func StubOf(machine uint16) (*Stub, error) {
-	for i := range stubs {
-		if stubs[i].Machine == machine {
-			return &stubs[i], nil
-		}
+// StubOf is the stub of a machine.
+func StubOf(m *machine.Machine) (*Stub, error) {
+	if s := stubs[m]; s != nil {
+		return s, nil
 	}
 	return nil, ErrMachine
 }

@@ -7,34 +7,35 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/minsize/minsize/internal/machine"
 )
 
 func TestBindFind(t *testing.T) {
-	for i := range stubs {
-		s := &stubs[i]
+	for m, s := range stubs {
 		for _, want := range []Bound{{Table: 0x4000, End: 0x4080}, {Table: 0x4000, End: 0x4080, Answers: true, Answer: 0x12345678}} {
 			code, err := s.Bind(0x5008, want)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got, found := s.Find(append(bytes.Clone(code), 1, 2, 3), 0x5008); !found || got != want {
-				t.Errorf("machine %d: found %v, %+v, want %+v", s.Machine, found, got, want)
+				t.Errorf("%s: found %v, %+v, want %+v", m.Title, found, got, want)
 			}
 			if _, found := s.Find(code, 0x5000); found {
-				t.Errorf("machine %d: found where its base would not be 0", s.Machine)
+				t.Errorf("%s: found where its base would not be 0", m.Title)
 			}
 			code[len(code)/2] ^= 0x40
 			if _, found := s.Find(code, 0x5008); found {
-				t.Errorf("machine %d: other code is taken for the stub", s.Machine)
+				t.Errorf("%s: other code is taken for the stub", m.Title)
 			}
 		}
 		for _, far := range []Bound{{Table: 1 << 33, End: 1 << 33}, {Answers: true, Answer: 1 << 31}, {Answers: true, Answer: 1<<64 - 8}} {
 			if _, err := s.Bind(0x5000, far); err == nil {
-				t.Errorf("machine %d: %+v is out of reach and bound", s.Machine, far)
+				t.Errorf("%s: %+v is out of reach and bound", m.Title, far)
 			}
 		}
 	}
-	if _, err := StubOf(3); err == nil {
+	if _, err := StubOf(machine.OfELF(3)); err == nil {
 		t.Error("a stub for i386")
 	}
 }
@@ -68,7 +69,7 @@ func TestSources(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := StubOf(uint16(f.Machine))
+			s, err := StubOf(machine.OfELF(uint16(f.Machine)))
 			if err != nil {
 				t.Fatal(err)
 			}

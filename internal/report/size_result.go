@@ -51,7 +51,7 @@ func NewSize(inputs []attrib.Input, r *SizeRequest) (*SizeResult, error) {
 			name += "(" + in.Member + ")"
 		}
 		s.Files = append(s.Files, SizeFile{
-			Name: name, Format: string(p.File.Format), Arch: string(p.File.Arch), Kind: string(p.File.Kind),
+			Name: name, Format: string(p.File.Format), Arch: p.File.Arch, Kind: string(p.File.Kind),
 			File: p.File.Size, Memory: p.Space.MemorySize(),
 		})
 	}

@@ -19,21 +19,6 @@ import (
 	"github.com/minsize/minsize/internal/objfile"
 )
 
-// pageSizes are the largest pages that the Linux kernels of a machine
-// (e_machine) may be built with. Machines that are not listed keep p_align.
-var pageSizes = map[uint16]uint64{
-	3:   4 << 10,  // EM_386
-	62:  4 << 10,  // EM_X86_64
-	22:  4 << 10,  // EM_S390
-	243: 4 << 10,  // EM_RISCV
-	8:   64 << 10, // EM_MIPS
-	20:  64 << 10, // EM_PPC
-	21:  64 << 10, // EM_PPC64
-	40:  64 << 10, // EM_ARM, also run by AArch64 kernels
-	183: 64 << 10, // EM_AARCH64
-	258: 16 << 10, // EM_LOONGARCH
-}
-
 // elfPlan is the rewrite of one file.
 type elfPlan struct {
 	*elfFile
@@ -63,7 +48,7 @@ func planELF(data []byte, o Options, r *Report) (byteio.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Machine = machineName(f.head.Machine)
+	r.Machine = f.machineName()
 	if err := f.refusals(); err != nil {
 		return nil, err
 	}
@@ -182,7 +167,7 @@ func (p *elfPlan) congruence(s elfSegment) uint64 {
 	align = max(align, 4<<10)
 	page := p.o.PageSize
 	if page == 0 {
-		page = pageSizes[p.head.Machine]
+		page = p.machine().LargestPage
 	}
 	if p.level < Max && p.o.PageSize == 0 || page == 0 {
 		return align

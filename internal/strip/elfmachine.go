@@ -1,18 +1,21 @@
 package strip
 
-import "strconv"
+import (
+	"strconv"
 
-// machineNames are the e_machine values that users meet (System V ABI, ELF
-// header), for reports.
-var machineNames = map[uint16]string{
-	2: "SPARC", 3: "i386", 4: "m68k", 8: "MIPS", 15: "PA-RISC", 18: "SPARC32+", 20: "PowerPC", 21: "PowerPC64",
-	22: "s390x", 40: "ARM", 42: "SuperH", 43: "SPARC64", 50: "IA-64", 62: "x86-64", 83: "AVR", 94: "Xtensa",
-	183: "AArch64", 243: "RISC-V", 247: "BPF", 258: "LoongArch", 0x9026: "Alpha",
+	"github.com/minsize/minsize/internal/machine"
+)
+
+func (f *elfFile) machine() *machine.Machine { return machine.OfELF(f.head.Machine) }
+
+func (f *elfFile) machineName() string {
+	return titled(f.machine(), "machine ", uint64(f.head.Machine))
 }
 
-func machineName(n uint16) string {
-	if name, ok := machineNames[n]; ok {
-		return name
+// titled is the name of a machine for reports, or its number.
+func titled(m *machine.Machine, what string, number uint64) string {
+	if m.Title != "" {
+		return m.Title
 	}
-	return "machine " + strconv.Itoa(int(n))
+	return what + strconv.FormatUint(number, 10)
 }

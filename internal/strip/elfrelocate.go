@@ -101,7 +101,7 @@ func planNothing(data []byte, o Options, r *Report) (byteio.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Machine = machineName(f.head.Machine)
+	r.Machine = f.machineName()
 	if err := f.refusals(); err != nil {
 		return nil, err
 	}

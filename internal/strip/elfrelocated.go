@@ -141,7 +141,7 @@ func (m *memory) word(address uint64) ([]byte, error) {
 
 // stub is the code that the first relocation behind the counted ones calls.
 func (m *memory) stub() (relr.Bound, bool) {
-	s, err := relr.StubOf(m.f.head.Machine)
+	s, err := relr.StubOf(m.f.machine())
 	if err != nil || m.relacount >= uint64(len(m.rela))/24 {
 		return relr.Bound{}, false
 	}
@@ -158,7 +158,7 @@ func (m *memory) stub() (relr.Bound, bool) {
 // relocate does what a loader does to memory at base, and returns the
 // relocations that need symbols, which it leaves alone.
 func (m *memory) relocate(base uint64) (others []byte, err error) {
-	s, err := relr.StubOf(m.f.head.Machine)
+	s, err := relr.StubOf(m.f.machine())
 	if err != nil {
 		return nil, err
 	}

@@ -219,7 +219,7 @@ func (m *memory) ownCode() (at addresses, in *loadedSegment) {
 	if !m.packed() {
 		return at, nil
 	}
-	s, err := relr.StubOf(m.f.head.Machine)
+	s, err := relr.StubOf(m.f.machine())
 	if err != nil {
 		return at, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // machoPlan is the rewrite of one thin file.
@@ -351,10 +352,8 @@ func (p *machoPlan) fixupsWithoutDwarf(old []byte) []byte {
 func (p *machoPlan) setLinkedit(start, size uint64) {
 	link := p.segments[len(p.segments)-1]
 	c := p.commands[p.index[link.command]]
-	page := uint64(4096)
-	if p.cputype == cpuARM64 {
-		page = 16384
-	}
+	m, _ := machine.OfMachO(p.cputype)
+	page := cmp.Or(m.MachOPage, 4096)
 	vmsize := min(alignUp(size, page), alignUp(link.vmsize, page))
 	if c.cmd == lcSegment64 {
 		p.order.PutUint64(c.bytes[32:], vmsize)
@@ -414,17 +413,6 @@ func (p *machoPlan) accountFor(out, symbols, names []byte) {
 }
 
 func machoMachineName(cpu uint32) string {
-	switch cpu {
-	case cpuX86:
-		return "i386"
-	case cpuX86_64:
-		return "x86-64"
-	case cpuARM64:
-		return "AArch64"
-	case 12:
-		return "ARM"
-	case 18:
-		return "PowerPC"
-	}
-	return "cpu " + itoa(int(cpu))
+	m, _ := machine.OfMachO(cpu)
+	return titled(m, "cpu ", uint64(cpu))
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // pePlan is the rewrite of one image.
@@ -515,17 +516,6 @@ func (p *pePlan) accountFor(content byteio.Content, blocks []block, fresh []patc
 }
 
 func peMachineName(n uint16) string {
-	switch n {
-	case 0x14c:
-		return "i386"
-	case 0x8664:
-		return "x86-64"
-	case 0xaa64:
-		return "AArch64"
-	case 0x1c0, 0x1c4:
-		return "ARM"
-	case 0xebc:
-		return "EFI byte code"
-	}
-	return "machine " + itoa(int(n))
+	m, _ := machine.OfCOFF(n)
+	return titled(m, "machine ", uint64(n))
 }

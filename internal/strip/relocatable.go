@@ -105,7 +105,7 @@ func (f *elfFile) usedSymbols(drop []bool, count int) []bool {
 			switch {
 			case !f.is64:
 				n = uint64(f.order.Uint32(raw[at+4:]) >> 8)
-			case f.head.Machine == 8:
+			case f.machine().SplitInfo:
 				n = uint64(f.order.Uint32(raw[at+8:]))
 			default:
 				n = f.order.Uint64(raw[at+8:]) >> 32

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -9,15 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 )
-
-// emulated are qemu's names of the machines that it runs (qemu.org/docs, "User
-// space emulator" and "System Emulator Targets").
-var emulated = map[string]string{
-	"aarch64": "aarch64", "arm": "arm", "i386": "i386", "x86_64": "x86_64", "riscv64": "riscv64", "riscv32": "riscv32",
-	"powerpc64le": "ppc64le", "powerpc64": "ppc64", "powerpc": "ppc",
-	"s390x": "s390x", "loongarch64": "loongarch64", "sparc64": "sparc64",
-	"mips": "mips", "mipsel": "mipsel", "mips64": "mips64", "mips64el": "mips64el",
-}
 
 // Engine is a kind of program that runs what this machine cannot.
 type Engine string
@@ -47,12 +39,7 @@ func (t Triple) RunBy() Engine {
 
 // Qemu is what qemu calls the machine; for one that it does not know, what
 // rustc calls it.
-func (t Triple) Qemu() string {
-	if name, known := emulated[t.Arch]; known {
-		return name
-	}
-	return t.first
-}
+func (t Triple) Qemu() string { return cmp.Or(t.arch().Qemu, t.first) }
 
 // Runner finds what can run the target's programs on this machine where cargo
 // has no runner configured. why says what is missing where there is none.
@@ -70,8 +57,8 @@ func (t Triple) Runner() (runner []string, why string) {
 	default:
 		return nil, "nothing here runs programs for " + t.Name
 	}
-	name, known := emulated[t.Arch]
-	if !known {
+	name := t.arch().Qemu
+	if name == "" {
 		return nil, "no emulator is known for " + t.Name
 	}
 	runner, why = firstOf("qemu-user for "+t.Name, []string{"qemu-" + name + "-static"}, []string{"qemu-" + name})

@@ -11,9 +11,12 @@
 package target
 
 import (
+	"cmp"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/minsize/minsize/internal/machine"
 )
 
 // Format is the format of a target's objects and programs.
@@ -40,7 +43,7 @@ const (
 // Triple is a target. The zero value is no target at all.
 type Triple struct {
 	Name   string // as it was given: what rustc is to be told
-	Arch   string // as objfile.Arch names machines: byte order included, subsets not
+	Arch   string // as package machine names them: byte order included, subsets not
 	OS     string // rustc's target_os where minsize tells the system apart, else ""
 	Env    string // gnu, musl or msvc; "" for every other C library and for none
 	Format Format
@@ -95,27 +98,16 @@ search:
 
 // archOf is the machine that the first part of a triple names.
 func archOf(first string) string {
-	switch {
-	case strings.HasPrefix(first, "armeb"), strings.HasPrefix(first, "thumbeb"):
-		return "armeb"
-	case strings.HasPrefix(first, "aarch64_be"):
-		return "aarch64_be"
-	case strings.HasPrefix(first, "aarch64"), strings.HasPrefix(first, "arm64"):
-		return "aarch64"
-	case strings.HasPrefix(first, "arm"), strings.HasPrefix(first, "thumb"):
-		return "arm"
-	case strings.HasPrefix(first, "riscv32"), strings.HasPrefix(first, "riscv64"):
-		return first[:len("riscv32")]
-	case strings.HasPrefix(first, "x86_64"):
-		return "x86_64"
-	case len(first) == 4 && first[0] == 'i' && first[2:] == "86":
-		return "i386"
-	case first == "sparcv9":
-		return "sparc64"
-	case strings.HasPrefix(first, "wasm32"):
-		return "wasm32"
+	if arch := machine.OfTriple(first); arch.Bits != 0 {
+		return arch.Name
 	}
 	return first
+}
+
+// arch is what is known of the machine.
+func (t Triple) arch() *machine.Arch {
+	_, arch := machine.Named(t.Arch)
+	return arch
 }
 
 // Base is the name by which settings call the target: without the folder and
@@ -153,13 +145,7 @@ func (t Triple) Flavour() Flavour {
 func (t Triple) CallsCC() bool { return t.Env != "msvc" && t.Format != Wasm }
 
 // gnuArch is what GNU's tools call the machine.
-func (t Triple) gnuArch() string {
-	switch t.Arch {
-	case "arm", "riscv32", "riscv64":
-		return t.Arch
-	}
-	return t.first
-}
+func (t Triple) gnuArch() string { return cmp.Or(t.arch().GNU, t.first) }
 
 // CrossCompiler is the name of GNU's compiler for a target of Linux or
 // Windows, "" where it has none: aarch64-linux-gnu-gcc. Debian's packages and
@@ -180,16 +166,8 @@ func (t Triple) LinkerVariable() string {
 	return "CARGO_TARGET_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(t.Base())) + "_LINKER"
 }
 
-// hostArchs are Go's names of machines where they are not Arch's.
-var hostArchs = map[string]string{"amd64": "x86_64", "386": "i386", "arm64": "aarch64", "ppc64": "powerpc64", "ppc64le": "powerpc64le",
-	"loong64": "loongarch64", "mipsle": "mipsel", "mips64le": "mips64el"}
-
 // Native says whether this machine runs the target's programs by itself,
 // whichever C library they bring.
 func (t Triple) Native() bool {
-	host := hostArchs[runtime.GOARCH]
-	if host == "" {
-		host = runtime.GOARCH
-	}
-	return runtime.GOOS == "linux" && t.OS == "linux" && t.Format == ELF && t.Arch == host
+	return runtime.GOOS == "linux" && t.OS == "linux" && t.Format == ELF && t.Arch == machine.Host().Name
 }

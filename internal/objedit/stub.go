@@ -1,0 +1,50 @@
+package objedit
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/minsize/minsize/internal/machine"
+)
+
+// maxReport bounds the name in a report's message: aarch64's mov has 16 bits.
+const maxReport = 1024
+
+// Code is the machine code of a stub for this object's machine. name is what
+// a Report stub says it was.
+func (o *Object) Code(kind machine.Stub, name string) ([]byte, error) {
+	return StubCode(o.machine, kind, name)
+}
+
+// StubCode is Object.Code for a machine.
+func StubCode(m *machine.Machine, kind machine.Stub, name string) ([]byte, error) {
+	if m.Code == nil {
+		return nil, fmt.Errorf("no stubs for the machine %s", m.Title)
+	}
+	if kind == machine.Report {
+		return m.Code.Report([]byte("minsize: cut function " + name[:min(len(name), maxReport)] + " was reached\n")), nil
+	}
+	code, ok := m.Code.Stubs[kind]
+	if !ok {
+		code, ok = m.Code.Linux[kind]
+	}
+	if !ok {
+		return nil, fmt.Errorf("no stub %q for %s", kind, m.Title)
+	}
+	return code, nil
+}
+
+// Machine is the machine that the object's code is for.
+func (o *Object) Machine() *machine.Machine { return o.machine }
+
+// MachineOf is Machine of an ELF object that is not parsed; nil for a machine
+// without stubs.
+func MachineOf(data []byte) *machine.Machine {
+	if !IsELF(data) || len(data) < elfHeader64 {
+		return nil
+	}
+	if m := machine.OfELF(binary.LittleEndian.Uint16(data[18:])); m.Code != nil {
+		return m
+	}
+	return nil
+}
