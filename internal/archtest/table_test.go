@@ -15,11 +15,11 @@ type row struct {
 
 var house = []lane{
 	{"a file's bytes", []row{
-		{"objfile", "byteio machine relr", "", "one `File` model for ELF, PE, Mach-O, Wasm, archives; the raw headers under the standards' names; separate debug files"},
+		{"objfile", "byteio machine relr", "testbin", "one `File` model for ELF, PE, Mach-O, Wasm, archives; the raw headers under the standards' names; separate debug files"},
 		{"dwarf", "byteio objfile", "", "units, functions, inlined calls, lines, statics of DWARF 2 to 5; split units and where to find them"},
 		{"pdb", "byteio", "", "modules, contributions and symbols of Microsoft's program databases"},
 		{"attrib", "byteio demangle dwarf machine machinecode objfile pdb rangemap", "strip testbin", "an owner for every byte, sources strong to weak, `[Unmapped]` last, sums checked at every run; the views"},
-		{"refgraph", "attrib byteio demangle dwarf machinecode objfile", "", "nodes by index, frozen; edges, roots, dominators, retained sizes, paths, why; Wasm as Twiggy sees it"},
+		{"refgraph", "attrib byteio demangle dwarf machinecode objfile", "", "nodes by index, frozen; edges, roots, dominators, retained sizes, paths, why; Wasm modules as Twiggy sees them"},
 		{"budget", "attrib toml", "", "limits on any row of any view, and the verdict on a program"},
 		{"history", "attrib byteio process", "testbin", "a line of JSON for each build, and what changed between two"},
 		{"wasmedit", "byteio machinecode objfile", "testbin wasmoracle", "Wasm modules written anew, smaller: reach, equal functions, short numbers, data without zeros"},

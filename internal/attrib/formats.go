@@ -271,8 +271,8 @@ func wasmFunctions(c *collector) {
 	for i := range w.Data {
 		d := &w.Data[i]
 		text := "data segment " + itoa(i)
-		if names != nil && names.Data[uint32(i)] != "" {
-			text = names.Data[uint32(i)]
+		if i < len(names.Data) && names.Data[i] != "" {
+			text = names.Data[i]
 		}
 		end := firstCut(cuts, uint64(d.Init), uint64(d.Offset)+uint64(d.Size)) // the rest is carved
 		c.bodies = append(c.bodies, body{start: uint64(d.Offset), end: end, symbol: -1, text: int32(len(p.Texts)), strength: sized})
@@ -286,15 +286,10 @@ func (c *collector) chargeWasmNames() {
 	if p.File.Wasm == nil {
 		return
 	}
-	names := p.File.Wasm.Names()
-	if names == nil {
-		return
-	}
-	imported := p.File.Wasm.ImportedFunctions
-	for index, at := range names.Entries {
-		if index >= imported && int(index-imported) < len(p.File.Wasm.Functions) {
-			fn := &p.File.Wasm.Functions[index-imported]
-			c.add(uint64(at.Offset), uint64(at.Offset)+uint64(at.Size), p.AtomAt(uint64(fn.Offset)), SymbolTab)
+	w := p.File.Wasm
+	for index, at := range w.Names().Entries {
+		if k := index - int(w.ImportedFunctions); k >= 0 && at.Size > 0 {
+			c.add(uint64(at.Offset), uint64(at.Offset)+uint64(at.Size), p.AtomAt(uint64(w.Functions[k].Offset)), SymbolTab)
 		}
 	}
 }

@@ -63,9 +63,8 @@ func (c *collector) findWasmReferences() {
 	var refs []machinecode.WasmRef
 	for i := range w.Functions {
 		fn := &w.Functions[i]
-		end := uint64(fn.Offset) + uint64(fn.Size)
-		code, ok := wasmCode(p.File.Data, uint64(fn.Body), end)
-		if !ok {
+		code, err := w.Code(fn, nil)
+		if err != nil {
 			continue
 		}
 		refs, _ = machinecode.DecodeWasm(code, refs[:0]) // what stands before an unknown instruction counts
@@ -91,22 +90,6 @@ func (c *collector) findWasmReferences() {
 			}
 		}
 	}
-}
-
-// wasmCode is a body's expression, behind its locals (core specification,
-// 5.5.13): groups of a number and a type.
-func wasmCode(data []byte, from, end uint64) ([]byte, bool) {
-	if from > end || end > uint64(len(data)) {
-		return nil, false
-	}
-	r := reader{data: data[:end], at: int(from)}
-	for groups := r.uleb(); groups > 0 && !r.bad; groups-- {
-		r.uleb()
-		if kind := r.uint(1); kind == 0x63 || kind == 0x64 { // (ref null ht), (ref ht)
-			r.uleb()
-		}
-	}
-	return data[r.at:end], !r.bad
 }
 
 // cuts are the places that something refers to, in order.

@@ -10,6 +10,7 @@ package objfile
 
 import (
 	"encoding/binary"
+	"iter"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
@@ -47,9 +48,9 @@ type WasmSection struct {
 	Size   uint64
 }
 
-// WasmType is a type of the type section, by where it stands: [Offset,
-// Offset+Size) is its encoding.
-type WasmType struct{ Offset, Size uint32 }
+// WasmType is an entry of the type section, by where it stands: [Offset,
+// Offset+Size) is its encoding. A recursive group defines Count types.
+type WasmType struct{ Offset, Size, Count uint32 }
 
 // WasmFunction is a defined function. Offset is where its entry in the code
 // section begins, which is the body's length; the code follows at Body.
@@ -57,6 +58,7 @@ type WasmFunction struct {
 	Type         uint32
 	Offset, Body uint32
 	Size         uint32 // of the entry, its length included
+	Declared     uint8  // bytes of its entry in the function section
 }
 
 // WasmItem is an entry by where it stands.
@@ -104,23 +106,27 @@ type WasmExport struct {
 	Offset, Size uint32
 }
 
-// WasmExpr is a constant expression, as far as it is needed: the plain value
-// of i32.const or i64.const alone, and the functions and globals it names.
+// WasmExpr is a constant expression, as far as it is needed: the value of an
+// i32.const or i64.const that it begins with, and what it names.
 type WasmExpr struct {
-	Value   int64
-	Plain   bool
-	Funcs   []uint32
-	Globals []uint32
+	Value int64
+	Const bool // it begins with a constant
+	Plain bool // and is nothing else
+	WasmNamed
 }
 
-// WasmElement is an element segment: the functions that it puts in a table.
+// WasmNamed is what constant expressions name.
+type WasmNamed struct{ Funcs, Globals, Types []uint32 }
+
+// WasmElement is an element segment. What it puts in a table is Funcs, unless
+// its elements are expressions: then it is what they name.
 type WasmElement struct {
 	Offset, Size uint32
 	Mode         WasmMode
+	Expressions  bool
 	Table        uint32
 	At           WasmExpr // active: the first slot
-	Funcs        []uint32
-	Globals      []uint32 // global.get in element expressions
+	WasmNamed
 }
 
 // WasmData is a data segment. Bytes are at [Init, Init+InitSize) of the file.
@@ -145,52 +151,39 @@ var wasmSectionNames = [...]string{"custom", "type", "import", "function", "tabl
 
 func matchWasm(data []byte) bool { return len(data) >= 8 && string(data[:4]) == "\x00asm" }
 
+// wasmOrder is where a section stands among the others (5.5.16): a module has
+// each of them once at most, custom ones anywhere.
+var wasmOrder = [len(wasmSectionNames)]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 13: 6, 6: 7, 7: 8, 8: 9, 9: 10, 12: 11, 10: 12, 11: 13}
+
 func parseWasm(f *File, v byteio.View) error {
 	v.Order = binary.LittleEndian
 	w := &WasmFile{Start: -1, file: f}
 	f.Format, f.Wasm, f.Bits, f.Order, f.Kind = Wasm, w, 32, binary.LittleEndian, Module
 	f.setMachine(machine.Named("wasm32"))
-	version := binary.LittleEndian.Uint32(v.Data[4:])
-	if version != 1 {
-		if version>>16 == 1 {
-			return byteio.Errorf(v.Base+4, "version", "a component, not a core module: extract its core modules first (wasm-tools component unbundle)")
-		}
-		return byteio.Errorf(v.Base+4, "version", "expected 1, got %d", version)
-	}
 	if v.Len() >= 1<<32 {
 		return byteio.Errorf(v.Base, "module", "%d bytes, more than 4 GiB", v.Len())
 	}
-	for at := uint64(8); at < v.Len(); {
-		r := wasmReader{v: v, at: at, end: v.Len()}
-		id := r.byte("section id")
-		size := uint64(r.u32("section size"))
-		if r.err != nil {
-			return r.err
+	last := 0
+	for s, err := range wasmSections(v) {
+		if err != nil {
+			return err
 		}
-		if size > r.end-r.at {
-			return byteio.Errorf(v.Base+at+1, "section size", "%d bytes wanted, %d there", size, r.end-r.at)
+		if s.ID != 0 {
+			if wasmOrder[s.ID] <= last {
+				return byteio.Errorf(v.Base+s.Header, "section id", "a %s section, out of order or for the second time", s.Name)
+			}
+			last = wasmOrder[s.ID]
 		}
-		if int(id) >= len(wasmSectionNames) {
-			return byteio.Errorf(v.Base+at, "section id", "expected 0 to %d, got %d", len(wasmSectionNames)-1, id)
-		}
-		s := WasmSection{ID: id, Name: wasmSectionNames[id], Header: at, Offset: r.at, Size: size}
-		r.end = r.at + size
-		at = r.end
-		if id == 0 {
-			s.Name = r.name("custom section name")
-			s.Offset, s.Size = r.at, r.end-r.at
-		}
-		w.section(&r, id)
-		if r.err == nil && id != 0 && r.at != r.end {
+		r := wasmReader{v: v, at: s.Offset, end: s.Offset + s.Size}
+		w.section(&r, s.ID)
+		if r.err == nil && s.ID != 0 && r.at != r.end {
 			r.fail(s.Name+" section", "%d bytes are left over", r.end-r.at)
 		}
 		if r.err != nil {
 			return r.err
 		}
 		w.Sections = append(w.Sections, s)
-		section := Section{Name: s.Name, Type: wasmSectionNames[id], Index: len(f.Sections), Offset: s.Offset, FileSize: s.Size, Segment: -1}
-		section.Exec = id == 10
-		f.Sections = append(f.Sections, section)
+		f.Sections = append(f.Sections, Section{Name: s.Name, Type: wasmSectionNames[s.ID], Index: len(f.Sections), Offset: s.Offset, FileSize: s.Size, Segment: -1, Exec: s.ID == 10})
 	}
 	for i := range w.Functions {
 		if w.Functions[i].Size == 0 {
@@ -200,24 +193,79 @@ func parseWasm(f *File, v byteio.View) error {
 	return nil
 }
 
+// WasmComponent says whether data is a component, which holds core modules.
+func WasmComponent(data []byte) bool {
+	return matchWasm(data) && binary.LittleEndian.Uint32(data[4:])>>16 == 1
+}
+
+// WasmSections goes through a module section by section, in the order of the
+// file, without looking into them. An error ends it.
+func WasmSections(data []byte) iter.Seq2[WasmSection, error] {
+	return wasmSections(byteio.View{Data: data, Order: binary.LittleEndian})
+}
+
+func wasmSections(v byteio.View) iter.Seq2[WasmSection, error] {
+	return func(yield func(WasmSection, error) bool) {
+		version, err := v.U32(4, "version")
+		switch {
+		case err != nil:
+		case WasmComponent(v.Data):
+			err = byteio.Errorf(v.Base+4, "version", "a component, not a core module: extract its core modules first (wasm-tools component unbundle)")
+		case version != 1:
+			err = byteio.Errorf(v.Base+4, "version", "expected 1, got %d", version)
+		}
+		for at := uint64(8); err == nil && at < v.Len(); {
+			r := wasmReader{v: v, at: at, end: v.Len()}
+			s := WasmSection{ID: r.byte("section id"), Header: at, Size: uint64(r.u32("section size"))}
+			switch {
+			case r.err != nil:
+			case int(s.ID) >= len(wasmSectionNames):
+				r.at = at
+				r.fail("section id", "expected 0 to %d, got %d", len(wasmSectionNames)-1, s.ID)
+			case s.Size > r.end-r.at:
+				r.at = at + 1
+				r.fail("section size", "%d bytes wanted, %d there", s.Size, v.Len()-at)
+			default:
+				at = r.at + s.Size
+				s.Name, r.end = wasmSectionNames[s.ID], at
+				if s.ID == 0 {
+					s.Name = r.name("custom section name")
+				}
+				s.Offset, s.Size = r.at, r.end-r.at
+			}
+			if err = r.err; err == nil && !yield(s, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(WasmSection{}, err)
+		}
+	}
+}
+
 // section reads one section's payload.
 func (w *WasmFile) section(r *wasmReader, id byte) {
 	switch id {
 	case 1:
 		r.vector("type", func(int) {
 			from := r.at
-			r.recType()
-			w.Types = append(w.Types, WasmType{uint32(from), uint32(r.at - from)})
+			count := r.recType()
+			w.Types = append(w.Types, WasmType{uint32(from), uint32(r.at - from), count})
 		})
 	case 2:
 		r.vector("import", func(int) { w.importEntry(r) })
 	case 3:
-		r.vector("function", func(int) { w.Functions = append(w.Functions, WasmFunction{Type: r.u32("type index")}) })
+		r.vector("function", func(int) {
+			from := r.at
+			f := WasmFunction{Type: r.u32("type index")}
+			f.Declared = uint8(r.at - from)
+			w.Functions = append(w.Functions, f)
+		})
 	case 4:
 		r.vector("table", func(int) {
 			from := r.at
 			if r.peek() == 0x40 { // with an initial value
-				r.at += 2
+				r.skip(2, "table")
 				r.tableType()
 				r.expr()
 			} else {
@@ -320,6 +368,7 @@ func (w *WasmFile) element(r *wasmReader) {
 		r.fail("element segment flags", "expected 0 to 7, got %d", flags)
 		return
 	}
+	e.Expressions = flags&4 != 0
 	switch {
 	case flags&1 == 0:
 		if flags&2 != 0 {
@@ -332,20 +381,21 @@ func (w *WasmFile) element(r *wasmReader) {
 		e.Mode = WasmDeclarative
 	}
 	if flags&3 != 0 { // an element kind, or a reference type with expressions
-		if flags&4 != 0 {
+		if e.Expressions {
 			r.valType()
 		} else {
 			r.byte("element kind")
 		}
 	}
 	r.vector("element", func(int) {
-		if flags&4 == 0 {
+		if !e.Expressions {
 			e.Funcs = append(e.Funcs, r.u32("function index"))
 			return
 		}
 		x := r.expr()
 		e.Funcs = append(e.Funcs, x.Funcs...)
 		e.Globals = append(e.Globals, x.Globals...)
+		e.Types = append(e.Types, x.Types...)
 	})
 	e.Size = uint32(r.at) - e.Offset
 	w.Elements = append(w.Elements, e)
@@ -379,3 +429,30 @@ func (w *WasmFile) data(r *wasmReader) {
 
 // FunctionCount is the size of the function index space.
 func (w *WasmFile) FunctionCount() int { return int(w.ImportedFunctions) + len(w.Functions) }
+
+// Code is a function's expression, behind its locals (5.4.8): groups of a count
+// and a type, each of which local is told of where it is not nil.
+func (w *WasmFile) Code(f *WasmFunction, local func(count uint32, kind []byte)) ([]byte, error) {
+	r := wasmReader{v: w.file.wholeView(), at: uint64(f.Body), end: uint64(f.Offset) + uint64(f.Size)}
+	r.vector("local", func(int) {
+		count, from := r.u32("number of locals"), r.at
+		r.valType()
+		if local != nil && r.err == nil {
+			local(count, r.v.Data[from:r.at])
+		}
+	})
+	return r.v.Data[r.at:r.end], r.err
+}
+
+// Signature is the parameters and results of a type; ok is false for what is
+// no function, and for groups of types.
+func (w *WasmFile) Signature(t WasmType) (params, results []WasmValue, ok bool) {
+	r := wasmReader{v: w.file.wholeView(), at: uint64(t.Offset), end: uint64(t.Offset) + uint64(t.Size)}
+	r.supertypes()
+	if r.byte("composite type") != 0x60 {
+		return nil, nil, false
+	}
+	r.vector("parameter", func(int) { params = append(params, r.valType()) })
+	r.vector("result", func(int) { results = append(results, r.valType()) })
+	return params, results, r.err == nil
+}

@@ -3,22 +3,20 @@ package objfile
 // The name section (Core Specification, appendix 7.4, and the extended names
 // proposal). It is advice: what is malformed ends it, and the module stands.
 
-// WasmNames is what the name section says, by index.
+// WasmNames is what the name section says. Each list of names is as long as its
+// index space, or nil without any.
 type WasmNames struct {
-	Module    string
-	Functions map[uint32]string
-	Globals   map[uint32]string
-	Data      map[uint32]string
-	Tables    map[uint32]string
-	Memories  map[uint32]string
-	Elements  map[uint32]string
-	Types     map[uint32]string
-	Tags      map[uint32]string
-	// Entries are the bytes that each function's entry takes, by function
-	// index: [offset, size) of the file. For charging.
-	Entries map[uint32]WasmItem
-	Locals  WasmItem // the subsection of local names, 0 without
+	Functions, Globals, Data []string
+	// Entries are the bytes that each function's entry takes: [offset, size) of
+	// the file, size 0 without one. For charging.
+	Entries []WasmItem
+	// Parts are the subsections as they stand, of every kind.
+	Parts []WasmSection
+	Err   error // where it is malformed
 }
+
+var wasmNameParts = [...]string{"module name", "function names", "local names", "label names", "type names",
+	"table names", "memory names", "global names", "element names", "data names", "field names", "tag names"}
 
 // Names reads the name section on first use.
 func (w *WasmFile) Names() *WasmNames {
@@ -33,59 +31,72 @@ func (w *WasmFile) readNames() *WasmNames {
 			continue
 		}
 		r := wasmReader{v: w.file.wholeView(), at: s.Offset, end: s.Offset + s.Size}
-		for r.err == nil && r.at < r.end {
-			id := r.byte("name subsection")
-			size := uint64(r.u32("name subsection size"))
-			if r.err != nil || size > r.end-r.at {
-				break
+		for r.at < r.end && n.Err == nil {
+			p := WasmSection{Header: r.at, Name: "unknown name"}
+			p.ID = r.byte("name subsection")
+			if int(p.ID) < len(wasmNameParts) {
+				p.Name = wasmNameParts[p.ID]
 			}
-			sub := wasmReader{v: r.v, at: r.at, end: r.at + size}
-			r.at = sub.end
-			limit := uint64(1) << 32
-			into := map[uint32]string{}
-			switch id {
-			case 0:
-				n.Module = sub.name("module name")
-				continue
-			case 1:
-				n.Functions, limit = into, uint64(w.FunctionCount())
-				n.Entries = map[uint32]WasmItem{}
-			case 2:
-				n.Locals = WasmItem{uint32(sub.at), uint32(size)}
-				continue
-			case 4:
-				n.Types, limit = into, uint64(len(w.Types))*16
-			case 5:
-				n.Tables, limit = into, uint64(w.ImportedTables)+uint64(len(w.Tables))
-			case 6:
-				n.Memories, limit = into, uint64(w.ImportedMemories)+uint64(len(w.Memories))
-			case 7:
-				n.Globals, limit = into, uint64(w.ImportedGlobals)+uint64(len(w.Globals))
-			case 8:
-				n.Elements, limit = into, uint64(len(w.Elements))
-			case 9:
-				n.Data, limit = into, uint64(len(w.Data))
-			case 11:
-				n.Tags, limit = into, uint64(w.ImportedTags)+uint64(len(w.Tags))
-			default: // labels, fields
-				continue
+			p.Size = uint64(r.u32("name subsection size"))
+			p.Offset = r.at
+			r.skip(p.Size, "name subsection")
+			if n.Err = r.err; n.Err == nil {
+				n.Parts = append(n.Parts, p)
+				n.Err = w.readNamePart(n, p)
 			}
-			sub.vector("name", func(int) {
-				from := sub.at
-				index := sub.u32("index")
-				name := sub.name("name")
-				if sub.err != nil || uint64(index) >= limit { // a name of nothing; and what bounds the map
-					return
-				}
-				into[index] = name
-				if id == 1 {
-					n.Entries[index] = WasmItem{uint32(from), uint32(sub.at - from)}
-				}
-			})
 		}
-		break
 	}
 	return n
+}
+
+// readNamePart reads the names of one kind of things.
+func (w *WasmFile) readNamePart(n *WasmNames, p WasmSection) error {
+	var into *[]string
+	space := 0
+	switch p.ID {
+	case 1:
+		into, space = &n.Functions, w.FunctionCount()
+	case 7:
+		into, space = &n.Globals, int(w.ImportedGlobals)+len(w.Globals)
+	case 9:
+		into, space = &n.Data, len(w.Data)
+	default:
+		return nil
+	}
+	if *into != nil { // a second list of them
+		return nil
+	}
+	names := make([]string, space)
+	var entries []WasmItem
+	if p.ID == 1 {
+		entries = make([]WasmItem, space)
+	}
+	r := wasmReader{v: w.file.wholeView(), at: p.Offset, end: p.Offset + p.Size}
+	r.vector("name", func(int) {
+		from := r.at
+		index := r.u32("index")
+		name := r.name("name")
+		if r.err != nil || uint64(index) >= uint64(space) { // a name of nothing
+			return
+		}
+		names[index] = name
+		if entries != nil {
+			entries[index] = WasmItem{uint32(from), uint32(r.at - from)}
+		}
+	})
+	*into = names
+	if entries != nil {
+		n.Entries = entries
+	}
+	return r.err
+}
+
+// nth is a name of a list that may not be there.
+func nth(names []string, i uint32) string {
+	if uint64(i) < uint64(len(names)) {
+		return names[i]
+	}
+	return ""
 }
 
 // importPositions are the positions in Imports of one kind, in index order.
@@ -126,18 +137,18 @@ func (w *WasmFile) wasmSymbols() ([]Symbol, error) {
 		symbols = append(symbols, s)
 	}
 	for i, at := range w.importPositions(WasmFunc) {
-		add(WasmFunc, uint32(i), names.Functions[uint32(i)], Symbol{Name: w.Imports[at].Name, Version: w.Imports[at].Module, Kind: SymFunc, Section: -1, Undefined: true, Bind: BindGlobal})
+		add(WasmFunc, uint32(i), nth(names.Functions, uint32(i)), Symbol{Name: w.Imports[at].Name, Version: w.Imports[at].Module, Kind: SymFunc, Section: -1, Undefined: true, Bind: BindGlobal})
 	}
 	for i := range w.Functions {
 		index := w.ImportedFunctions + uint32(i)
-		add(WasmFunc, index, names.Functions[index], Symbol{Kind: SymFunc, Size: uint64(w.Functions[i].Size), Section: code})
+		add(WasmFunc, index, nth(names.Functions, index), Symbol{Kind: SymFunc, Size: uint64(w.Functions[i].Size), Section: code})
 	}
 	for i, at := range w.importPositions(WasmGlobalKind) {
-		add(WasmGlobalKind, uint32(i), names.Globals[uint32(i)], Symbol{Name: w.Imports[at].Name, Version: w.Imports[at].Module, Kind: SymData, Section: -1, Undefined: true, Bind: BindGlobal})
+		add(WasmGlobalKind, uint32(i), nth(names.Globals, uint32(i)), Symbol{Name: w.Imports[at].Name, Version: w.Imports[at].Module, Kind: SymData, Section: -1, Undefined: true, Bind: BindGlobal})
 	}
 	for i := range w.Globals {
 		index := w.ImportedGlobals + uint32(i)
-		add(WasmGlobalKind, index, names.Globals[index], Symbol{Kind: SymData, Size: uint64(w.Globals[i].Size), Section: globals})
+		add(WasmGlobalKind, index, nth(names.Globals, index), Symbol{Kind: SymData, Size: uint64(w.Globals[i].Size), Section: globals})
 	}
 	return symbols, nil
 }

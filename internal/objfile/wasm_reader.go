@@ -46,6 +46,10 @@ func (r *wasmReader) leb(bits uint, what string) (value uint64, shift uint, last
 	if r.err != nil {
 		return 0, 0, 0
 	}
+	if r.at < r.end && r.v.Data[r.at] < 0x80 { // nearly always
+		r.at++
+		return uint64(r.v.Data[r.at-1]), 7, r.v.Data[r.at-1]
+	}
 	for at := r.at; at < r.end && shift < bits; at++ {
 		b := r.v.Data[at]
 		value |= uint64(b&0x7f) << shift
@@ -105,18 +109,41 @@ func (r *wasmReader) vector(what string, entry func(i int)) {
 	}
 }
 
-// valType reads a value type (5.3.5); reference types with a heap type have
-// an immediate.
-func (r *wasmReader) valType() {
-	switch t := r.byte("value type"); t {
-	case 0x63, 0x64: // ref null ht, ref ht
-		r.signed(33, "heap type")
-	default:
-		if t < 0x5e && r.err == nil || t > 0x7f {
-			r.at--
-			r.fail("value type", "unknown type %#x", t)
-		}
+// WasmValue is the first byte of a value type (5.3.5).
+type WasmValue byte
+
+func (v WasmValue) String() string {
+	switch v {
+	case 0x7f:
+		return "i32"
+	case 0x7e:
+		return "i64"
+	case 0x7d:
+		return "f32"
+	case 0x7c:
+		return "f64"
+	case 0x7b:
+		return "v128"
+	case 0x70:
+		return "funcref"
+	case 0x6f:
+		return "externref"
 	}
+	return "?"
+}
+
+// valType reads a value type; reference types with a heap type have an
+// immediate.
+func (r *wasmReader) valType() WasmValue {
+	t := r.byte("value type")
+	switch {
+	case t == 0x63 || t == 0x64: // ref null ht, ref ht
+		r.signed(33, "heap type")
+	case r.err == nil && (t < 0x5e || t > 0x7f):
+		r.at--
+		r.fail("value type", "unknown type %#x", t)
+	}
+	return WasmValue(t)
 }
 
 func (r *wasmReader) tableType() {
@@ -142,21 +169,27 @@ func (r *wasmReader) limits() {
 	}
 }
 
-// recType reads an entry of the type section (5.3.11 and 5.3.12).
-func (r *wasmReader) recType() {
+// recType reads an entry of the type section (5.3.11 and 5.3.12) and returns how
+// many types it defines.
+func (r *wasmReader) recType() (count uint32) {
 	if r.peek() == 0x4e {
 		r.at++
-		r.vector("recursive type", func(int) { r.subType() })
-		return
+		r.vector("recursive type", func(int) { r.subType(); count++ })
+		return count
 	}
 	r.subType()
+	return 1
 }
 
-func (r *wasmReader) subType() {
+func (r *wasmReader) supertypes() {
 	if b := r.peek(); b == 0x50 || b == 0x4f {
 		r.at++
 		r.vector("supertype", func(int) { r.u32("type index") })
 	}
+}
+
+func (r *wasmReader) subType() {
+	r.supertypes()
 	switch b := r.byte("composite type"); b {
 	case 0x60:
 		r.vector("parameter", func(int) { r.valType() })
@@ -189,12 +222,13 @@ func (r *wasmReader) expr() WasmExpr {
 		count++
 		switch op {
 		case 0x0b:
-			x.Plain = x.Plain && count == 2
+			x.Plain = x.Const && count == 2
 			return x
-		case 0x41:
-			x.Value, x.Plain = r.signed(32, "i32.const"), true
-		case 0x42:
-			x.Value, x.Plain = r.signed(64, "i64.const"), true
+		case 0x41, 0x42: // i32.const, i64.const
+			value := r.signed(32<<(op-0x41), "constant")
+			if count == 1 {
+				x.Value, x.Const = value, true
+			}
 		case 0x43:
 			r.skip(4, "f32.const")
 		case 0x44:
@@ -214,9 +248,9 @@ func (r *wasmReader) expr() WasmExpr {
 		case 0xfb:
 			switch sub := r.u32("GC instruction"); sub {
 			case 0, 1, 6, 7: // struct.new, struct.new_default, array.new, array.new_default
-				r.u32("type index")
+				x.Types = append(x.Types, r.u32("type index"))
 			case 8: // array.new_fixed
-				r.u32("type index")
+				x.Types = append(x.Types, r.u32("type index"))
 				r.u32("count")
 			case 26, 27, 28: // any.convert_extern, extern.convert_any, ref.i31
 			default:

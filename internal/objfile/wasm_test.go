@@ -6,7 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/minsize/minsize/internal/testbin"
 )
 
 // goBuild builds a small Go program for a target; Go is here, for it runs the test.
@@ -175,4 +178,17 @@ func TestRlibs(t *testing.T) {
 		}
 	}
 	t.Logf("%d archives, %d objects", len(files), objects)
+}
+
+// TestWasmSectionsOrder: engines take each section once and in its place.
+func TestWasmSectionsOrder(t *testing.T) {
+	memory := testbin.WasmSection{ID: 5, Data: []byte{1, 0, 1}}
+	if _, err := Parse("", testbin.Wasm(memory)); err != nil {
+		t.Fatal(err)
+	}
+	for what, first := range map[string][]byte{"behind the code": testbin.Wasm(), "twice": testbin.Wasm(memory)} {
+		if _, err := Parse("", append(first, 5, 3, 1, 0, 1)); err == nil || !strings.Contains(err.Error(), "out of order") {
+			t.Errorf("a memory section %s: %v", what, err)
+		}
+	}
 }

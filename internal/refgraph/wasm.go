@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machinecode"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // The graph of a Wasm module (WebAssembly core specification, chapter 5).
@@ -34,30 +36,10 @@ const (
 	WasmAll                     // all that can be seen
 )
 
-// Wasm section ids (core specification, section 5.5.2).
-const (
-	wasmCustom = iota
-	wasmTypes
-	wasmImports
-	wasmFunctions
-	wasmTables
-	wasmMemories
-	wasmGlobals
-	wasmExports
-	wasmStart
-	wasmElements
-	wasmCode
-	wasmData
-	wasmDataCount
-	wasmTags
-)
-
-var wasmSectionNames = [...]string{"custom", "type", "import", "function", "table", "memory", "global", "export",
-	"start", "element", "code", "data", "data count", "tag"}
-
-// wasmModule is what is known while one module is read.
+// wasmModule is what is known while one module becomes a graph.
 type wasmModule struct {
-	v     byteio.View
+	data  []byte
+	w     *objfile.WasmFile
 	b     *Builder
 	edges WasmEdges
 
@@ -65,11 +47,11 @@ type wasmModule struct {
 
 	// Index spaces, as nodes; imports first.
 	types, functions, tables, memories, globals, elements, datas []int32
-	imported                                                     int // functions
 	segments                                                     []wasmSegment
 	bodies                                                       []wasmBody
 	pending                                                      []wasmPending
 	words                                                        []wasmWord // with WasmAll
+	owned                                                        uint64     // bytes of the section at hand that items have
 	notes                                                        []string
 }
 
@@ -80,9 +62,9 @@ type wasmSegment struct {
 }
 
 type wasmBody struct {
-	node       int32
-	typeIndex  uint32
-	start, end uint64 // of the expression in the file
+	node      int32
+	typeIndex uint32
+	code      []byte
 }
 
 // wasmPending is an edge whose end is an index that was not known yet.
@@ -97,7 +79,15 @@ type wasmPending struct {
 // its offset; a body with unknown instructions keeps its size, is marked, and
 // is counted in the notes.
 func FromWasm(data []byte, edges WasmEdges) (*Graph, error) {
-	m := &wasmModule{v: byteio.View{Data: data}, b: NewBuilder(1024), edges: edges}
+	f, err := objfile.Parse("", data)
+	if err != nil {
+		return nil, err
+	}
+	m := &wasmModule{data: data, w: f.Wasm, b: NewBuilder(1024), edges: edges}
+	if m.w == nil {
+		return nil, byteio.Errorf(0, "file", "expected a Wasm module but got %s", f.Format)
+	}
+	m.names.functions, m.names.data = m.w.Names().Functions, m.w.Names().Data
 	m.b.Grow(len(data) / 8)
 	if err := m.read(); err != nil {
 		return nil, err
@@ -112,100 +102,31 @@ func FromWasm(data []byte, edges WasmEdges) (*Graph, error) {
 	return g, nil
 }
 
-// wasmSection is one section: start is where its id stands, [body, end) its contents.
-type wasmSection struct {
-	id               byte
-	start, body, end uint64
-	name             string // of custom sections
-}
-
-func (m *wasmModule) sections() ([]wasmSection, error) {
-	magic, err := m.v.Slice(0, 8, "wasm magic and version")
-	if err != nil {
-		return nil, err
-	}
-	if string(magic[:4]) != "\x00asm" {
-		return nil, byteio.Errorf(0, "wasm magic", "expected \\0asm but got %q", magic[:4])
-	}
-	if magic[4] != 1 || magic[5] != 0 || magic[6] != 0 || magic[7] != 0 {
-		return nil, byteio.Errorf(4, "wasm version", "expected a core module (1) but got % x; a component holds modules that have to be taken out first", magic[4:8])
-	}
-	var out []wasmSection
-	for at := uint64(8); at < m.v.Len(); {
-		s := wasmSection{start: at}
-		if s.id, err = m.v.U8(at, "section id"); err != nil {
-			return nil, err
-		}
-		var size uint64
-		if size, s.body, err = m.v.Uleb128(at+1, "section size"); err != nil {
-			return nil, err
-		}
-		if _, err = m.v.Slice(s.body, size, "section contents"); err != nil {
-			return nil, err
-		}
-		s.end = s.body + size
-		if int(s.id) >= len(wasmSectionNames) {
-			return nil, byteio.Errorf(at, "section id", "expected at most %d but got %d", len(wasmSectionNames)-1, s.id)
-		}
-		if s.id == wasmCustom {
-			r := wasmReader{m: m, at: s.body, end: s.end}
-			s.name = r.name("custom section name")
-			if r.err != nil {
-				return nil, r.err
-			}
-			s.body = r.at
-		}
-		out = append(out, s)
-		at = s.end
-	}
-	return out, nil
-}
-
 // read makes the items of every section, in file order.
 func (m *wasmModule) read() error {
-	sections, err := m.sections()
-	if err != nil {
-		return err
-	}
-	var function, code *wasmSection
-	for i := range sections {
-		s := &sections[i]
-		switch {
-		case s.id == wasmCustom && s.name == "name":
-			if err := m.readNames(s); err != nil {
-				return err
-			}
-		case s.id == wasmFunctions:
-			function = s
-		case s.id == wasmCode:
-			code = s
-		}
-	}
 	m.root(Node{Name: "wasm magic bytes", Size: 8, Kind: KindCustom, Label: -1})
-	for i := range sections {
-		s := &sections[i]
-		if s.id == wasmFunctions && code != nil {
-			continue // its entries belong to the bodies, its header to the code section's
+	function := uint64(0) // bytes of the function section, of which each entry belongs to its body
+	for i := range m.w.Sections {
+		s := &m.w.Sections[i]
+		whole := s.Offset + s.Size - s.Header
+		if s.Name == "function" && s.ID != 0 && len(m.w.Functions) > 0 {
+			function = whole
+			continue
 		}
-		whole := s.end - s.start
-		if s.id == wasmCode && function != nil {
-			whole += function.end - function.start
-		}
-		added, err := m.readSection(s, function)
-		if err != nil {
+		m.owned = 0
+		if err := m.section(s); err != nil {
 			return err
 		}
-		name := wasmSectionNames[s.id] + " section headers"
-		if s.id == wasmCustom {
-			name = fmt.Sprintf("custom section '%s' headers", s.name)
+		name := s.Name + " section headers"
+		switch {
+		case s.ID == 0:
+			name = fmt.Sprintf("custom section '%s' headers", s.Name)
+		case s.Name == "code":
+			whole += function
 		}
-		header := m.root(Node{Name: name, Size: whole - added, Kind: KindCustom, Label: -1})
-		if s.id == wasmStart {
-			r := wasmReader{m: m, at: s.body, end: s.end}
-			m.later(header, machinecode.WasmFunction, uint64(r.u32("start function")))
-			if r.err != nil {
-				return r.err
-			}
+		header := m.root(Node{Name: name, Size: whole - m.owned, Kind: KindCustom, Label: -1})
+		if s.Name == "start" && s.ID != 0 {
+			m.later(header, machinecode.WasmFunction, uint32(m.w.Start))
 		}
 	}
 	return nil
@@ -217,229 +138,153 @@ func (m *wasmModule) root(n Node) int32 {
 	return node
 }
 
-func (m *wasmModule) later(from int32, kind machinecode.WasmKind, index uint64) {
-	index = min(index, 1<<32-1) // which does not exist
-	m.pending = append(m.pending, wasmPending{from: from, kind: kind, index: uint32(index)})
+// item adds an item of the section at hand. What has no name has a label.
+func (m *wasmModule) item(kind Kind, name string, label int32, size uint32) int32 {
+	if name != "" {
+		label = -1
+	}
+	m.owned += uint64(size)
+	return m.b.Add(Node{Name: name, Size: uint64(size), Kind: kind, Label: label})
 }
 
-// readSection adds the entries of s and returns the bytes that they own.
-func (m *wasmModule) readSection(s, function *wasmSection) (uint64, error) {
-	r := &wasmReader{m: m, at: s.body, end: s.end}
-	var one func(i uint64) Node // reads one entry and describes it
-	root := false
-	var space *[]int32
-	var after func(i uint64, node int32)
-	switch s.id {
-	case wasmCustom:
-		return m.customSection(s)
-	case wasmTypes:
-		var types int
-		one = func(i uint64) (n Node) {
-			n.Kind = KindOther
-			n.Name, types = r.typeEntry(i)
-			return n
-		}
-		after = func(_ uint64, node int32) {
-			for range types {
+func (m *wasmModule) later(from int32, kind machinecode.WasmKind, index uint32) {
+	m.pending = append(m.pending, wasmPending{from: from, kind: kind, index: index})
+}
+
+// section adds the items of s. Those of start, data count and tags are all header.
+func (m *wasmModule) section(s *objfile.WasmSection) error {
+	w := m.w
+	if s.ID == 0 {
+		m.custom(s)
+		return nil
+	}
+	switch s.Name {
+	case "type":
+		for i, t := range w.Types {
+			node := m.item(KindOther, m.typeName(i, t), -1, t.Size)
+			for range t.Count {
 				m.types = append(m.types, node)
 			}
 		}
-	case wasmImports:
-		var into *[]int32
-		one = func(uint64) Node {
-			var name string
-			name, into = r.importEntry()
-			return Node{Name: name, Kind: KindImport}
-		}
-		after = func(_ uint64, node int32) {
-			if into != nil {
-				*into = append(*into, node)
-			}
-			m.imported = len(m.functions)
-		}
-	case wasmTables:
-		space, root = &m.tables, true
-		one = func(i uint64) Node { r.tableEntry(); return Node{Name: fmt.Sprintf("table[%d]", i), Kind: KindTable} }
-	case wasmMemories:
-		space = &m.memories
-		one = func(i uint64) Node { r.limits(); return Node{Name: fmt.Sprintf("memory[%d]", i), Kind: KindGlobal} }
-	case wasmGlobals:
-		space = &m.globals
-		var from, to uint64
-		one = func(i uint64) Node {
-			r.valueType()
-			r.u8("global mutability")
-			from, to = r.expression()
-			return Node{Kind: KindGlobal, Label: wasmLabel(labelGlobal, i)}
-		}
-		after = func(_ uint64, node int32) { m.constantExpression(node, from, to) }
-	case wasmExports:
-		root = true
-		var kind byte
-		var index uint32
-		one = func(uint64) Node {
-			name := r.name("export name")
-			kind, index = r.u8("export kind"), r.u32("export index")
-			return Node{Name: fmt.Sprintf("export \"%s\"", name), Kind: KindExport}
-		}
-		after = func(_ uint64, node int32) {
-			if kinds := [...]machinecode.WasmKind{machinecode.WasmFunction, machinecode.WasmTable, machinecode.WasmMemory, machinecode.WasmGlobal}; int(kind) < len(kinds) {
-				m.later(node, kinds[kind], uint64(index))
+	case "import":
+		spaces := [...]*[]int32{objfile.WasmFunc: &m.functions, objfile.WasmTable: &m.tables, objfile.WasmMemory: &m.memories, objfile.WasmGlobalKind: &m.globals}
+		for i := range w.Imports {
+			p := &w.Imports[i]
+			node := m.item(KindImport, "import "+p.Module+"::"+p.Name, -1, p.Size)
+			if int(p.Kind) < len(spaces) {
+				*spaces[p.Kind] = append(*spaces[p.Kind], node)
 			}
 		}
-	case wasmElements:
-		return m.elementSection(r)
-	case wasmCode:
-		return m.codeSection(r, function)
-	case wasmData:
-		return m.dataSection(r)
-	case wasmFunctions:
-		return 0, byteio.Errorf(s.start, "function section", "%s", "there is no code section")
-	default:
-		return 0, nil // start, data count and tags are all header
-	}
-	added := uint64(0)
-	count := r.u32("number of entries")
-	for i := uint64(0); i < uint64(count) && r.err == nil; i++ {
-		start := r.at
-		n := one(i)
-		n.Size = r.at - start
-		if n.Name != "" {
-			n.Label = -1
-		}
-		if i+1 == uint64(count) {
-			n.Size = s.end - start // as Twiggy: the last entry ends with the section
-		}
-		node := m.b.Add(n)
-		if root {
+	case "table":
+		for i, t := range w.Tables {
+			node := m.item(KindTable, fmt.Sprintf("table[%d]", i), -1, t.Size)
 			m.b.Edge(Root, node)
+			m.tables = append(m.tables, node)
 		}
-		if space != nil {
-			*space = append(*space, node)
+	case "memory":
+		for i, t := range w.Memories {
+			m.memories = append(m.memories, m.item(KindGlobal, fmt.Sprintf("memory[%d]", i), -1, t.Size))
 		}
-		if after != nil {
-			after(i, node)
+	case "global":
+		for i := range w.Globals {
+			node := m.item(KindGlobal, "", wasmLabel(labelGlobal, uint64(i)), w.Globals[i].Size)
+			m.globals = append(m.globals, node)
+			m.named(node, &w.Globals[i].Init.WasmNamed)
 		}
-		added += n.Size
+	case "export":
+		kinds := [...]machinecode.WasmKind{machinecode.WasmFunction, machinecode.WasmTable, machinecode.WasmMemory, machinecode.WasmGlobal}
+		for i := range w.Exports {
+			e := &w.Exports[i]
+			node := m.item(KindExport, fmt.Sprintf("export \"%s\"", e.Name), -1, e.Size)
+			m.b.Edge(Root, node)
+			if int(e.Kind) < len(kinds) {
+				m.later(node, kinds[e.Kind], e.Index)
+			}
+		}
+	case "element":
+		for i := range w.Elements {
+			m.element(i, &w.Elements[i])
+		}
+	case "code":
+		return m.code()
+	case "data":
+		m.dataSection()
 	}
-	return added, r.err
+	return nil
 }
 
-func (m *wasmModule) codeSection(r *wasmReader, function *wasmSection) (uint64, error) {
-	if function == nil {
-		return 0, byteio.Errorf(r.at, "code section", "%s", "there is no function section")
+// typeName is Twiggy's name of an entry of the type section.
+func (m *wasmModule) typeName(i int, t objfile.WasmType) string {
+	name := fmt.Sprintf("type[%d]", i)
+	params, results, ok := m.w.Signature(t)
+	if !ok {
+		return name
 	}
-	declared := &wasmReader{m: m, at: function.body, end: function.end}
-	declaredCount := declared.u32("number of functions")
-	count := r.u32("number of bodies")
-	if declared.err == nil && count != declaredCount {
-		return 0, byteio.Errorf(r.at, "number of bodies", "expected %d as in the function section but got %d", declaredCount, count)
+	list := func(values []objfile.WasmValue) string {
+		var b strings.Builder
+		for i, v := range values {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(v.String())
+		}
+		return b.String()
 	}
-	added := uint64(0)
-	for i := uint32(0); i < count && r.err == nil && declared.err == nil; i++ {
-		declaredAt := declared.at
-		typeIndex := declared.u32("type index")
-		size := declared.at - declaredAt
-		if i+1 == count {
-			size = function.end - declaredAt
-		}
-		start := r.at
-		length := uint64(r.u32("size of the body"))
-		body := r.at
-		r.skip(length, "body")
-		end := r.at
-		if i+1 == count {
-			end = r.end
-		}
-		size += end - start
+	result := "nil"
+	switch {
+	case len(results) == 1:
+		result = results[0].String()
+	case len(results) > 1:
+		result = "(" + list(results) + ")"
+	}
+	return name + ": (" + list(params) + ") -> " + result
+}
 
+func (m *wasmModule) code() error {
+	for i := range m.w.Functions {
+		f := &m.w.Functions[i]
 		label := wasmLabel(labelCode, uint64(i))
-		if index := m.imported + int(i); index < len(m.names.functions) && m.names.functions[index] != "" {
+		if index := len(m.functions); index < len(m.names.functions) && m.names.functions[index] != "" {
 			label = wasmLabel(labelFunction, uint64(index))
 		}
-		node := m.b.Add(Node{Size: size, Kind: KindCode, Label: label})
+		node := m.item(KindCode, "", label, f.Size+uint32(f.Declared))
 		m.functions = append(m.functions, node)
-		added += size
-
-		// Locals: groups of a count and a type.
-		l := &wasmReader{m: m, at: body, end: body + length, err: r.err}
-		groups := l.u32("number of local groups")
-		for g := uint32(0); g < groups && l.err == nil; g++ {
-			l.u32("number of locals")
-			l.valueType()
+		code, err := m.w.Code(f, nil)
+		if err != nil {
+			return err
 		}
-		if l.err != nil {
-			return 0, l.err
-		}
-		m.bodies = append(m.bodies, wasmBody{node: node, typeIndex: typeIndex, start: l.at, end: body + length})
+		m.bodies = append(m.bodies, wasmBody{node, f.Type, code})
 	}
-	if r.err == nil {
-		r.err = declared.err
-	}
-	return added, r.err
+	return nil
 }
 
-func (m *wasmModule) elementSection(r *wasmReader) (uint64, error) {
-	count := r.u32("number of element segments")
-	added := uint64(0)
-	for i := uint32(0); i < count && r.err == nil; i++ {
-		start := r.at
-		node := m.b.Add(Node{Kind: KindTable, Label: wasmLabel(labelElement, uint64(i))})
-		m.elements = append(m.elements, node)
-		flags := r.u32("element segment flags")
-		if flags > 7 {
-			return 0, byteio.Errorf(start, "element segment flags", "expected at most 7 but got %d", flags)
-		}
-		active := flags&1 == 0
-		table := uint32(0)
-		if active {
-			if flags&2 != 0 {
-				table = r.u32("table index")
-			}
-			from, to := r.expression()
-			if m.edges == WasmAll {
-				m.constantExpression(node, from, to)
-			}
-			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmTable, index: table, turn: true})
-		}
-		expressions := flags&4 != 0
-		if flags&3 != 0 {
-			if expressions {
-				r.valueType()
-			} else {
-				r.u8("element kind")
-			}
-		}
-		items := r.u32("number of elements")
-		for j := uint32(0); j < items && r.err == nil; j++ {
-			if !expressions {
-				m.later(node, machinecode.WasmFunction, uint64(r.u32("function index")))
-				continue
-			}
-			from, to := r.expression()
-			if m.edges == WasmAll {
-				m.constantExpression(node, from, to)
-			}
-		}
-		size := r.at - start
-		if i+1 == count {
-			size = r.end - start
-		}
-		m.b.Node(node).Size = size
-		added += size
+func (m *wasmModule) element(i int, e *objfile.WasmElement) {
+	node := m.item(KindTable, "", wasmLabel(labelElement, uint64(i)), e.Size)
+	m.elements = append(m.elements, node)
+	if e.Mode == objfile.WasmActive {
+		m.named(node, &e.At.WasmNamed)
+		m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmTable, index: e.Table, turn: true})
 	}
-	return added, r.err
-}
-
-// constantExpression adds what the bytes [from, to) refer to, with WasmAll.
-func (m *wasmModule) constantExpression(node int32, from, to uint64) {
-	if m.edges != WasmAll || to > m.v.Len() || from > to {
+	if e.Expressions {
+		m.named(node, &e.WasmNamed)
 		return
 	}
-	refs, _ := machinecode.DecodeWasm(m.v.Data[from:to], nil)
-	for _, ref := range refs {
-		if ref.Kind != machinecode.WasmAddress && ref.Kind != machinecode.WasmLoad {
-			m.later(node, ref.Kind, ref.Index)
+	for _, f := range e.Funcs {
+		m.later(node, machinecode.WasmFunction, f)
+	}
+}
+
+// named adds what constant expressions refer to, with WasmAll.
+func (m *wasmModule) named(node int32, n *objfile.WasmNamed) {
+	if m.edges != WasmAll {
+		return
+	}
+	for _, of := range [...]struct {
+		kind machinecode.WasmKind
+		list []uint32
+	}{{machinecode.WasmFunction, n.Funcs}, {machinecode.WasmGlobal, n.Globals}, {machinecode.WasmType, n.Types}} {
+		for _, index := range of.list {
+			m.later(node, of.kind, index)
 		}
 	}
 }
@@ -470,7 +315,7 @@ func (m *wasmModule) connect() error {
 			m.b.Edge(body.node, m.types[body.typeIndex])
 		}
 		var err error
-		refs, err = machinecode.DecodeWasm(m.v.Data[body.start:body.end], refs[:0])
+		refs, err = machinecode.DecodeWasm(body.code, refs[:0])
 		if err != nil {
 			m.b.Node(body.node).Uncertain = true
 			undecoded++

@@ -6,6 +6,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/machinecode"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Data segments. To Twiggy a segment is one item. With WasmAll it is cut at
@@ -27,77 +28,50 @@ type wasmWord struct {
 	address uint64
 }
 
-// wasmDataEntry is one segment as it was read.
+// wasmDataEntry is one active segment.
 type wasmDataEntry struct {
-	start, end   uint64 // of the entry in the file
-	from, to     uint64 // of the offset's expression; equal for passive ones
-	bytes, size  uint64 // file offset and number of the bytes
-	memory       uint32
-	active       bool
+	*objfile.WasmData
 	address      uint64
 	knownAddress bool
 }
 
-func (m *wasmModule) dataSection(r *wasmReader) (uint64, error) {
-	count := r.u32("number of data segments")
-	var entries []wasmDataEntry
-	for i := uint32(0); i < count && r.err == nil; i++ {
-		e := wasmDataEntry{start: r.at}
-		flags := r.u32("data segment flags")
-		if flags == 2 {
-			e.memory = r.u32("memory index")
+func (e *wasmDataEntry) size() uint64 { return uint64(e.InitSize) }
+
+func (m *wasmModule) dataSection() {
+	entries := make([]wasmDataEntry, len(m.w.Data))
+	for i := range entries {
+		e := &entries[i]
+		e.WasmData = &m.w.Data[i]
+		if e.Mode == objfile.WasmActive && e.At.Const {
+			e.address = uint64(e.At.Value)
+			e.knownAddress = m.edges == WasmTwiggy || e.At.Plain && e.address < 1<<48 // more than any memory has
 		}
-		if flags != 1 {
-			e.active = true
-			e.from, e.to = r.expression()
-		}
-		e.size = uint64(r.u32("size of the data segment"))
-		e.bytes = r.at
-		r.skip(e.size, "data segment")
-		e.end = r.at
-		if i+1 == count {
-			e.end = r.end
-		}
-		if r.err != nil {
-			break
-		}
-		if e.active {
-			refs, _ := machinecode.DecodeWasm(m.v.Data[e.from:e.to], nil)
-			if len(refs) > 0 && refs[0].Kind == machinecode.WasmAddress {
-				e.address = refs[0].Index
-				e.knownAddress = m.edges == WasmTwiggy || e.address < 1<<48 // more than any memory has
-			}
-		}
-		entries = append(entries, e)
 	}
-	added := uint64(0)
 	var cuts []wasmCut
 	if m.edges == WasmAll {
 		cuts = m.cuts(entries)
 	}
 	for i := range entries {
 		e := &entries[i]
-		added += e.end - e.start
-		node := m.b.Add(Node{Size: e.end - e.start, Kind: KindData, Label: wasmLabel(labelData, uint64(i))})
+		node := m.item(KindData, "", wasmLabel(labelData, uint64(i)), e.Size)
 		m.datas = append(m.datas, node)
-		if !e.active {
+		if e.Mode != objfile.WasmActive {
 			continue
 		}
 		if e.knownAddress {
 			m.addSegment(e, node, cuts)
 		}
 		if m.edges == WasmAll {
-			m.constantExpression(node, e.from, e.to)
+			m.named(node, &e.At.WasmNamed)
 			// An active segment is written into its memory whenever the module starts.
-			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmMemory, index: e.memory, turn: true})
+			m.pending = append(m.pending, wasmPending{from: node, kind: machinecode.WasmMemory, index: e.Memory, turn: true})
 		}
 	}
-	return added, r.err
 }
 
 // addSegment makes the parts of a segment and their edges.
 func (m *wasmModule) addSegment(e *wasmDataEntry, node int32, cuts []wasmCut) {
-	limit := e.address + e.size
+	limit := e.address + e.size()
 	k, _ := slices.BinarySearchFunc(cuts, e.address, func(c wasmCut, address uint64) int {
 		switch {
 		case c.address < address:
@@ -121,8 +95,8 @@ func (m *wasmModule) addSegment(e *wasmDataEntry, node int32, cuts []wasmCut) {
 		if k+1 < len(cuts) {
 			end = min(end, cuts[k+1].address)
 		}
-		at := e.bytes + (c.address - e.address)
-		c.text = attrib.IsText(m.v.Data[at : at+(end-c.address)])
+		at := uint64(e.Init) + (c.address - e.address)
+		c.text = attrib.IsText(m.data[at : at+(end-c.address)])
 		part := m.b.Add(Node{Size: end - c.address, Kind: KindData, Label: wasmLabel(labelCut, uint64(len(m.names.cuts)))})
 		m.names.cuts = append(m.names.cuts, c)
 		m.b.Node(node).Size -= end - c.address
@@ -138,7 +112,7 @@ func (m *wasmModule) scanWords(e *wasmDataEntry, node int32, from, to uint64) {
 		return
 	}
 	for at := (from + 3) &^ 3; at+4 <= to; at += 4 {
-		word := machinecode.WasmRef{Index: uint64(binary.LittleEndian.Uint32(m.v.Data[e.bytes+(at-e.address):])), Kind: machinecode.WasmAddress}
+		word := machinecode.WasmRef{Index: uint64(binary.LittleEndian.Uint32(m.data[uint64(e.Init)+(at-e.address):])), Kind: machinecode.WasmAddress}
 		if word.LikelyAddress() {
 			m.words = append(m.words, wasmWord{node, word.Index})
 		}
@@ -150,8 +124,8 @@ func (m *wasmModule) scanWords(e *wasmDataEntry, node int32, from, to uint64) {
 func (m *wasmModule) cuts(entries []wasmDataEntry) []wasmCut {
 	low, high := ^uint64(0), uint64(0)
 	for i := range entries {
-		if e := &entries[i]; e.knownAddress && e.size > 0 {
-			low, high = min(low, e.address), max(high, e.address+e.size)
+		if e := &entries[i]; e.knownAddress && e.size() > 0 {
+			low, high = min(low, e.address), max(high, e.address+e.size())
 		}
 	}
 	var cuts []wasmCut
@@ -162,7 +136,7 @@ func (m *wasmModule) cuts(entries []wasmDataEntry) []wasmCut {
 	}
 	var refs []machinecode.WasmRef
 	for _, body := range m.bodies {
-		refs, _ = machinecode.DecodeWasm(m.v.Data[body.start:body.end], refs[:0])
+		refs, _ = machinecode.DecodeWasm(body.code, refs[:0])
 		for _, ref := range refs {
 			add(ref, m.b.Node(body.node).Label)
 		}
@@ -172,8 +146,8 @@ func (m *wasmModule) cuts(entries []wasmDataEntry) []wasmCut {
 		if !e.knownAddress {
 			continue
 		}
-		for at := (e.address + 3) &^ 3; at+4 <= e.address+e.size; at += 4 {
-			add(machinecode.WasmRef{Index: uint64(binary.LittleEndian.Uint32(m.v.Data[e.bytes+(at-e.address):])), Kind: machinecode.WasmAddress}, -1)
+		for at := (e.address + 3) &^ 3; at+4 <= e.address+e.size(); at += 4 {
+			add(machinecode.WasmRef{Index: uint64(binary.LittleEndian.Uint32(m.data[uint64(e.Init)+(at-e.address):])), Kind: machinecode.WasmAddress}, -1)
 		}
 	}
 	slices.SortStableFunc(cuts, func(a, b wasmCut) int { // functions come before data

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/demangle"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Names of a Wasm module's items: the custom section "name" (core
@@ -81,78 +81,16 @@ func (n *wasmNames) Display(label int32) string {
 	return display + name.Suffix
 }
 
-// customSection: the subsections of "name" are roots, any other custom section
-// is one item that nothing refers to.
-func (m *wasmModule) customSection(s *wasmSection) (uint64, error) {
-	if s.name != "name" {
-		m.b.Add(Node{Name: fmt.Sprintf("custom section '%s'", s.name), Size: s.end - s.body, Kind: KindCustom, Label: -1})
-		return s.end - s.body, nil
+// custom: the subsections of "name" are roots, any other custom section is one
+// item that nothing refers to.
+func (m *wasmModule) custom(s *objfile.WasmSection) {
+	if s.Name != "name" {
+		m.item(KindCustom, fmt.Sprintf("custom section '%s'", s.Name), -1, uint32(s.Size))
+		return
 	}
-	for at := s.body; at < s.end; {
-		id, err := m.v.U8(at, "name subsection id")
-		if err != nil {
-			return 0, err
+	for _, p := range m.w.Names().Parts {
+		if p.Header >= s.Offset && p.Header < s.Offset+s.Size {
+			m.b.Edge(Root, m.item(KindCustom, "\""+p.Name+"\" subsection", -1, uint32(p.Offset+p.Size-p.Header)))
 		}
-		size, body, err := m.v.Uleb128(at+1, "name subsection size")
-		if err != nil {
-			return 0, err
-		}
-		if body > s.end || size > s.end-body {
-			return 0, byteio.Errorf(at, "name subsection", "%d bytes wanted, %d there", size, s.end-min(body, s.end))
-		}
-		name := "unknown name"
-		if int(id) < len(wasmNameSubsections) {
-			name = wasmNameSubsections[id]
-		}
-		m.root(Node{Name: "\"" + name + "\" subsection", Size: body + size - at, Kind: KindCustom, Label: -1})
-		at = body + size
 	}
-	return s.end - s.body, nil
-}
-
-var wasmNameSubsections = [...]string{"module name", "function names", "local names", "label names", "type names",
-	"table names", "memory names", "global names", "element names", "data names", "field names", "tag names"}
-
-// readNames takes function and data names out of the name section (core
-// specification, appendix "Name section").
-func (m *wasmModule) readNames(s *wasmSection) error {
-	for at := s.body; at < s.end; {
-		id, err := m.v.U8(at, "name subsection id")
-		if err != nil {
-			return err
-		}
-		size, body, err := m.v.Uleb128(at+1, "name subsection size")
-		if err != nil {
-			return err
-		}
-		if body > s.end || size > s.end-body {
-			return byteio.Errorf(at, "name subsection", "%d bytes wanted, %d there", size, s.end-min(body, s.end))
-		}
-		if id == 1 || id == 9 {
-			r := &wasmReader{m: m, at: body, end: body + size}
-			count := r.u32("number of names")
-			names := make([]string, 0, min(uint64(count), size/2))
-			for i := uint32(0); i < count && r.err == nil; i++ {
-				index := r.u32("index of the name")
-				name := r.name("name")
-				if uint64(index) > m.v.Len()/4 {
-					continue // a function takes four bytes at least
-				}
-				for uint64(len(names)) <= uint64(index) {
-					names = append(names, "")
-				}
-				names[index] = name
-			}
-			if r.err != nil {
-				return r.err
-			}
-			if id == 1 {
-				m.names.functions = names
-			} else {
-				m.names.data = names
-			}
-		}
-		at = body + size
-	}
-	return nil
 }

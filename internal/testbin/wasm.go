@@ -1,6 +1,10 @@
 package testbin
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // WasmSection is a section of a module; Name is for custom ones (ID 0).
 type WasmSection struct {
@@ -10,7 +14,7 @@ type WasmSection struct {
 }
 
 // Wasm makes a module with one exported function `answer` that returns 42,
-// then the custom sections of extra.
+// and the sections of extra, each in its place.
 func Wasm(extra ...WasmSection) []byte {
 	out := []byte("\x00asm\x01\x00\x00\x00")
 	sections := []WasmSection{
@@ -19,7 +23,12 @@ func Wasm(extra ...WasmSection) []byte {
 		{ID: 7, Data: append(append([]byte{1, 6}, "answer"...), 0, 0)},
 		{ID: 10, Data: []byte{1, 4, 0, 0x41, 42, 0x0b}},
 	}
-	for _, s := range append(sections, extra...) {
+	sections = append(sections, extra...)
+	slices.SortStableFunc(sections, func(a, b WasmSection) int {
+		const order = "\x01\x02\x03\x04\x05\x0d\x06\x07\x08\x09\x0c\x0a\x0b\x00" // Core Specification 5.5.16
+		return strings.IndexByte(order, a.ID) - strings.IndexByte(order, b.ID)
+	})
+	for _, s := range sections {
 		data := s.Data
 		if s.ID == 0 {
 			data = append(append(uleb(len(s.Name)), s.Name...), s.Data...)

@@ -38,11 +38,10 @@ func Cut(data []byte, names bool, stub func(name string) Stub) ([]byte, error) {
 	traps, changed := make([]bool, len(m.functions)), false
 	for i := range m.functions {
 		f := &m.functions[i]
-		name, known := named[uint32(i)]
-		if f.imported || !known {
+		if f.imported || i >= len(named) || named[i] == "" {
 			continue
 		}
-		kind := stub(name)
+		kind := stub(named[i])
 		changed = changed || kind != Keep
 		switch kind {
 		case Trap:
@@ -74,12 +73,9 @@ func Cut(data []byte, names bool, stub func(name string) Stub) ([]byte, error) {
 
 // zeros is a body that returns zero for each of a type's results.
 func (m *module) zeros(kind uint32) ([]byte, error) {
-	t := m.w.Types[kind]
-	raw := m.entry(t.Offset, t.Size)[1:] // behind 0x60
-	params, size := binary.Uvarint(raw)
-	_, more := binary.Uvarint(raw[size+int(params):])
+	_, results, _ := m.w.Signature(m.w.Types[kind])
 	var body []byte
-	for _, result := range raw[size+int(params)+more:] {
+	for _, result := range results {
 		switch result {
 		case 0x7f: // i32
 			body = append(body, 0x41, 0)
@@ -92,9 +88,9 @@ func (m *module) zeros(kind uint32) ([]byte, error) {
 		case 0x7b: // v128
 			body = append(append(body, 0xfd, 0x0c), make([]byte, 16)...)
 		case 0x70, 0x6f: // funcref, externref
-			body = append(body, 0xd0, result)
+			body = append(body, 0xd0, byte(result))
 		default:
-			return nil, left("a function that is cut returns a value of type %#x", result)
+			return nil, left("a function that is cut returns a value of type %#x", byte(result))
 		}
 	}
 	return append(body, opEnd), nil

@@ -166,36 +166,22 @@ func (m *module) readTypes() error {
 }
 
 // readBody takes a body apart into locals and expression.
-func (m *module) readBody(f *objfile.WasmFunction) error {
-	end := uint64(f.Offset) + uint64(f.Size)
-	v := byteio.View{Data: m.data[:end]}
-	at := uint64(f.Body)
-	groups, at, err := v.Uleb128(at, "number of local groups")
-	if err != nil {
-		return err
-	}
+func (m *module) readBody(f *objfile.WasmFunction) (err error) {
 	out := function{kind: f.Type}
-	total := uint64(0)
-	for range groups {
-		var count, kind uint64
-		if count, at, err = v.Uleb128(at, "number of locals"); err != nil {
-			return err
-		}
-		kind = at
-		b, err := v.U8(at, "type of locals")
-		if err != nil {
-			return err
-		}
-		at++
-		if b == 0x63 || b == 0x64 {
-			return left("its types are those of the GC proposal")
-		}
-		if total += count; total > 50_000 { // what engines accept
-			return byteio.Errorf(kind, "locals", "more than 50,000")
-		}
-		out.locals = append(out.locals, localGroup{uint32(count), string(m.data[kind:at])})
+	total, references := uint64(0), false
+	out.code, err = m.w.Code(f, func(count uint32, kind []byte) {
+		total += uint64(count)
+		references = references || len(kind) > 1
+		out.locals = append(out.locals, localGroup{count, string(kind)})
+	})
+	switch {
+	case err != nil:
+		return err
+	case references:
+		return left("its types are those of the GC proposal")
+	case total > 50_000: // what engines accept
+		return byteio.Errorf(uint64(f.Body), "locals", "more than 50,000")
 	}
-	out.code = m.data[at:end]
 	m.functions = append(m.functions, out)
 	return nil
 }

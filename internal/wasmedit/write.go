@@ -3,6 +3,7 @@ package wasmedit
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -333,66 +334,37 @@ func (m *module) custom(s *objfile.WasmSection) ([]byte, error) {
 // (appendix, "name section"); those of locals and labels do not fit the code
 // any more.
 func (m *module) names(s *objfile.WasmSection) ([]byte, error) {
-	v := byteio.View{Data: m.data[:s.Offset+s.Size]}
+	names := m.w.Names()
+	if names.Err != nil {
+		return nil, left("its names are damaged: %v", names.Err)
+	}
 	var out []byte
-	for at := s.Offset; at < v.Len(); {
-		id := v.Data[at]
-		size, body, err := v.Uleb128(at+1, "name subsection")
-		if err != nil {
-			return nil, left("its names are damaged: %v", err)
-		}
-		part, err := v.Sub(body, size, "name subsection")
-		if err != nil {
-			return nil, left("its names are damaged: %v", err)
-		}
-		at = body + size
-		contents := part.Data
-		switch of := map[byte]space{1: machinecode.WasmFunction, 7: machinecode.WasmGlobal}; id {
-		case 0:
-		case 1, 7:
-			if contents, err = m.nameMap(part, of[id]); err != nil {
-				return nil, left("its names are damaged: %v", err)
-			}
-		default:
+	for _, p := range names.Parts {
+		contents := m.data[p.Offset : p.Offset+p.Size]
+		switch {
+		case p.Offset < s.Offset || p.Offset > s.Offset+s.Size || p.ID != 0 && p.ID != 1 && p.ID != 7:
 			continue
+		case p.ID == 1:
+			contents = m.nameMap(names.Functions, machinecode.WasmFunction)
+		case p.ID == 7:
+			contents = m.nameMap(names.Globals, machinecode.WasmGlobal)
 		}
-		out = append(binary.AppendUvarint(append(out, id), uint64(len(contents))), contents...)
+		out = append(binary.AppendUvarint(append(out, p.ID), uint64(len(contents))), contents...)
 	}
 	return out, nil
 }
 
-func (m *module) nameMap(v byteio.View, s space) ([]byte, error) {
-	type named struct {
-		index uint64
-		name  []byte
-	}
-	var list []named
-	count, at, err := v.Uleb128(0, "names")
-	for i := uint64(0); err == nil && i < count; i++ {
-		var index, size uint64
-		if index, at, err = v.Uleb128(at, "index"); err != nil {
-			break
-		}
-		if size, at, err = v.Uleb128(at, "name"); err != nil {
-			break
-		}
-		var name []byte
-		if name, err = v.Slice(at, size, "name"); err != nil {
-			break
-		}
-		at += size
-		if index < uint64(m.size(s)) && m.stays(s, int(index)) {
-			list = append(list, named{m.to(s, index), name})
+func (m *module) nameMap(names []string, s space) []byte {
+	at := map[uint64]string{} // by new index
+	for i, name := range names {
+		if name != "" && m.stays(s, i) {
+			at[m.to(s, uint64(i))] = name
 		}
 	}
-	if err != nil {
-		return nil, err
+	out := binary.AppendUvarint(nil, uint64(len(at)))
+	for _, i := range slices.Sorted(maps.Keys(at)) {
+		out = binary.AppendUvarint(out, i)
+		out = append(binary.AppendUvarint(out, uint64(len(at[i]))), at[i]...)
 	}
-	slices.SortFunc(list, func(a, b named) int { return int(a.index) - int(b.index) })
-	out := binary.AppendUvarint(nil, uint64(len(list)))
-	for _, n := range list {
-		out = binary.AppendUvarint(out, n.index)
-		out = append(binary.AppendUvarint(out, uint64(len(n.name))), n.name...)
-	}
-	return out, nil
+	return out
 }
