@@ -72,7 +72,7 @@ type Progress struct {
 
 // Result is a finished build.
 type Result struct {
-	Executable string        // absolute path of the program, as cargo left it
+	Executable string        // absolute path of the program or library, as cargo left it
 	Files      []string      // everything that the program's target produced
 	CPU        time.Duration // user and system time of cargo and all below it
 	Wall       time.Duration
@@ -85,7 +85,7 @@ type Result struct {
 // then), or a *CommandError when cargo could not be started.
 func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 	if p.Package == nil {
-		return Result{}, fmt.Errorf("no program chosen")
+		return Result{}, fmt.Errorf("nothing chosen to build")
 	}
 	toolchain := r.toolchain(p)
 	args, env, err := r.commandLine(ctx, p)
@@ -137,7 +137,7 @@ func Build(ctx context.Context, p *Project, r Request) (Result, error) {
 		return result, fmt.Errorf("cargo build: reading its messages: %w", readErr)
 	}
 	if messages.executable == "" {
-		return result, fmt.Errorf("cargo build: finished and named no executable for %s", p.Choice)
+		return result, fmt.Errorf("cargo build: finished and named no file for %s", p.Choice)
 	}
 	result.Executable, result.Files = messages.executable, messages.files
 	return result, nil
@@ -170,10 +170,11 @@ func (r Request) commandLine(ctx context.Context, p *Project) (args, env []strin
 	o := p.Options
 	args = append([]string{"build"}, o.sourceFlags()...)
 	args = append(args, "-p", specOf(p.Package))
-	if p.Target.IsExample() {
-		args = append(args, "--example", p.Target.Name)
-	} else {
-		args = append(args, "--bin", p.Target.Name)
+	args = append(args, p.Flags()...)
+	if !p.Kind.Starts() && !slices.Equal(p.Target.CrateTypes, []string{p.Kind.CrateType()}) {
+		// Only what is measured: with an rlib beside it cargo does no LTO for it.
+		args[0] = "rustc"
+		args = append(args, "--crate-type", p.Kind.CrateType())
 	}
 	o.Features = append(slices.Clone(o.Features), r.Features...)
 	o.NoDefaultFeatures = o.NoDefaultFeatures || r.NoDefaults
@@ -324,8 +325,14 @@ func (m *messageReader) take(msg message) {
 		m.compiled++
 	}
 	chosen := m.project.Choice
-	if msg.Executable != "" && msg.PackageID == chosen.Package.ID && msg.Target.Name == chosen.Target.Name && msg.Target.IsExample() == chosen.Target.IsExample() {
-		m.executable, m.files = msg.Executable, msg.Filenames
+	if msg.PackageID == chosen.Package.ID && msg.Target.Name == chosen.Target.Name && msg.Target.role() == chosen.Target.role() {
+		made := msg.Executable
+		if !chosen.Kind.Starts() {
+			made = chosen.Kind.File(m.project.Triple, msg.Filenames)
+		}
+		if made != "" {
+			m.executable, m.files = made, msg.Filenames
+		}
 	}
 	if !slices.Contains(msg.Target.Kind, "custom-build") {
 		m.done[msg.PackageID] = true

@@ -4,25 +4,55 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/artefact"
 )
 
-// A search measures one program. Which one follows cargo's rules for `cargo run`,
-// and where those do not decide, the error holds what could be typed: a list of
-// names alone would send the reader to the manual.
+// A search measures one artefact. Which one follows cargo's rules for `cargo
+// run`, where those know it, and where they do not decide, the error holds what
+// could be typed: a list of names alone would send the reader to the manual.
 
-// Choice is one program that a project can build.
+// Choice is one program or library that a project can build.
 type Choice struct {
 	Package *Package
 	Target  Target
+	Kind    artefact.Kind
+}
+
+// Flags choose it, as cargo would be told; cargo build knows no --crate-type.
+func (c Choice) Flags() []string {
+	switch {
+	case c.Target.IsExample():
+		return []string{"--example", c.Target.Name}
+	case c.Kind.Starts():
+		return []string{"--bin", c.Target.Name}
+	}
+	return []string{"--lib"}
 }
 
 // String is how the user types the choice.
 func (c Choice) String() string {
-	kind := "--bin"
-	if c.Target.IsExample() {
-		kind = "--example"
+	text := "-p " + c.Package.Name + " " + strings.Join(c.Flags(), " ")
+	if !c.Kind.Starts() && len(c.Target.Kinds()) != 1 {
+		text += " --crate-type " + c.Kind.CrateType()
 	}
-	return fmt.Sprintf("-p %s %s %s", c.Package.Name, kind, c.Target.Name)
+	return text
+}
+
+// Choose sets the options that lead to the choice again.
+func (c Choice) Choose(o *Options) {
+	o.Package, o.Bin, o.Example, o.Lib, o.CrateType = c.Package.Name, "", "", false, ""
+	switch {
+	case c.Target.IsExample():
+		o.Example = c.Target.Name
+	case c.Kind.Starts():
+		o.Bin = c.Target.Name
+	default:
+		o.Lib = true
+	}
+	if !c.Kind.Starts() {
+		o.CrateType = c.Kind.CrateType()
+	}
 }
 
 // NoProjectError says that there is no Cargo.toml here or above.
@@ -32,65 +62,109 @@ func (e *NoProjectError) Error() string {
 	return fmt.Sprintf("%s: no Cargo.toml here or in a folder above", e.Dir)
 }
 
-// NoBinaryError says that what was asked for builds no program.
-type NoBinaryError struct {
+// NoArtefactError says that what was asked for is nothing to ship.
+type NoArtefactError struct {
 	Asked     string   // the flag that named it, "" when nothing was named
 	Available []Choice // what could be named instead
+	Rlib      bool     // there is a library, for rustc alone
 }
 
-func (e *NoBinaryError) Error() string {
+func (e *NoArtefactError) Error() string {
 	if e.Asked != "" {
-		return fmt.Sprintf("no program for %s in this project", e.Asked)
+		return fmt.Sprintf("no program or library for %s in this project", e.Asked)
 	}
-	return "the project builds no program (no [[bin]], no src/main.rs)"
+	text := "the project builds no program (no [[bin]], no src/main.rs)"
+	if e.Rlib {
+		return text + ", and its library is for Rust alone (no crate-type)"
+	}
+	return text
 }
 
-// SeveralBinariesError says that a choice is needed.
-type SeveralBinariesError struct{ Choices []Choice }
+// SeveralError says that a choice is needed.
+type SeveralError struct{ Choices []Choice }
 
-func (e *SeveralBinariesError) Error() string {
+func (e *SeveralError) Error() string {
 	var names []string
+	counts := map[bool]int{}
 	for _, c := range e.Choices {
-		names = append(names, c.Target.Name)
+		name := c.Target.Name
+		if counts[c.Kind.Starts()]++; !c.Kind.Starts() {
+			name += " (" + c.Kind.CrateType() + ")"
+		}
+		names = append(names, name)
 	}
-	return fmt.Sprintf("the project builds %d programs: %s", len(names), strings.Join(names, ", "))
+	var parts []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+	}{{counts[true], "program", "programs"}, {counts[false], "library", "libraries"}} {
+		switch {
+		case p.n == 1:
+			parts = append(parts, "1 "+p.one)
+		case p.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.many))
+		}
+	}
+	return fmt.Sprintf("the project builds %s: %s", strings.Join(parts, " and "), strings.Join(names, ", "))
 }
 
-// choose finds the one program that the flags mean, by cargo's own rules: -p,
+// choose finds the one artefact that the flags mean, by cargo's own rules: -p,
 // else the package of the current manifest, else the default members; within
-// them --bin or --example, else default-run, else the only binary.
+// them --bin, --example or --lib, else default-run, else the only one.
 func choose(m *Metadata, o Options) (Choice, error) {
 	var all []Choice
+	rlib := false
 	for _, p := range m.Members() {
 		for _, t := range p.Targets {
-			if t.IsBin() || t.IsExample() {
-				all = append(all, Choice{p, t})
+			rlib = rlib || t.IsLib()
+			for _, k := range t.Kinds() {
+				all = append(all, Choice{p, t, k})
 			}
 		}
 	}
-	packages := m.candidates(o)
-	if o.Package != "" && len(packages) == 0 {
-		return Choice{}, &NoBinaryError{Asked: "-p " + o.Package, Available: all}
-	}
-	inScope := func(c Choice) bool { return slices.Contains(packages, c.Package) }
-
-	wanted, asked := Target.IsBin, ""
+	asked := ""
+	wanted := func(c Choice) bool { return !c.Target.IsExample() }
 	switch {
 	case o.Bin != "":
-		wanted, asked = func(t Target) bool { return t.IsBin() && t.Name == o.Bin }, "--bin "+o.Bin
+		wanted, asked = func(c Choice) bool { return c.Target.IsBin() && c.Target.Name == o.Bin }, "--bin "+o.Bin
 	case o.Example != "":
-		wanted, asked = func(t Target) bool { return t.IsExample() && t.Name == o.Example }, "--example "+o.Example
+		wanted, asked = func(c Choice) bool { return c.Target.IsExample() && c.Target.Name == o.Example }, "--example "+o.Example
+	case o.Lib:
+		wanted, asked = func(c Choice) bool { return c.Target.IsLib() }, "--lib"
+	}
+	if o.CrateType != "" {
+		kind, ok := artefact.OfCrateType(o.CrateType)
+		if !ok || kind.Starts() {
+			return Choice{}, &NoArtefactError{Asked: "--crate-type " + o.CrateType, Available: all}
+		}
+		if o.Lib { // cargo builds a library as whatever it is told
+			all = nil
+			for _, p := range m.Members() {
+				for _, t := range p.Targets {
+					if t.IsLib() {
+						all = append(all, Choice{p, t, kind})
+					}
+				}
+			}
+		}
+		named := wanted
+		wanted = func(c Choice) bool { return named(c) && c.Kind == kind }
+		asked = strings.TrimSpace(asked + " --crate-type " + o.CrateType)
+	}
+	packages := m.candidates(o)
+	if o.Package != "" && len(packages) == 0 {
+		return Choice{}, &NoArtefactError{Asked: "-p " + o.Package, Available: all}
 	}
 	var found []Choice
 	for _, c := range all {
-		if inScope(c) && wanted(c.Target) {
+		if slices.Contains(packages, c.Package) && wanted(c) {
 			found = append(found, c)
 		}
 	}
-	if len(found) == 0 && asked != "" {
+	if len(found) == 0 && asked != "" && !o.Lib {
 		// A named program is found in any member, as `cargo run --bin` does in a virtual workspace.
 		for _, c := range all {
-			if o.Package == "" && wanted(c.Target) {
+			if o.Package == "" && wanted(c) {
 				found = append(found, c)
 			}
 		}
@@ -98,7 +172,7 @@ func choose(m *Metadata, o Options) (Choice, error) {
 	if asked == "" && len(found) > 1 {
 		var defaults []Choice
 		for _, c := range found {
-			if c.Package.DefaultRun == c.Target.Name {
+			if c.Kind.Starts() && c.Package.DefaultRun == c.Target.Name {
 				defaults = append(defaults, c)
 			}
 		}
@@ -111,11 +185,12 @@ func choose(m *Metadata, o Options) (Choice, error) {
 		if asked == "" && o.Package != "" {
 			asked = "-p " + o.Package
 		}
-		return Choice{}, &NoBinaryError{Asked: asked, Available: all}
+		return Choice{}, &NoArtefactError{Asked: asked, Available: all, Rlib: rlib}
 	case 1:
 		return found[0], nil
 	}
-	return Choice{}, &SeveralBinariesError{Choices: found}
+	slices.SortStableFunc(found, func(a, b Choice) int { return int(a.Kind) - int(b.Kind) }) // programs first
+	return Choice{}, &SeveralError{Choices: found}
 }
 
 // candidates are the packages that the flags leave.

@@ -67,7 +67,7 @@ func TestProfileOrigins(t *testing.T) {
 func TestChoose(t *testing.T) {
 	needCargo(t)
 	files := map[string]string{
-		"Cargo.toml":        "[workspace]\nmembers = ['one', 'two', 'lib']\nresolver = '2'\n",
+		"Cargo.toml":        "[workspace]\nmembers = ['one', 'two', 'lib', 'both']\ndefault-members = ['one', 'two', 'lib']\nresolver = '2'\n",
 		"one/Cargo.toml":    strings.Replace(helloManifest, "hello", "one", 1),
 		"one/src/main.rs":   helloMain,
 		"one/examples/e.rs": helloMain,
@@ -77,6 +77,11 @@ func TestChoose(t *testing.T) {
 		"lib/Cargo.toml":    strings.Replace(helloManifest, "hello", "lib", 1),
 		"lib/src/lib.rs":    "",
 		"lib/examples/e.rs": helloMain,
+		"both/Cargo.toml": strings.Replace(helloManifest, "hello", "both", 1) + "[lib]\ncrate-type = ['staticlib', 'rlib', 'cdylib']\n" +
+			"[[example]]\nname = 'c'\ncrate-type = ['cdylib']\n",
+		"both/src/lib.rs":    "",
+		"both/src/main.rs":   helloMain,
+		"both/examples/c.rs": "",
 	}
 	dir := write(t, files)
 	for _, c := range []struct {
@@ -89,6 +94,15 @@ func TestChoose(t *testing.T) {
 		{"two", Options{}, "-p two --bin b"},
 		{"two", Options{Bin: "a"}, "-p two --bin a"},
 		{"lib", Options{}, "none"},
+		{"lib", Options{Lib: true}, "none --lib"},
+		{"lib", Options{Lib: true, CrateType: "staticlib"}, "-p lib --lib --crate-type staticlib"},
+		{"lib", Options{Lib: true, CrateType: "rlib"}, "none --crate-type rlib"},
+		{"both", Options{}, "several both both both"},
+		{"both", Options{Bin: "both"}, "-p both --bin both"},
+		{"both", Options{Lib: true}, "several both both"},
+		{"both", Options{CrateType: "cdylib"}, "-p both --lib --crate-type cdylib"},
+		{"", Options{Package: "both", Example: "c"}, "-p both --example c"},
+		{"", Options{CrateType: "staticlib"}, "-p both --lib --crate-type staticlib"},
 		{"lib", Options{Example: "e"}, "-p lib --example e"},
 		{"", Options{Bin: "a"}, "-p two --bin a"},
 		{"", Options{Package: "two"}, "-p two --bin b"},
@@ -104,8 +118,8 @@ func TestChoose(t *testing.T) {
 		c.o.Dir, c.o.Env = filepath.Join(dir, c.in), quiet()
 		p, err := Load(context.Background(), c.o)
 		got := ""
-		var none *NoBinaryError
-		var several *SeveralBinariesError
+		var none *NoArtefactError
+		var several *SeveralError
 		switch {
 		case errors.As(err, &several):
 			got = "several"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/artefact"
 )
 
 // Metadata is what `cargo metadata --format-version 1` says, the fields that
@@ -85,9 +87,33 @@ type Node struct {
 // IsBin says whether the target is a program of the package.
 func (t Target) IsBin() bool { return slices.Contains(t.Kind, "bin") }
 
-// IsExample says whether the target is an example that is a program.
-func (t Target) IsExample() bool {
-	return slices.Contains(t.Kind, "example") && slices.Contains(t.CrateTypes, "bin")
+// IsExample says whether the target is an example: a program, or a library.
+func (t Target) IsExample() bool { return slices.Contains(t.Kind, "example") }
+
+// IsLib says whether the target is the package's library, of whatever kind.
+func (t Target) IsLib() bool {
+	return !t.IsExample() && slices.ContainsFunc(t.CrateTypes, func(c string) bool {
+		return slices.Contains([]string{"lib", "rlib", "dylib", "cdylib", "staticlib"}, c)
+	})
+}
+
+// role is what the target is to cargo, whatever a build makes of it.
+func (t Target) role() [3]bool { return [3]bool{t.IsBin(), t.IsExample(), t.IsLib()} }
+
+// Kinds are what of the target somebody else than rustc can use: its program,
+// or its library in each of its forms.
+func (t Target) Kinds() []artefact.Kind {
+	var kinds []artefact.Kind
+	if !t.IsBin() && !t.IsExample() && !t.IsLib() {
+		return nil // tests, build scripts
+	}
+	for _, c := range t.CrateTypes {
+		if k, ok := artefact.OfCrateType(c); ok {
+			kinds = append(kinds, k)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }
 
 // IsProcMacro says whether the package is a procedural macro: it runs in the

@@ -35,6 +35,8 @@ type Options struct {
 	Package           string   // -p
 	Bin               string   // --bin
 	Example           string   // --example
+	Lib               bool     // --lib
+	CrateType         string   // --crate-type: what of the library, where it is several things
 	Features          []string // -F, each maybe a list by commas or spaces
 	AllFeatures       bool     // --all-features
 	NoDefaultFeatures bool     // --no-default-features

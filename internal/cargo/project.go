@@ -16,14 +16,14 @@ import (
 	"github.com/minsize/minsize/internal/target"
 )
 
-// Project is a cargo project as it is, with one program chosen.
+// Project is a cargo project as it is, with one program or library chosen.
 type Project struct {
 	Options  Options
 	Dir      string // absolute folder that cargo runs in
 	Metadata *Metadata
 	Root     string // workspace root
 	Manifest string // the workspace root's Cargo.toml, where profiles count
-	Choice          // Package and Target of the program
+	Choice          // Package, Target and Kind of the program or library
 
 	Triple         target.Triple // what the program is built for; the host unless --target or build.target says so
 	ExplicitTarget bool          // cargo is told the target, so that host crates get no rustflags and output moves to target/<triple>
@@ -51,7 +51,7 @@ func (e *SeveralTargetsError) Error() string {
 // Load reads the project. It runs cargo metadata, which may fetch what the
 // lockfile names, and write Cargo.lock where that is missing or stale, as every
 // cargo command does; Options.Locked forbids it. Errors: *NoProjectError,
-// *NoBinaryError, *SeveralBinariesError, *SeveralTargetsError,
+// *NoArtefactError, *SeveralError, *SeveralTargetsError,
 // *NoProfileError, *NoToolchainError, *CommandError, or a broken config file
 // with its path.
 func Load(ctx context.Context, o Options) (*Project, error) {
@@ -70,13 +70,13 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 // its own.
 func LoadEach(ctx context.Context, o Options) ([]*Project, error) {
 	p, err := Load(ctx, o)
-	var several *SeveralBinariesError
+	var several *SeveralError
 	if !errors.As(err, &several) {
 		return []*Project{p}, err
 	}
 	var all []*Project
 	for _, c := range several.Choices {
-		o.Package, o.Bin = c.Package.Name, c.Target.Name
+		c.Choose(&o)
 		if p, err = Load(ctx, o); err != nil {
 			return nil, err
 		}
@@ -237,13 +237,17 @@ func (p *Project) OutputDir() string {
 	return filepath.Join(p.Metadata.TargetDirectory, "minsize")
 }
 
-// Artefact names the chosen program among those of the workspace, as part of a
-// file's name.
+// Artefact names what was chosen among what the workspace builds, as part of
+// a file's name.
 func (p *Project) Artefact() string {
+	name := p.Package.Name + "."
 	if p.Target.IsExample() {
-		return p.Package.Name + ".example." + p.Target.Name
+		name += "example."
 	}
-	return p.Package.Name + "." + p.Target.Name
+	if !p.Kind.Starts() {
+		name += p.Kind.CrateType() + "."
+	}
+	return name + p.Target.Name
 }
 
 // BuildDir is the cargo target dir of minsize's builds: variants coexist in it.

@@ -93,8 +93,8 @@ const (
 // or the one that would be used here.
 func (s *Survey) readProject(ctx context.Context, o Options) *Toolchain {
 	p, err := Load(ctx, o)
-	var several *SeveralBinariesError
-	var none *NoBinaryError
+	var several *SeveralError
+	var none *NoArtefactError
 	if errors.As(err, &several) || errors.As(err, &none) {
 		s.Why = err
 		p, err = LoadWorkspace(ctx, o)

@@ -187,9 +187,6 @@ func refuseDrift(drift []string, allowed bool, c *recipe.Recipe) error {
 // finished program.
 func (e *env) checkBuilt(ctx context.Context, x *executor.Executor, c *recipe.Recipe, finished *ladder.File) (int, error) {
 	runner, why := executor.Runner(x.Project)
-	if why != "" {
-		return 0, withStatus(exitVerification, "a runner, or leave --check out", errors.New("the checks were "+why))
-	}
 	o := verify.Options{Runner: runner, Dir: x.Project.Dir}
 	for _, command := range c.Check.Commands {
 		o.Checks = append(o.Checks, verify.Check{Command: command, Files: c.Check.Files})
@@ -201,6 +198,14 @@ func (e *env) checkBuilt(ctx context.Context, x *executor.Executor, c *recipe.Re
 		}
 		o.Ignore = append(o.Ignore, re)
 	}
+	why, err := e.checkLibrary(ctx, x, &o, c.Check.Stage, why)
+	if err != nil {
+		return 0, err
+	}
+	if why != "" {
+		return 0, withStatus(exitVerification, "a runner, or leave --check out", errors.New("the checks were "+why))
+	}
+	defer o.Stage.Restore()
 	suite, err := verify.New(o)
 	if err != nil {
 		return 0, shrinkError(err)

@@ -27,9 +27,11 @@ func (c *cargoFlags) register(flags *pflag.FlagSet) {
 
 func (c *cargoFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.ManifestPath, "manifest-path", "", "the project's `Cargo.toml`")
-	flags.StringVarP(&c.Package, "package", "p", "", "the workspace's package that holds the program")
+	flags.StringVarP(&c.Package, "package", "p", "", "the workspace's package that holds the program or library")
 	flags.StringVar(&c.Bin, "bin", "", "the program, where a package has several")
-	flags.StringVar(&c.Example, "example", "", "an example as the program")
+	flags.StringVar(&c.Example, "example", "", "an example as the program or library")
+	flags.BoolVar(&c.Lib, "lib", false, "the package's library")
+	flags.StringVar(&c.CrateType, "crate-type", "", "with --lib, the `form` of the library: cdylib, dylib, staticlib")
 	flags.StringSliceVarP(&c.Features, "features", "F", nil, "features to turn on")
 	flags.BoolVar(&c.AllFeatures, "all-features", false, "turn all features on")
 	flags.BoolVar(&c.NoDefaultFeatures, "no-default-features", false, "leave the default features out")
@@ -56,8 +58,8 @@ func (e *env) cargoOptions(c *cargoFlags) cargo.Options {
 func cargoError(err error) error {
 	var (
 		noProject   *cargo.NoProjectError
-		noBinary    *cargo.NoBinaryError
-		several     *cargo.SeveralBinariesError
+		nothing     *cargo.NoArtefactError
+		several     *cargo.SeveralError
 		targets     *cargo.SeveralTargetsError
 		noProfile   *cargo.NoProfileError
 		noToolchain *cargo.NoToolchainError
@@ -69,13 +71,15 @@ func cargoError(err error) error {
 		return nil
 	case errors.As(err, &noProject):
 		return withStatus(exitUsage, "cd to a cargo project, or --manifest-path PATH/Cargo.toml", err)
-	case errors.As(err, &noBinary):
-		hint := "a project with src/main.rs; for a library, --example NAME measures a program that uses it"
-		if len(noBinary.Available) > 0 {
-			hint = noBinary.Available[0].String()
-			if len(noBinary.Available) > 1 {
-				hint += fmt.Sprintf(" (or %d more)", len(noBinary.Available)-1)
-			}
+	case errors.As(err, &nothing):
+		hint := "a project with src/main.rs"
+		switch {
+		case len(nothing.Available) > 1:
+			hint = fmt.Sprintf("%s (or %d more)", nothing.Available[0], len(nothing.Available)-1)
+		case len(nothing.Available) > 0:
+			hint = nothing.Available[0].String()
+		case nothing.Rlib:
+			hint = "--lib --crate-type cdylib (or staticlib); or --example NAME, for a program that uses it"
 		}
 		return withStatus(exitUsage, hint, err)
 	case errors.As(err, &several):

@@ -21,6 +21,7 @@ import (
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/speed"
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 	"github.com/minsize/minsize/internal/verify"
 )
@@ -43,6 +44,7 @@ type shrinkFlags struct {
 	checkIgnore  []string
 	checkTimeout time.Duration
 	checkFiles   bool
+	stage        string
 	bench        string
 	maxSlowdown  string
 
@@ -91,11 +93,12 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.level, "level", "safe", "how much may be lost: "+strings.Join(technique.LevelNames(), ", "))
-	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same on every result, {} is the program; repeatable")
+	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same on every result, {} is the program or library; repeatable")
 	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "`regexp` of output that may differ, such as times; repeatable")
 	flags.BoolVar(&f.checkFiles, "check-files", false, "run checks in an empty folder and compare what they write there, too; $MINSIZE_CHECK_DIR is this folder")
 	flags.DurationVar(&f.checkTimeout, "check-timeout", time.Minute, "how long one check may run on the release build")
-	flags.StringVar(&f.bench, "bench", "", "`command` whose speed is measured, {} is the program")
+	flags.StringVar(&f.stage, "stage", "", "a library's `PLACE` where its host finds it while checks run, such as app/_native.abi3.so")
+	flags.StringVar(&f.bench, "bench", "", "`command` whose speed is measured, {} is the program or library")
 	flags.StringVar(&f.maxSlowdown, "max-slowdown", "", "with --bench: how much slower the result may be, such as 5%")
 	flags.StringSliceVar(&f.with, "with", nil, "techniques by `name`, beyond the level (see --list-techniques)")
 	flags.StringSliceVar(&f.without, "without", nil, "techniques by `name` that are left out")
@@ -105,7 +108,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
 	flags.BoolVar(&f.security, "allow-security", false, "mitigations against attacks may be given up (no-pie, norelro, ...)")
 	flags.BoolVar(&f.strict, "strict", false, "give up nothing that the program was seen to rely on (catch_unwind, panic hooks, {:?}, ...)")
-	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the program must run on, such as 2.31")
+	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the result must run on, such as 2.31 or manylinux2014")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
 	flags.BoolVar(&f.suggest, "suggest-cuts", false, "list functions and crates by what cutting each would really save; nothing is applied")
@@ -153,8 +156,8 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	}
 	p.policy.Strict, p.policy.Insist = f.strict, f.insists()
 	if f.glibc != "" {
-		if _, err := fmt.Sscanf(f.glibc, "%d.%d", &p.policy.Glibc[0], &p.policy.Glibc[1]); err != nil {
-			return nil, usageError("--glibc 2.31", "--glibc %q is no version", f.glibc)
+		if p.policy.Glibc, err = target.Glibc(f.glibc); err != nil {
+			return nil, usageError("--glibc 2.31, or --glibc manylinux2014", "--glibc: %v", err)
 		}
 	}
 	if f.pack {
@@ -206,7 +209,7 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		}
 		p.maxSlow /= 100
 	}
-	if f.bench != "" && !strings.Contains(f.bench, "{}") {
+	if f.bench != "" && f.stage == "" && !strings.Contains(f.bench, "{}") {
 		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
 	}
 	return p, nil
@@ -235,7 +238,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return cargoError(err)
 	}
 	adopted := ""
-	old, path, err := recipe.Find(project.Root, recipe.Program{Package: project.Package.Name, Name: project.Target.Name})
+	old, path, err := recipe.Find(project.Root, recipe.Of(project))
 	var missing *recipe.MissingError
 	switch {
 	case err == nil && old.IsFor(project):
@@ -282,8 +285,12 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 
 	runner, noRun := executor.Runner(project)
-	suite, err := verify.New(verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: runner,
-		Dir: project.Dir, Timeout: f.checkTimeout})
+	checking := verify.Options{Checks: plan.checks, Ignore: plan.ignore, Runner: runner, Dir: project.Dir, Timeout: f.checkTimeout}
+	if noRun, err = e.checkLibrary(ctx, x, &checking, f.stage, noRun); err != nil {
+		return err
+	}
+	defer checking.Stage.Restore()
+	suite, err := verify.New(checking)
 	if err != nil {
 		return usageError("--check '{} --version'", "%v", err)
 	}
@@ -298,7 +305,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		MaxSlow: plan.maxSlow,
 	}
 	if f.bench != "" && noRun == "" {
-		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: runner, Scratch: x.Scratch}
+		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: checking.Runner, Scratch: x.Scratch, Stage: checking.Stage}
 		if empty, err := project.CompileOne(ctx, x.Scratch, "empty", "fn main() {}", []string{"-Copt-level=3"}); err == nil {
 			b.Empty = empty
 		}

@@ -16,6 +16,9 @@ func (f *shrinkFlags) adopt(c *recipe.Check) string {
 		return ""
 	}
 	f.checks, f.bench = c.Commands, c.Bench
+	if f.stage == "" {
+		f.stage = c.Stage
+	}
 	if len(f.checkIgnore) == 0 {
 		f.checkIgnore = c.Ignore
 	}
@@ -38,5 +41,5 @@ func (f *shrinkFlags) record(c *recipe.Recipe, plan technique.Plan) {
 			c.Build.With = append(c.Build.With, name)
 		}
 	}
-	c.Check = recipe.Check{Commands: append(c.Check.Commands, f.checks...), Ignore: f.checkIgnore, Files: f.checkFiles, Bench: f.bench, MaxSlowdown: f.maxSlowdown}
+	c.Check = recipe.Check{Commands: append(c.Check.Commands, f.checks...), Ignore: f.checkIgnore, Files: f.checkFiles, Stage: f.stage, Bench: f.bench, MaxSlowdown: f.maxSlowdown}
 }

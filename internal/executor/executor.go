@@ -31,6 +31,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/oracle"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
@@ -55,6 +56,7 @@ type Executor struct {
 	buildDir   string // cargo's target dir; "" for the project's own below target/minsize
 	llvm       map[string]relink.LLVM
 	works      map[string][]relink.Linker // linkers that link a recording, by its folder
+	held       *oracle.Interface          // what the library's hosts were built against
 }
 
 // New prepares the folders and finds what the builds depend on. The
@@ -145,9 +147,14 @@ func (x *Executor) linksOf(p technique.Plan) string {
 	return filepath.Join(x.links, "plain")
 }
 
-// flavour is that by which the program's link is recorded and replayed, nil
-// where it is not.
-func (x *Executor) flavour() *relink.Flavour { return relink.FlavourOf(x.Project.Triple) }
+// flavour is that by which the link of what is built is recorded and replayed,
+// nil where it is not.
+func (x *Executor) flavour() *relink.Flavour {
+	if !x.Project.Kind.Linked() {
+		return nil
+	}
+	return relink.FlavourOf(x.Project.Triple)
+}
 
 // request is plan p for cargo.
 func (x *Executor) request(p technique.Plan) (cargo.Request, error) {
@@ -212,6 +219,9 @@ func hasFatLTO(p technique.Plan) bool {
 // Build implements ladder.Builder.
 func (x *Executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, error) {
 	b, err := x.built(ctx, p)
+	if err == nil && x.held == nil && len(p.Techniques) == 0 {
+		x.held, err = x.interfaceOf(b.Program)
+	}
 	if err != nil || b.Replay == "" {
 		return b, err
 	}
@@ -243,7 +253,12 @@ func (x *Executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, 
 	flavour := x.flavour()
 	if flavour != nil {
 		driver, _ := x.Project.Linker.Value.(string)
-		rec := relink.Recorder{Dir: x.linksOf(p), Bin: x.Project.Target.Name, Package: x.Project.Package.Name, Linker: driver, Flavour: flavour}
+		rec := relink.Recorder{Dir: x.linksOf(p), Package: x.Project.Package.Name, Linker: driver, Flavour: flavour}
+		if x.Project.Kind.Starts() {
+			rec.Bin = x.Project.Target.Name
+		} else {
+			rec.Library = x.Project.Target.Name
+		}
 		request.Linker, request.Env = x.self, rec.Env()
 	}
 	// cargo has the last word on whether a build is still good: it knows what
@@ -302,6 +317,9 @@ func (x *Executor) Finish(ctx context.Context, b *ladder.Build, p technique.Plan
 		file.Notes = notes
 	}
 	if err := x.rewrite(ctx, linked, p.Rewrite, file); err != nil {
+		return nil, err
+	}
+	if err := x.heldInterface(b, file); err != nil {
 		return nil, err
 	}
 	file.Wall = time.Since(began)

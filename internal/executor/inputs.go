@@ -25,7 +25,7 @@ func inputsDigest(ctx context.Context, p *cargo.Project) (string, error) {
 	}
 	o := p.Options
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s %s %v\n%q %v %v %q %q %q\n", sources, lock, p.Package.ID, p.Target.Name, p.Target.IsExample(),
+	fmt.Fprintf(h, "%s\n%s\n%s %s\n%q %v %v %q %q %q\n", sources, lock, p.Package.ID, p.Artefact(),
 		o.Features, o.AllFeatures, o.NoDefaultFeatures, p.Profile.Name, o.Config, o.Unstable)
 	fmt.Fprintf(h, "%s %v %q\n", p.Triple.Name, p.Rustflags.Flags, p.Linker.Value)
 	for _, key := range slices.Sorted(maps.Keys(p.Profile.Settings)) {

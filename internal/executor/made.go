@@ -23,7 +23,7 @@ type made struct {
 }
 
 func madePath(p *cargo.Project) string {
-	return filepath.Join(p.OutputDir(), "."+p.Target.Name+".made")
+	return filepath.Join(p.OutputDir(), "."+p.Artefact()+".made")
 }
 
 // RecordMade says of which inputs the program at out is.

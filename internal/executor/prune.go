@@ -63,12 +63,8 @@ func (x *Executor) tryPruned(ctx context.Context, r *ladder.Result, v ladder.Ver
 	o := x.Project.Options
 	o.Dir, o.ManifestPath, o.TargetDir = root, manifest, ""
 	o.Locked, o.Frozen = false, false // the copy's lockfile may lose packages
+	x.Project.Choose(&o)
 	o.Package, o.Toolchain = "", ""
-	if x.Project.Target.IsExample() {
-		o.Example = x.Project.Target.Name
-	} else {
-		o.Bin = x.Project.Target.Name
-	}
 	project, err := cargo.Load(ctx, o)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	p := x.Project
 	facts := technique.Facts{
 		Unstable: t.Unstable() || x.Bootstrap, StdSource: t.BuildsStd(x.Bootstrap),
-		Glibc: policy.Glibc, Target: p.Triple, Panic: "unwind", Runs: true,
+		Glibc: policy.Glibc, Target: p.Triple, Artefact: p.Kind, Panic: "unwind", Runs: true,
 		Immediate: string(t.ImmediateAbort),
 		CPU: slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
 			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")

@@ -284,6 +284,10 @@ func (r *Result) LinkSavings() map[string]int64 {
 	return saves
 }
 
+// ErrInterface is wrapped by Finish's error where a library would no longer be
+// the same one to its hosts.
+var ErrInterface = errors.New("the library's interface changes")
+
 // ErrNoBuilds is why a rung was dropped when the budget of builds is spent.
 var ErrNoBuilds = errors.New("the budget of full builds is spent")
 

@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -361,8 +362,11 @@ func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added [
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
 		}
-		r.Why = "does not link again: " + firstLine(err)
-		r.Check = Verdict{Status: NotRun, Why: "does not link"}
+		r.Why = firstLine(err)
+		if !errors.Is(err, ErrInterface) {
+			r.Why = "does not link again: " + r.Why
+		}
+		r.Check = Verdict{Status: NotRun, Why: "not made"}
 		s.add(r)
 		return nil, nil
 	}

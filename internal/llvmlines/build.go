@@ -1,7 +1,6 @@
 package llvmlines
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/cargo"
@@ -16,7 +15,7 @@ func Crates(p *cargo.Project, workspace bool) map[string]bool {
 	}
 	for _, member := range p.Metadata.Members() {
 		for _, t := range member.Targets {
-			if t.IsBin() || slices.Contains(t.Kind, "lib") || slices.Contains(t.Kind, "rlib") {
+			if t.IsBin() || t.IsLib() {
 				crates[crateName(t.Name)] = true
 			}
 		}

@@ -58,6 +58,9 @@ func OpenProof(ctx context.Context, p *cargo.Project, o ProofOptions) (scratch *
 	for _, check := range o.Checks {
 		v.Checks = append(v.Checks, verify.Check{Command: check})
 	}
+	if !p.Kind.Starts() {
+		v.Default = func(string) []string { return nil } // a library does nothing by itself
+	}
 	steps = &CargoSteps{Build: cargo.Build, tests: o.Tests, dir: filepath.Join(p.OutputDir(), "outline-target")}
 	if steps.suite, err = verify.New(v); err != nil {
 		return nil, nil, err
@@ -85,10 +88,7 @@ func (s *CargoSteps) load(ctx context.Context, p *cargo.Project, o cargo.Options
 		return err
 	}
 	o.ManifestPath = filepath.Join(scratch.Root, rel)
-	o.Package, o.Bin = p.Package.Name, p.Target.Name
-	if p.Target.IsExample() {
-		o.Bin, o.Example = "", p.Target.Name
-	}
+	p.Choose(&o)
 	s.project, err = cargo.Load(ctx, o)
 	return err
 }

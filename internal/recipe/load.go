@@ -13,7 +13,7 @@ type OtherProgramError struct {
 }
 
 func (e *OtherProgramError) Error() string {
-	return Name + " is for " + e.Recipe.Package + " " + e.Recipe.Bin + e.Recipe.Example + ", not for " + e.Choice.String()
+	return Name + " is for " + e.Recipe.Package + " " + e.Recipe.of().Name + ", not for " + e.Choice.String()
 }
 
 // Locate finds the recipe of the program that cargo's flags name, and says
@@ -23,7 +23,7 @@ func Locate(ctx context.Context, o cargo.Options) (*Recipe, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	of := Program{o.Package, o.Bin + o.Example}
+	of := asked(o)
 	if of == (Program{}) {
 		of.Package = folder // as cargo chooses
 	}

@@ -11,6 +11,7 @@ package recipe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type Recipe struct {
 	Package string `toml:"package"`
 	Bin     string `toml:"bin,omitempty"`
 	Example string `toml:"example,omitempty"`
+	Lib     string `toml:"lib,omitempty"`
+	Crate   string `toml:"crate-type,omitempty" comment:"what is made of the library"`
 	Level   string `toml:"level"`
 	Strict  bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
 
@@ -113,6 +116,7 @@ type Check struct {
 	Commands    []string `toml:"commands"`
 	Ignore      []string `toml:"ignore,omitempty"`
 	Files       bool     `toml:"files,omitempty"`
+	Stage       string   `toml:"stage,omitempty" comment:"where the host finds the library while checks run"`
 	Bench       string   `toml:"bench,omitempty"`
 	MaxSlowdown string   `toml:"max-slowdown,omitempty"`
 }
@@ -140,10 +144,15 @@ func New(p *cargo.Project, t *cargo.Toolchain, plan technique.Plan) (*Recipe, er
 		Toolchain: Toolchain{Name: t.Name, ID: t.ID(), LLVM: t.LLVM},
 		Check:     Check{Commands: []string{}},
 	}
-	if p.Target.IsExample() {
-		c.Example = p.Target.Name
-	} else {
-		c.Bin = p.Target.Name
+	of := Of(p)
+	c.Crate = of.Crate
+	switch of.Kind {
+	case "example":
+		c.Example = of.Name
+	case "lib":
+		c.Lib = of.Name
+	default:
+		c.Bin = of.Name
 	}
 	return c, c.SetPlan(plan)
 }
@@ -215,8 +224,8 @@ func (c *Recipe) Options(o cargo.Options) cargo.Options {
 	if o.Package == "" {
 		o.Package = c.Package
 	}
-	if o.Bin == "" && o.Example == "" {
-		o.Bin, o.Example = c.Bin, c.Example
+	if o.Bin == "" && o.Example == "" && !o.Lib && o.CrateType == "" {
+		o.Bin, o.Example, o.Lib, o.CrateType = c.Bin, c.Example, c.Lib != "", c.Crate
 	}
 	if o.Profile == "" {
 		o.Profile = c.Cargo.Profile
@@ -253,12 +262,61 @@ func (e *MissingError) Error() string {
 // understand.
 var ErrOtherVersion = errors.New("made by another version of minsize")
 
-// Program says which program is meant; what is empty may be anything.
-type Program struct{ Package, Name string }
+// Program says which program or library is meant; what is empty may be
+// anything.
+type Program struct {
+	Package string
+	Kind    string // of cargo's target: bin, example, lib
+	Name    string
+	Crate   string // of a library: its crate type
+}
+
+// Of is the project's chosen one.
+func Of(p *cargo.Project) Program {
+	of := Program{Package: p.Package.Name, Kind: "lib", Name: p.Target.Name}
+	switch {
+	case p.Target.IsExample():
+		of.Kind = "example"
+	case p.Kind.Starts():
+		of.Kind = "bin"
+	}
+	if !p.Kind.Starts() {
+		of.Crate = p.Kind.CrateType()
+	}
+	return of
+}
+
+// asked is what cargo's flags name.
+func asked(o cargo.Options) Program {
+	of := Program{Package: o.Package, Name: o.Bin + o.Example, Crate: o.CrateType}
+	switch {
+	case o.Bin != "":
+		of.Kind = "bin"
+	case o.Example != "":
+		of.Kind = "example"
+	case o.Lib:
+		of.Kind = "lib"
+	}
+	return of
+}
+
+// of is what the recipe is for.
+func (c *Recipe) of() Program {
+	of := Program{c.Package, "bin", c.Bin + c.Example + c.Lib, c.Crate}
+	switch {
+	case c.Example != "":
+		of.Kind = "example"
+	case c.Lib != "":
+		of.Kind = "lib"
+	}
+	return of
+}
 
 // Fits says whether a recipe is that program's.
 func (p Program) Fits(c *Recipe) bool {
-	return (p.Package == "" || p.Package == c.Package) && (p.Name == "" || p.Name == c.Bin+c.Example)
+	of := c.of()
+	return (p.Package == "" || p.Package == of.Package) && (p.Kind == "" || p.Kind == of.Kind) &&
+		(p.Name == "" || p.Name == of.Name) && (p.Crate == "" || p.Crate == of.Crate)
 }
 
 // Find reads a program's recipe of the workspace at root, and says where
@@ -335,12 +393,15 @@ func (c *Recipe) Write(ctx context.Context, root string) (string, error) {
 	text.WriteString("# Written by `minsize shrink`. `minsize build` makes the same program again, to the byte;\n" +
 		"# `minsize apply` writes what cargo can express into the manifest. Checks may be edited.\n\n")
 	text.Write(body)
-	of := Program{c.Package, c.Bin + c.Example}
+	of := c.of()
 	old, path, err := Find(root, of)
 	if err == nil && !of.Fits(old) {
 		path = filepath.Join(root, "minsize-"+of.Name+".toml")
 		if taken, err := Read(path); err == nil && !of.Fits(taken) { // two packages, one name
 			path = filepath.Join(root, "minsize-"+of.Package+"-"+of.Name+".toml")
+			if taken.Package == of.Package { // a library, beside a program of its name
+				path = filepath.Join(root, "minsize-"+of.Name+"-"+cmp.Or(of.Crate, of.Kind)+".toml")
+			}
 		}
 	}
 	budget, err := keptBudget(path)
@@ -382,7 +443,7 @@ func keptBudget(path string) ([]byte, error) {
 
 // IsFor says whether the recipe is of the project's chosen program.
 func (c *Recipe) IsFor(p *cargo.Project) bool {
-	return c.Package == p.Package.Name && (c.Bin == p.Target.Name || c.Example == p.Target.Name)
+	return c.of() == Of(p)
 }
 
 // Compiler is the recipe's own compiler, else the one that goes by its

@@ -86,10 +86,17 @@ func TestRecipeOfSeveralPrograms(t *testing.T) {
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	files := map[Program]string{{"p", "one"}: "minsize.toml", {"p", "two"}: "minsize-two.toml", {"q", "one"}: "minsize-one.toml", {"q", "two"}: "minsize-q-two.toml"}
+	bin := func(pkg, name string) Program { return Program{Package: pkg, Kind: "bin", Name: name} }
+	lib := func(crate string) Program { return Program{Package: "p", Kind: "lib", Name: "two", Crate: crate} }
+	all := []Program{bin("p", "one"), bin("p", "two"), bin("q", "one"), bin("q", "two"), lib("cdylib"), lib("staticlib")}
+	files := map[Program]string{all[0]: "minsize.toml", all[1]: "minsize-two.toml", all[2]: "minsize-one.toml", all[3]: "minsize-q-two.toml",
+		all[4]: "minsize-two-cdylib.toml", all[5]: "minsize-two-staticlib.toml"}
 	for range 2 { // the second time nothing moves
-		for _, of := range []Program{{"p", "one"}, {"p", "two"}, {"q", "one"}, {"q", "two"}} {
-			c := &Recipe{Schema: Schema, Package: of.Package, Bin: of.Name}
+		for _, of := range all {
+			c := &Recipe{Schema: Schema, Package: of.Package, Bin: of.Name, Crate: of.Crate}
+			if of.Kind == "lib" {
+				c.Bin, c.Lib = "", of.Name
+			}
 			if err := c.SetPlan(technique.NewPlan("x", technique.Find("lto-fat"))); err != nil {
 				t.Fatal(err)
 			}

@@ -47,6 +47,7 @@ const (
 	OwnFile        Kind = "own-file"
 	LoadsLibraries Kind = "loads-libraries"
 	ExportsSymbols Kind = "exports-symbols"
+	LinkedAgainst  Kind = "linked-against" // a library that is no extension of a host
 )
 
 // kindEntry is one row of the table.
@@ -89,6 +90,7 @@ var kinds = []kindEntry{
 	{Kind: LoadsLibraries, Does: "loads libraries while it runs (dlopen)", Check: "loads one",
 		imports: []string{"dlopen", "dlmopen", "android_dlopen_ext"}},
 	{Kind: ExportsSymbols, Does: "exports its functions to libraries", Check: "loads a library that uses them"},
+	{Kind: LinkedAgainst, Does: "exports functions that programs may be linked against", Check: "links a program against it"},
 }
 
 func kindOf(k Kind) *kindEntry {
@@ -161,7 +163,7 @@ func (r *Recording) Evidence() ([]Evidence, error) {
 			objects, fromArchive = append(objects, o), append(fromArchive, f.IsArchive())
 		}
 	}
-	g, err := buildGraph(objects, fromArchive)
+	g, err := buildGraph(objects, fromArchive, r.entries())
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +175,7 @@ func (r *Recording) Evidence() ([]Evidence, error) {
 	}
 	s.reach()
 	s.arguments()
+	s.interfaces()
 	s.foreign()
 	s.references()
 	s.ownFile()

@@ -25,6 +25,7 @@ type evidenceSearch struct {
 	live      []bool   // by object: a node of it is reached
 	merged    []bool   // by object: LTO has put std's own code into it
 	found     map[Evidence]bool
+	exported  []string            // names that the link lets out
 	in        [][]int32           // by node, once it is asked for
 	passing   map[int]map[int]int // see resumed; by object, once it is asked for
 	self      bool                // something but std asks for the program's own file
@@ -37,7 +38,9 @@ func (s *evidenceSearch) add(e Evidence) { s.found[e] = true }
 func (s *evidenceSearch) reach() {
 	args := s.recording.link.Args
 	f := s.recording.flavour
-	all := slices.Contains(args, "-shared") || slices.ContainsFunc(args, f.exports) || !f.collects(args)
+	var every bool
+	s.exported, every = s.recording.exports()
+	all := every || slices.ContainsFunc(args, f.exports) || !f.collects(args)
 	s.reached, s.live, s.merged = make([]bool, len(s.graph.nodes)), make([]bool, len(s.objects)), make([]bool, len(s.objects))
 	if all {
 		for i := range s.reached {
@@ -55,7 +58,8 @@ func (s *evidenceSearch) reach() {
 	}
 	for i, o := range s.objects {
 		s.merged[i] = !s.archived[i] && slices.ContainsFunc(o.Functions(), func(f objedit.Function) bool {
-			return s.recording.edit.of(f.Name).normal == "std::rt::lang_start_internal"
+			return slices.Contains([]string{"std::rt::lang_start_internal", "std::panicking::panic_with_hook", "std::panicking::rust_panic_with_hook"},
+				s.recording.edit.of(f.Name).normal) // a library has no start
 		})
 	}
 }
@@ -277,6 +281,9 @@ func (s *evidenceSearch) owner(at int32) (crate, function string) {
 			return "", ""
 		}
 		return crate, "a thread of " + crate
+	}
+	if slices.Contains(s.exported, s.graph.nodes[at].name) {
+		return bin, s.graph.nodes[at].name // #[no_mangle]
 	}
 	if nm.crate == "" || slices.Contains(standard, nm.crate) {
 		return "", ""

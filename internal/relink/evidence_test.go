@@ -54,6 +54,10 @@ var evidenceCases = []struct {
 		fn main() { println!("{} {}", std::fs::read(std::env::current_exe().unwrap()).unwrap().len(), unsafe { std::ptr::read_volatile(&A[0]) }) }`, nil, nil},
 	{LoadsLibraries, "evidence::main", `extern "C" { fn dlopen(f: *const u8, n: i32) -> *mut u8; }
 		fn main() { println!("{}", unsafe { dlopen(b"libm.so.6\0".as_ptr(), 2) }.is_null()) }`, nil, nil},
+	{LinkedAgainst, "offered", `#[no_mangle] pub extern "C" fn offered(n: usize) { assert!(n > 5) }
+		pub fn unused(n: usize) -> bool { std::panic::catch_unwind(|| assert!(n > 5)).is_err() }`, []Kind{CatchUnwind}, []string{"--crate-type=cdylib"}},
+	{CatchUnwind, "PyInit_one", `#[no_mangle] pub extern "C" fn PyInit_one(n: usize) -> bool { std::panic::catch_unwind(|| assert!(n > 5)).is_err() }`,
+		[]Kind{LinkedAgainst}, []string{"--crate-type=cdylib"}},
 	{ExportsSymbols, "-rdynamic", `fn main() { println!("hi") }`, nil, []string{"-Clink-arg=-rdynamic"}},
 }
 

@@ -96,13 +96,13 @@ func (r *Recording) graph(cuts []Cut) (*graph, error) {
 			fromArchive = append(fromArchive, file.IsArchive())
 		}
 	}
-	return buildGraph(objects, fromArchive)
+	return buildGraph(objects, fromArchive, r.entries())
 }
 
 // place is a section of an object.
 type place struct{ object, section int }
 
-func buildGraph(objects []*objedit.Object, fromArchive []bool) (*graph, error) {
+func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string) (*graph, error) {
 	defined := map[string]place{}
 	weak := map[string]bool{}
 	take := make([]bool, len(objects))
@@ -166,7 +166,7 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool) (*graph, error) {
 			}
 		}
 	}
-	for _, entry := range []string{"main", "_start", "_init", "_fini"} {
+	for _, entry := range entries {
 		if p, ok := defined[entry]; ok {
 			if n, ok := number[p]; ok {
 				g.out[0] = append(g.out[0], n)

@@ -5,7 +5,8 @@ package relink
 // cargo calls one linker for everything: build scripts, proc macros and the
 // program. Only the last is wanted, and cargo says which it is through the
 // environment that it gives rustc, which gives it to the linker
-// (CARGO_BIN_NAME; since cargo 1.43). Everything else is passed through.
+// (CARGO_BIN_NAME, and CARGO_CRATE_NAME for what has none: a library; since
+// cargo 1.43). Everything else is passed through.
 //
 // The inputs must be kept at once: rustc deletes its objects when the linker
 // returns. Objects are copied (a clone where the file system can), never hard
@@ -14,6 +15,7 @@ package relink
 // place by a rename, which leaves ours alone.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +36,8 @@ import (
 // The environment by which a Recorder reaches minsize behind cargo and rustc.
 const (
 	envRecordDir     = "MINSIZE_RECORD_DIR"     // where recordings go; set means: act as the linker
-	envRecordBin     = "MINSIZE_RECORD_BIN"     // CARGO_BIN_NAME of the program
+	envRecordBin     = "MINSIZE_RECORD_BIN"     // CARGO_BIN_NAME of the program, empty for a library
+	envRecordCrate   = "MINSIZE_RECORD_CRATE"   // CARGO_CRATE_NAME of the library
 	envRecordPackage = "MINSIZE_RECORD_PACKAGE" // CARGO_PKG_NAME of the program, or empty for any
 	envRecordLinker  = "MINSIZE_RECORD_LINKER"  // the real linker
 	envRecordFlavour = "MINSIZE_RECORD_FLAVOUR" // how it reads its command line
@@ -43,7 +46,8 @@ const (
 // Recorder says what to record while a cargo build runs.
 type Recorder struct {
 	Dir     string   // an absolute path; recordings become folders in it
-	Bin     string   // the binary (or example) target's name, as cargo knows it
+	Bin     string   // the binary (or example) target's name, as cargo knows it; empty for a library
+	Library string   // the library target's name, where a library is wanted
 	Package string   // its package, needed only where two packages have a binary of that name
 	Linker  string   // the linker that the project would have been linked with; empty: the flavour's own
 	Flavour *Flavour // nil: gnu
@@ -59,6 +63,7 @@ func (r Recorder) Env() []string {
 		envRecordFlavour + "=" + string(flavour.Name),
 		envRecordDir + "=" + r.Dir,
 		envRecordBin + "=" + r.Bin,
+		envRecordCrate + "=" + strings.ReplaceAll(r.Library, "-", "_"),
 		envRecordPackage + "=" + r.Package,
 		envRecordLinker + "=" + r.Linker,
 	}
@@ -86,7 +91,8 @@ func LinkerMain(ctx context.Context, args []string, stdin io.Reader, stdout, std
 		driver = flavour.driver()
 	}
 	rec := &recordedLink{Version: recordVersion, Flavour: flavour.Name, Driver: driver, Args: args[1:]}
-	wanted := os.Getenv("CARGO_BIN_NAME") == os.Getenv(envRecordBin) && os.Getenv("CARGO_BIN_NAME") != ""
+	bin, crate := os.Getenv(envRecordBin), os.Getenv(envRecordCrate)
+	wanted := os.Getenv("CARGO_BIN_NAME") == bin && (bin != "" || crate != "" && os.Getenv("CARGO_CRATE_NAME") == crate)
 	if p := os.Getenv(envRecordPackage); p != "" && p != os.Getenv("CARGO_PKG_NAME") {
 		wanted = false
 	}
@@ -182,7 +188,7 @@ func (l *recordedLink) stage(root string) (*staging, error) {
 		return nil, err
 	}
 	l.Output = absolute(l.Dir, l.Args[at][len(before):])
-	l.Package, l.Bin = os.Getenv("CARGO_PKG_NAME"), os.Getenv("CARGO_BIN_NAME")
+	l.Package, l.Bin = os.Getenv("CARGO_PKG_NAME"), cmp.Or(os.Getenv("CARGO_BIN_NAME"), os.Getenv("CARGO_CRATE_NAME"))
 	l.Env = map[string]string{}
 	for _, name := range linkerEnv {
 		if value, ok := os.LookupEnv(name); ok {
@@ -255,6 +261,9 @@ func (s *staging) commit(l *recordedLink) error {
 	}
 	if err := os.WriteFile(filepath.Join(s.dir, "link.json"), text, 0o666); err != nil {
 		return err
+	}
+	if filepath.Ext(s.final) != "" { // cargo gives a library one name, however it is built
+		s.final += "-" + sum[:16]
 	}
 	if err := os.RemoveAll(s.final); err != nil {
 		return err

@@ -35,6 +35,9 @@ func startAvailable(p *plan) error {
 	if !isDriver(p.recording.link.Driver) {
 		return errors.New("the program is linked without a compiler driver")
 	}
+	if p.recording.library() {
+		return errors.New("a library has no start")
+	}
 	if slices.Contains(p.recording.link.Args, "-nostartfiles") || slices.Contains(p.recording.link.Args, "-nostdlib") {
 		return errors.New("the program is linked without the C runtime's start files as it is")
 	}

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/minsize/minsize/internal/artefact"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/process"
 )
@@ -39,11 +40,12 @@ const (
 
 // Bench is a command whose speed is measured, for the ladder.
 type Bench struct {
-	Command string   // {} is the program
-	Dir     string   // where it runs
-	Runner  []string // words before the program, for other machines
-	Scratch string   // a folder for the program's one place
-	Empty   string   // an empty program of the same compiler; "" where there is none
+	Command string          // {} is the program
+	Dir     string          // where it runs
+	Runner  []string        // words before the program, for other machines
+	Scratch string          // a folder for the program's one place
+	Stage   *artefact.Stage // where a host looks for the library
+	Empty   string          // an empty program of the same compiler; "" where there is none
 }
 
 // Compare implements ladder.Bencher. Without programs it judges the bench.
@@ -142,6 +144,11 @@ func (b *Bench) place(program string) (string, error) {
 	path := filepath.Join(b.Scratch, "bench", filepath.Base(program))
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return "", err
+	}
+	if b.Stage != nil {
+		if err := b.Stage.Put(program); err != nil {
+			return "", err
+		}
 	}
 	os.Remove(path)
 	if os.Link(program, path) == nil {

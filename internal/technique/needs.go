@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/artefact"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/target"
 )
@@ -17,6 +18,7 @@ type Facts struct {
 	Linkers   []string          // that were probed with this toolchain and work: lld, mold, bfd
 	Glibc     [2]int            // oldest glibc that the program must run on; zero: not said
 	Target    target.Triple     // what is built for
+	Artefact  artefact.Kind     // what is built
 	Panic     string            // the project's own release profile: unwind or abort
 	Musl      bool              // the toolchain has the target's musl twin
 	Runs      bool              // the finished program can be run here, so that checks mean something
@@ -55,6 +57,7 @@ const (
 	NeedUnixELF     Need = "linux-elf"
 	NeedWasm        Need = "wasm"
 	NeedReplay      Need = "replay"
+	NeedProgram     Need = "program"
 )
 
 // needs is the table of conditions: what each is called, and when it is
@@ -76,6 +79,9 @@ var needs = map[Need]struct {
 	NeedLinker: {"a linker that links the recorded program again", func(f Facts, _ Plan) string {
 		return unless(len(f.Linkers) > 0, "needs a linker that works")
 	}, false},
+	NeedProgram: {"a program", func(f Facts, _ Plan) string {
+		return unless(f.Artefact.Starts(), "only for programs")
+	}, true},
 	NeedUnixELF: {"a Linux target", func(f Facts, _ Plan) string {
 		return unless(unixELF(f.Target), "only for Linux targets")
 	}, true},

@@ -174,7 +174,7 @@ var buildTable = []*Technique{
 	{
 		Name: "static-musl", Suspect: 2, Summary: "one static file on musl, which runs on every Linux; kept where it is smaller (--target x86_64-unknown-linux-musl keeps it always)",
 		Loses: relink.Losing("glibc: names are looked up without nsswitch plugins, and malloc is slower with threads"),
-		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF, NeedMusl},
+		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedProgram, NeedUnixELF, NeedMusl},
 		Set: &Setting{Target: "musl"}, // stands for the musl twin of the project's triple
 	},
 	foreign(Technique{
@@ -207,7 +207,7 @@ var linkTable = []*Technique{
 	option("compress-relocations", Size, Safe, NeedWasm, NeedStripped),
 	option("low-data", Behaviour, Abort, NeedWasm),
 	option("even-functions", Size, Safe, NeedUnixELF),
-	option("plain-start", Size, Safe, NeedUnixELF, NeedDynamicGNU),
+	option("plain-start", Size, Safe, NeedProgram, NeedUnixELF, NeedDynamicGNU),
 	instead(option("self-relr", Size, Safe, NeedUnixELF, NeedDynamicGNU), "relr", "no-pie"),
 	instead(fromGlibc(2, 36, option("relr", Deployment, Asked, NeedUnixELF, NeedGlibcRELR)), "self-relr"),
 	option("icf-all", Behaviour, Abort, NeedLLD, NeedUnixELF),
@@ -217,10 +217,10 @@ var linkTable = []*Technique{
 	option("noseparate-code", Security, Asked, NeedUnixELF, NeedLinker),
 	option("norelro", Security, Asked, NeedUnixELF, NeedLinker),
 	option("nognustack", Security, Asked, NeedLLD, NeedUnixELF),
-	instead(option("no-pie", Security, Asked, NeedUnixELF, NeedLinker), "self-relr"),
+	instead(option("no-pie", Security, Asked, NeedProgram, NeedUnixELF, NeedLinker), "self-relr"),
 	byName(option("icf-data", Behaviour, Asked, NeedLLD, NeedUnixELF)), // breaks a promise of the language; checks seldom see it
 	option("locations-out", Behaviour, Max, NeedUnixELF),
-	option("own-start", Behaviour, Max, NeedX86ELF, NeedDynamicGNU),
+	option("own-start", Behaviour, Max, NeedProgram, NeedX86ELF, NeedDynamicGNU),
 }
 
 var fileTable = []*Technique{
@@ -231,12 +231,13 @@ var fileTable = []*Technique{
 	},
 	{
 		Name: "section-headers-out", Summary: "no section headers: the kernel and the loader never read them",
-		Loses: relink.Losing("what readelf -S, objdump and debuggers know about sections"), Against: []relink.Kind{relink.OwnSections},
+		Loses: relink.Losing("what readelf -S, objdump and debuggers know about sections"), Against: []relink.Kind{relink.OwnSections, relink.LinkedAgainst},
 		Risk: Debuggability, Needs: []Need{NeedUnixELF, NeedStripped},
 		Rewrite: &Rewrite{SectionHeaders: true},
 	},
 	{
 		Name: "layout", Summary: "padding between the parts of the file taken out",
+		Against: []relink.Kind{relink.LinkedAgainst}, // linkers read the headers that go with it
 		Needs:   []Need{NeedUnixELF, NeedStripped},
 		Rewrite: &Rewrite{Layout: true},
 	},
@@ -248,7 +249,7 @@ var fileTable = []*Technique{
 	{
 		Name: "pack", Summary: "compressed; the program unpacks itself when it starts",
 		Loses: relink.Losing("start-up time, shared pages between processes; some antivirus programs flag packed files; what the program reads of its own file is the packed one", relink.OwnFile),
-		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedUnixELF},
+		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedProgram, NeedUnixELF},
 		Rewrite: &Rewrite{Pack: "best"},
 	},
 }

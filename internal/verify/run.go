@@ -79,12 +79,12 @@ func (c Check) text() string {
 }
 
 // valid finds what is wrong with a command before anything is built.
-func (c Check) valid() error {
+func (c Check) valid(staged bool) error {
 	if c.text() == "" {
 		return &CommandError{c.Command, errors.New("the command is empty")}
 	}
-	if !strings.Contains(c.text(), "{}") {
-		return &CommandError{c.Command, errors.New("no {} in it, which stands for the program")}
+	if !staged && !strings.Contains(c.text(), "{}") {
+		return &CommandError{c.Command, errors.New("no {} in it, which stands for the program or library")}
 	}
 	words, plain, err := splitWords(c.text())
 	if err != nil {

@@ -28,6 +28,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/minsize/minsize/internal/artefact"
 )
 
 // Check is one command to run.
@@ -46,13 +48,15 @@ type Check struct {
 
 // Options of a suite.
 type Options struct {
-	Checks  []Check          // none: --version and --help, where they are stable
-	Ignore  []*regexp.Regexp // what they match is taken out of both outputs
-	Runner  []string         // runs a program of another machine: words before its path
-	Dir     string           // where commands run; "" for an empty folder. Check.Files always has one
-	Env     []string         // nil for the process's own; the same for all runs
-	Timeout time.Duration    // of one run of the baseline; 0 is a minute
-	Name    string           // the program's file name; "" for that of the baseline
+	Checks  []Check                       // none: Default, where it is stable
+	Default func(program string) []string // commands; nil: {} --version and {} --help
+	Ignore  []*regexp.Regexp              // what they match is taken out of both outputs
+	Runner  []string                      // runs a program of another machine: words before its path
+	Dir     string                        // where commands run; "" for an empty folder. Check.Files always has one
+	Env     []string                      // nil for the process's own; the same for all runs
+	Timeout time.Duration                 // of one run of the baseline; 0 is a minute
+	Name    string                        // the program's file name; "" for that of the baseline
+	Stage   *artefact.Stage               // where a host looks for the library, so that no command has to name it
 }
 
 // Suite holds the baseline's answers and compares others with them.
@@ -72,8 +76,11 @@ func New(o Options) (*Suite, error) {
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
 	}
+	if o.Default == nil {
+		o.Default = func(string) []string { return []string{"{} --version", "{} --help"} }
+	}
 	for _, c := range o.Checks {
-		if err := c.valid(); err != nil {
+		if err := c.valid(o.Stage != nil); err != nil {
 			return nil, err
 		}
 	}
@@ -158,7 +165,7 @@ func (s *Suite) Baseline(ctx context.Context, program string) error {
 		return err
 	}
 	if s.defaults {
-		return s.defaultBaseline(ctx)
+		return s.defaultBaseline(ctx, program)
 	}
 	for _, check := range s.checks {
 		first, second, err := s.twice(ctx, check)
@@ -174,13 +181,17 @@ func (s *Suite) Baseline(ctx context.Context, program string) error {
 }
 
 // defaultBaseline keeps --version and --help where their answers are stable.
-func (s *Suite) defaultBaseline(ctx context.Context) error {
+func (s *Suite) defaultBaseline(ctx context.Context, program string) error {
 	s.checks, s.expected = nil, nil
 	limit := s.options.Timeout
 	s.options.Timeout = min(limit, 10*time.Second)
 	defer func() { s.options.Timeout = limit }()
-	for _, flag := range []string{"--version", "--help"} {
-		check := Check{Command: "{} " + flag, Any: true, Files: true}
+	for _, line := range s.options.Default(program) {
+		check := Check{Command: line, Any: strings.HasPrefix(line, "{} "), Files: true}
+		if err := check.valid(false); err != nil { // its host is not here
+			s.notes = append(s.notes, fmt.Sprintf("%s was not used as a check: %v", short(line), errors.Unwrap(err)))
+			continue
+		}
 		first, second, err := s.twice(ctx, check)
 		var command *CommandError
 		if errors.As(err, &command) {
@@ -192,7 +203,7 @@ func (s *Suite) defaultBaseline(ctx context.Context) error {
 		if err := judgeBaseline(check, first, second, s.options.Ignore); err != nil {
 			var base *BaselineError
 			if errors.As(err, &base) {
-				s.notes = append(s.notes, fmt.Sprintf("%s was not used as a check: %s", flag, base.Why))
+				s.notes = append(s.notes, fmt.Sprintf("%s was not used as a check: %s", short(line), base.Why))
 			}
 			continue
 		}
@@ -217,12 +228,21 @@ func (s *Suite) Notes() []string {
 func (s *Suite) flags() string {
 	var flags []string
 	for _, c := range s.checks {
-		flags = append(flags, strings.TrimPrefix(c.Command, "{} "))
+		flags = append(flags, short(c.Command))
 	}
 	if len(flags) == 1 {
 		return flags[0] + " was"
 	}
 	return strings.Join(flags, " and ") + " were"
+}
+
+// short is a default check in a few words: its flag, or the command's name.
+func short(command string) string {
+	if flag, ok := strings.CutPrefix(command, "{} "); ok {
+		return flag
+	}
+	name, _, _ := strings.Cut(command, " ")
+	return "loading by " + strings.Trim(filepath.Base(name), "'")
 }
 
 // Commands are the checks that run, after Baseline.
@@ -280,6 +300,11 @@ func (s *Suite) program() string { return filepath.Join(s.stage, "bin", s.name) 
 func (s *Suite) place(program string) error {
 	if err := os.MkdirAll(filepath.Join(s.stage, "bin"), 0o777); err != nil {
 		return err
+	}
+	if s.options.Stage != nil {
+		if err := s.options.Stage.Put(program); err != nil {
+			return err
+		}
 	}
 	if err := os.RemoveAll(s.program()); err != nil {
 		return err

@@ -1,0 +1,49 @@
+package executor
+
+// A library is held to its interface: whatever is done to it, its hosts find
+// what they were built against. What they are held to is the project's plain
+// build; where that is not made, as by `build`, the same build before its link
+// is replayed.
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/oracle"
+	"github.com/minsize/minsize/internal/target"
+)
+
+// interfaceOf reads a library's interface; nil for what has none to hold.
+func (x *Executor) interfaceOf(path string) (*oracle.Interface, error) {
+	if !x.Project.Kind.Loads() || x.Project.Triple.Format != target.ELF {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return oracle.InterfaceOf(data)
+}
+
+// heldInterface refuses a finished library that hosts would see differ.
+func (x *Executor) heldInterface(b *ladder.Build, file *ladder.File) error {
+	now, err := x.interfaceOf(file.Path)
+	if now == nil || err != nil {
+		return err
+	}
+	was := x.held
+	if was == nil {
+		if was, err = x.interfaceOf(b.Program); err != nil {
+			return err
+		}
+	}
+	if list := was.Differences(now); len(list) > 0 {
+		more := ""
+		if len(list) > 1 {
+			more = fmt.Sprintf(" (and %d more)", len(list)-1)
+		}
+		return fmt.Errorf("%w: %s%s", ladder.ErrInterface, list[0], more)
+	}
+	return nil
+}
