@@ -1,9 +1,16 @@
 package cli
 
 import (
+	"archive/tar"
+	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -74,6 +81,9 @@ func answerRows() map[string][]answerRow {
 		"minsize history add":           {{args: []string{"history", "add", "--file", "new.jsonl", "app"}, before: remove("new.jsonl")}},
 		"minsize history show":          one("history", "show"),
 		"minsize version":               one("version"),
+		"minsize man":                   one("man", "size"),
+		"minsize wheel":                 one("wheel", "--dry-run", "app.whl"),
+		"minsize npm":                   one("npm", "--dry-run", "app.tgz"),
 		"minsize help":                  append(one("help"), one("help", "exit-status")...),
 		"minsize completion":            one("completion"),
 		"minsize completion bash":       one("completion", "bash"),
@@ -94,6 +104,7 @@ func answerFiles(t *testing.T, module []byte) {
 	// A program with something to pack, and code that is worth a layer.
 	write("app", testbin.ELF{Extra: []testbin.ELFSection{{Name: ".comment", Type: 1, Data: bytes.Repeat([]byte("made by nobody\x00"), 999)}}}.Bytes())
 	write("module.wasm", module)
+	answerPackages(t)
 	for _, args := range [][]string{
 		{"history", "add", "app"},
 		{"image", "app", "-t", "app", "-o", "layout.tar"},
@@ -113,6 +124,38 @@ func answerFiles(t *testing.T, module []byte) {
 	}
 	if status, _, stderr := runMain(t, []string{"pack", "--fast-start", "packed"}, nil); status != 0 {
 		t.Fatalf("pack: status %d: %s", status, stderr)
+	}
+}
+
+// answerPackages makes a wheel and an npm package of app.
+func answerPackages(t *testing.T) {
+	program, err := os.ReadFile("app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(program)
+	record := fmt.Sprintf("app/app,sha256=%s,%d\napp-1.dist-info/RECORD,,\n", base64.RawURLEncoding.EncodeToString(sum[:]), len(program))
+	var wheel, tarball bytes.Buffer
+	z, g := zip.NewWriter(&wheel), gzip.NewWriter(&tarball)
+	a := tar.NewWriter(g)
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{"app/app", program}, {"app-1.dist-info/RECORD", []byte(record)}} {
+		w, err := z.Create(f.name)
+		if err == nil {
+			_, err = w.Write(f.data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = a.WriteHeader(&tar.Header{Name: "package/app", Mode: 0o755, Size: int64(len(program))})
+	if err == nil {
+		_, err = a.Write(program)
+	}
+	if err := errors.Join(err, z.Close(), a.Close(), g.Close(), os.WriteFile("app.whl", wheel.Bytes(), 0o666), os.WriteFile("app.tgz", tarball.Bytes(), 0o666)); err != nil {
+		t.Fatal(err)
 	}
 }
 

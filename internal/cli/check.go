@@ -64,7 +64,7 @@ func (f *checkFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.baseline, "baseline", "", "an older program, or a saved report of it: `FILE`")
 	flags.StringVar(&f.growth, "max-growth", "", "how much larger than the baseline the file may be: a `SIZE` or a percentage")
 	registerDebugFile(flags, &f.size.debugFile)
-	f.size.output.findings = true
+	f.size.output.parts = []report.Part{report.Findings}
 	f.size.output.register(flags)
 	f.size.cargo.register(flags)
 	registerOwn(flags, &f.size.own)
@@ -84,8 +84,8 @@ func (e *env) runCheck(ctx context.Context, cmd *cobra.Command, f *checkFlags, a
 	if err := e.print(ctx, report.Check(j.result), &f.size.output); err != nil {
 		return err
 	}
-	if f.size.output.format != "github" && os.Getenv("GITHUB_ACTIONS") != "" {
-		if err := report.Write(e.stderr, "github", report.Check(j.result), report.Options{}); err != nil {
+	if github := report.FormatNamed("github"); f.size.output.format != github && os.Getenv("GITHUB_ACTIONS") != "" {
+		if err := github.Write(e.stderr, report.Check(j.result), report.Options{}); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/manual"
+	"github.com/minsize/minsize/internal/testbin"
 )
 
 // TestCompletion asks what a shell would ask.
@@ -132,6 +134,28 @@ func TestOldNames(t *testing.T) {
 	for _, args := range [][]string{{"size", "--number", "1"}, {"history", "show", "--number", "1"}, {"image", "inspect", "--limit", "1", "x.tar"}, {"shrink", "--fail-if-not-smaller"}, {"top", "-o", "x", "no/such"}} {
 		if status, _, stderr := runMain(t, args, nil); strings.Contains(stderr, "unknown flag") || strings.Contains(stderr, "unknown shorthand") {
 			t.Errorf("%v: status %d: %s", args, status, stderr)
+		}
+	}
+}
+
+// TestReportNames: a report's file says its format, unless one is typed, in
+// whatever order.
+func TestReportNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for args, want := range map[string]string{
+		"--report a.json": "{", "--report a.json --format text": "app: ", "--format text --report a.json": "app: ",
+		"-o a.html": "<!doctype", "--report a.txt": "app: ", "--report a.md --csv": "Part,",
+	} {
+		if err := os.WriteFile("app", testbin.ELF{}.Bytes(), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		words := strings.Fields(args)
+		if status, _, stderr := runMain(t, append([]string{"size", "app"}, words...), nil); status != exitOK {
+			t.Fatalf("%s: status %d: %s", args, status, stderr)
+		}
+		name := words[slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "a.") })]
+		if got, err := os.ReadFile(name); err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%s: %.40q, %v", args, got, err)
 		}
 	}
 }

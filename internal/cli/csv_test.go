@@ -72,6 +72,8 @@ func csvSamples() map[string]*report.Document {
 	return map[string]*report.Document{
 		"shrink":        report.Ladder(shrunk),
 		"unpack":        report.PackResult{Verb: "unpack", Files: []report.PackFile{{FileOutcome: report.FileOutcome{File: "app"}, Original: 9, Packed: 3, Parts: []report.PackPart{{Name: "code"}}}}}.Document(),
+		"wheel":         report.ParcelResult{Verb: "wheel", Packages: []report.Parcel{{FileOutcome: report.FileOutcome{File: "a.whl"}, Before: 9, After: 5, Files: []report.StripFile{{FileOutcome: report.FileOutcome{File: "a.so", Status: report.Stripped}, Before: 9, After: 5}}}}}.Document(),
+		"npm":           report.ParcelResult{Verb: "npm", Packages: []report.Parcel{report.NewParcel("a.tgz")}}.Document(),
 		"generics":      (&report.Generics{Items: []report.GenericCost{{Generic: "f", Copies: 2, Instances: make([]report.GenericCopy, 2)}}}).Document(3),
 		"build":         (&report.Built{Program: "app", Size: 3, Baseline: 9}).Document(),
 		"apply":         report.Edit("", &apply.Edit{Written: []apply.Written{{File: "Cargo.toml", Key: "a", Value: "b"}}, Left: []apply.Left{{Name: "cuts", Why: "not cargo's"}}}),

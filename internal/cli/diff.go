@@ -16,7 +16,7 @@ import (
 )
 
 func newDiffCommand(e *env) *cobra.Command {
-	f := sizeFlags{output: reportFlags{figure: true}}
+	f := sizeFlags{output: reportFlags{parts: []report.Part{report.Figure}}}
 	var by itemDiff
 	var all bool
 	cmd := &cobra.Command{
@@ -94,7 +94,7 @@ func (e *env) diffItems(ctx context.Context, f *sizeFlags, r *sizeRequest, paths
 		}
 	}
 	limit := r.show.N
-	if f.output.format == "html" && !r.keepN {
+	if f.output.format.Is(report.Page) && !r.keepN {
 		limit = 0
 	}
 	items, err := refgraph.DiffItems(sizes[0], sizes[1], int64(d.New.File)-int64(d.Old.File), by.items, by.regex, limit)
@@ -109,7 +109,7 @@ func (e *env) diffItems(ctx context.Context, f *sizeFlags, r *sizeRequest, paths
 }
 
 func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {
-	r.figure = f.output.format == "html" || f.output.format == "svg" || f.output.format == "json"
+	r.figure = f.output.format.Is(report.Drawn)
 	before, err := e.sizeOrSaved(ctx, f, r, args[0])
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if err != nil {
 		return err
 	}
-	machine := f.output.machine()
+	machine := f.output.format.Is(report.AllRows)
 	if len(r.views) == 0 && !r.keepN {
 		r.show.N = 7
 	}

@@ -45,7 +45,7 @@ cargo-llvm-lines does, of the program's crate or of the whole workspace.`,
 		Example: "  minsize generics\n  minsize generics target/release/app --sort copies -n 10\n  minsize generics --llvm-lines --workspace",
 		Args:    takes(0, 1, "one file", "minsize generics FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.output.machine() { // all of it, unless a limit was typed
+			if f.output.format.Is(report.AllRows) { // all of it, unless a limit was typed
 				if !cmd.Flags().Changed("max-items") {
 					f.limit = 0
 				}

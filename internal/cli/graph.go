@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,12 +46,6 @@ func (f *graphFlags) register(flags *pflag.FlagSet) {
 	registerOwn(flags, &f.own)
 }
 
-// machineReads says whether the report is for a program: nothing is left out
-// of it unless a limit was typed.
-func (f *graphFlags) machineReads() bool {
-	return slices.Contains([]string{"json", "csv", "tsv"}, f.output.format)
-}
-
 // limit is what was typed for a flag; otherwise everything for programs, and
 // fallback for people.
 func (f *graphFlags) limit(flags *pflag.FlagSet, name string, fallback int) int {
@@ -60,7 +53,7 @@ func (f *graphFlags) limit(flags *pflag.FlagSet, name string, fallback int) int 
 	switch {
 	case flags.Changed(name):
 		return typed
-	case f.machineReads():
+	case f.output.format.Is(report.AllRows):
 		return 0
 	}
 	return fallback
@@ -165,7 +158,7 @@ func (e *env) withGraph(ctx context.Context, path string, f *graphFlags, use fun
 		return err
 	}
 	return byteio.Guard(func() error {
-		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format == "csv" || f.output.format == "tsv"})
+		return use(&report.GraphContext{File: path, Graph: g, Table: f.output.format.Is(report.Tables)})
 	})
 }
 

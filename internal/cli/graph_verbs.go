@@ -72,7 +72,7 @@ func newDominatorsCommand(e *env) *cobra.Command {
 		o.Largest = !c.Graph.Wasm || !flags.Changed("max-rows") // else the first rows of the tree, as Twiggy
 		d := c.Graph.DominatorTree(t, nodes, o)
 		var icicle *refgraph.DominatorTree
-		if f.output.format == "html" {
+		if f.output.format.Is(report.Page) {
 			icicle = c.Graph.LargestBranches(t, nodes, icicleRows)
 		}
 		return c.Dominators(d, t, icicle), nil
@@ -105,7 +105,7 @@ func newPathsCommand(e *env) *cobra.Command {
 		}
 		if !flags.Changed("max-rows") {
 			o.Rows = 25
-			if f.machineReads() || f.output.format == "html" {
+			if f.output.format.Is(report.AllRows | report.Page) {
 				o.Rows = pathRows
 			}
 		}

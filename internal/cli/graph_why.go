@@ -43,7 +43,7 @@ func newWhyCommand(e *env) *cobra.Command {
 			return nil, err
 		}
 		o := refgraph.WhyOptions{Own: own, Max: f.limit(flags, "max-items", 5)}
-		c.Brief = f.output.format == "text" && !flags.Changed("max-items") && e.global.verbose == 0
+		c.Brief = f.output.format.Is(report.Screen) && !flags.Changed("max-items") && e.global.verbose == 0
 		for _, text := range items {
 			o.Patterns = append(o.Patterns, refgraph.Pattern{Text: text, Expression: regex})
 		}

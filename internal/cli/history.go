@@ -94,7 +94,7 @@ func newHistoryShowCommand(e *env) *cobra.Command {
 	flags.StringVar(&f.program, "program", "", "of this `NAME` (default: the one that was added last)")
 	choose(flags, &f.view, "view", "d", "crates", "by `WHAT` to tell the changes: crates, kind or functions", history.ViewNames()...)
 	flags.IntVarP(&f.n, "max-items", "n", 20, "the last N builds, 0 for all")
-	f.size.output.figure = true
+	f.size.output.parts = []report.Part{report.Figure}
 	f.size.output.register(flags)
 	return cmd
 }

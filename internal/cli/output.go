@@ -18,15 +18,15 @@ import (
 // formatFlag is --format NAME with its short forms, --json and the like. What
 // is typed wrongly is an error of the command line, before any work is done.
 type formatFlag struct {
-	name  *string
-	names []string
-	typed bool
+	format **report.Format
+	names  []string
+	typed  bool
 }
 
 // registerFormat adds the flags, for the formats of a report with these parts.
-func registerFormat(flags *pflag.FlagSet, name *string, parts ...report.Part) {
-	f := &formatFlag{name: name, names: report.Names(parts...)}
-	*name = "text"
+func registerFormat(flags *pflag.FlagSet, format **report.Format, parts ...report.Part) *formatFlag {
+	f := &formatFlag{format: format, names: report.Names(parts...)}
+	*format = report.FormatNamed("text")
 	flags.VarP(f, "format", "f", "of the report: `NAME` is "+strings.Join(f.names[:len(f.names)-1], ", ")+" or "+f.names[len(f.names)-1]+"; --NAME is short for it")
 	for _, n := range f.names {
 		if n != "text" {
@@ -35,9 +35,10 @@ func registerFormat(flags *pflag.FlagSet, name *string, parts ...report.Part) {
 			short.NoOptDefVal, short.Hidden = "true", true
 		}
 	}
+	return f
 }
 
-func (f *formatFlag) String() string { return *f.name }
+func (f *formatFlag) String() string { return (*f.format).Name }
 func (f *formatFlag) Type() string   { return "string" }
 
 // Set implements pflag.Value.
@@ -45,10 +46,10 @@ func (f *formatFlag) Set(name string) error {
 	switch {
 	case !slices.Contains(f.names, name):
 		return usageError("--format "+strings.Join(f.names, "|"), "unknown format %q", name)
-	case f.typed && name != *f.name:
-		return usageError("one of --"+*f.name+" and --"+name, "two formats asked for: %s and %s", *f.name, name)
+	case f.typed && name != f.String():
+		return usageError("one of --"+f.String()+" and --"+name, "two formats asked for: %s and %s", f, name)
 	}
-	*f.name, f.typed = name, true
+	*f.format, f.typed = report.FormatNamed(name), true
 	return nil
 }
 
@@ -74,29 +75,19 @@ func (s *shortFormat) Set(text string) error {
 // reportFlags say how a verb prints its report, the same for all verbs. -o is
 // not among them: it names the program that a verb writes.
 type reportFlags struct {
-	format string
+	format *report.Format
 	file   string // where --report goes; "" for stdout
 	bytes  bool
 	wide   bool
-	figure bool // the report can be drawn as SVG
-
-	findings bool // the report judges: services of code review show it
-	aside    bool // a program has stdout: the report goes to stderr
+	parts  []report.Part // what the report has beside its tables
+	aside  bool          // a program has stdout: the report goes to stderr
 }
 
 // register adds the flags, behind those of the verb. In a verb that writes no
 // program -o is an older name of --report, which stays.
 func (o *reportFlags) register(flags *pflag.FlagSet) {
-	var parts []report.Part
-	if o.figure {
-		parts = append(parts, report.Figure)
-	}
-	if o.findings {
-		parts = append(parts, report.Findings)
-	}
-	registerFormat(flags, &o.format, parts...)
-	file := (*reportFile)(&o.file)
-	flags.Var(file, "report", "write the report to this `FILE` instead of stdout")
+	file := &reportFile{&o.file, registerFormat(flags, &o.format, o.parts...)}
+	flags.Var(file, "report", "write the report to this `FILE` instead of stdout; without --format, .json, .html and so on say its format")
 	flags.BoolVar(&o.bytes, "bytes", false, "exact bytes instead of KiB and MiB")
 	wide := "w"
 	if flags.ShorthandLookup(wide) != nil { // image's, and docker's, for the working folder
@@ -110,9 +101,12 @@ func (o *reportFlags) register(flags *pflag.FlagSet) {
 }
 
 // reportFile is --report: a folder that is not there is said before any work.
-type reportFile string
+type reportFile struct {
+	name   *string
+	format *formatFlag
+}
 
-func (f *reportFile) String() string { return string(*f) }
+func (f *reportFile) String() string { return *f.name }
 func (f *reportFile) Type() string   { return "string" }
 
 // Set implements pflag.Value.
@@ -121,18 +115,16 @@ func (f *reportFile) Set(name string) error {
 	if info, err := os.Stat(folder); stream.Descriptor(name) < 0 && (err != nil || !info.IsDir()) {
 		return usageError("--report FILE in a folder that is there", "--report %s: no folder %s", name, folder)
 	}
-	*f = reportFile(name)
+	*f.name = name
+	if format := report.NameFor(name, f.format.names); format != "" && !f.format.typed {
+		*f.format.format = report.FormatNamed(format)
+	}
 	return nil
-}
-
-// machine says whether programs read the format: they get all rows.
-func (o *reportFlags) machine() bool {
-	return o.format == "json" || o.format == "csv" || o.format == "tsv"
 }
 
 // typed says whether a report was asked for: it is printed even where a verb
 // would be silent.
-func (o *reportFlags) typed() bool { return o.format != "text" || o.file != "" }
+func (o *reportFlags) typed() bool { return !o.format.Is(report.Screen) || o.file != "" }
 
 // besides settles who gets stdout when -o says where a program goes.
 func (o *reportFlags) besides(program string) error {
@@ -157,12 +149,12 @@ func (e *env) print(ctx context.Context, d *report.Document, o *reportFlags) err
 	}
 	return e.fill(ctx, name, func(w io.Writer, screen any) error {
 		options := report.Options{ExactBytes: o.bytes}
-		if o.format == "text" {
+		if o.format.Is(report.Screen) {
 			options.Color = e.colorful(screen)
 		}
 		if !o.wide {
 			options.Width = stream.Width(screen)
 		}
-		return report.Write(w, o.format, d, options)
+		return o.format.Write(w, d, options)
 	})
 }

@@ -374,7 +374,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return ctx.Err()
 	}
 	document := report.Ladder(result)
-	if f.out.format == "text" {
+	if f.out.format.Is(report.Screen) {
 		document = report.LadderScreen(result, report.ScreenOptions{All: e.global.verbose > 0, Next: advice.AfterSearch(f.level)})
 	}
 	if err := e.print(ctx, document, &f.out); err != nil { // what was found is told even if it cannot be kept

@@ -49,7 +49,7 @@ type sizeRequest struct {
 }
 
 func newSizeCommand(e *env) *cobra.Command {
-	f := sizeFlags{output: reportFlags{figure: true}}
+	f := sizeFlags{output: reportFlags{parts: []report.Part{report.Figure}}}
 	var lines strings.Builder
 	for _, v := range attrib.Views() {
 		fmt.Fprintf(&lines, "  %-13s %s\n", v.Name, v.Summary)
@@ -150,7 +150,7 @@ func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
 }
 
 func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []string) error {
-	r.figure = f.output.format == "html" || f.output.format == "svg" || f.output.format == "json"
+	r.figure = f.output.format.Is(report.Drawn)
 	loaded, err := e.loadPrograms(ctx, f, r, args)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 		return err
 	}
 	e.printWarnings(loaded)
-	machine := f.output.machine()
+	machine := f.output.format.Is(report.AllRows)
 	if !r.keepN && (machine || len(r.views) == 0) {
 		r.show.N = 0
 	}

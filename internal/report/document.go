@@ -7,11 +7,7 @@
 package report
 
 import (
-	"fmt"
-	"io"
 	"slices"
-	"sort"
-	"strings"
 )
 
 // Document is everything a report says, free of any format.
@@ -164,58 +160,4 @@ type Options struct {
 	ExactBytes bool // bytes as integers instead of KiB
 	Color      bool
 	Width      int // columns of the terminal; 0 for no limit
-}
-
-// Format is one way to write a Document.
-type Format struct {
-	Name    string
-	Summary string
-	Write   func(w io.Writer, d *Document, o Options) error
-	Needs   Part // what a report must have for it
-}
-
-// Part is something that not every report has.
-type Part string
-
-// The parts that formats ask for.
-const (
-	Figure   Part = "figure"
-	Findings Part = "findings"
-)
-
-// formats is the table of writers: one file and one line each.
-var formats = []Format{
-	{"text", "tables for a terminal", writeText, ""},
-	{"json", "raw numbers under a committed schema", writeJSON, ""},
-	{"markdown", "tables for pull requests and READMEs", writeMarkdown, ""},
-	{"csv", "the tables, comma separated", writeCSV, ""},
-	{"tsv", "the tables, tab separated", writeTSV, ""},
-	{"html", "one self-contained page that opens without network", writeHTML, ""},
-	{"svg", "a figure for READMEs, where the report has one", writeSVG, Figure},
-	{"github", "annotations of a GitHub workflow", writeGitHub, Findings},
-	{"gitlab", "a Code Quality report for GitLab", writeGitLab, Findings},
-	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF, Findings},
-}
-
-// Names returns the names of the formats that a report with these parts can
-// have, for help and completion.
-func Names(parts ...Part) []string {
-	var names []string
-	for _, f := range formats {
-		if f.Needs == "" || slices.Contains(parts, f.Needs) {
-			names = append(names, f.Name)
-		}
-	}
-	sort.Strings(names)
-	return names
-}
-
-// Write prints d in the named format.
-func Write(w io.Writer, format string, d *Document, o Options) error {
-	for _, f := range formats {
-		if f.Name == format {
-			return f.Write(w, d, o)
-		}
-	}
-	return fmt.Errorf("unknown format %q (one of %s)", format, strings.Join(Names(Figure, Findings), ", "))
 }

@@ -82,3 +82,26 @@ func TestSchemas(t *testing.T) {
 		}
 	}
 }
+
+// TestFormats: names and extensions are told apart, and what a file is called
+// says the format only where the report can have it.
+func TestFormats(t *testing.T) {
+	extensions := map[string]string{}
+	for _, f := range formats {
+		if f.Extension != "" && extensions[f.Extension] != "" {
+			t.Errorf("%s is %s's and %s's", f.Extension, extensions[f.Extension], f.Name)
+		}
+		extensions[f.Extension] = f.Name
+		if FormatNamed(f.Name).Name != f.Name || f.Summary == "" || f.Write == nil {
+			t.Errorf("%+v", f)
+		}
+	}
+	for file, want := range map[string]string{"a.html": "html", "b/c.json": "json", "a.svg": "", "a": "", "json": "", "x.sarif": ""} {
+		if got := NameFor(file, Names()); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+	if got := NameFor("a.svg", Names(Figure)); got != "svg" {
+		t.Errorf("a.svg of a report with a figure: %q", got)
+	}
+}
