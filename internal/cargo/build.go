@@ -23,8 +23,8 @@ import (
 // share one target dir of minsize's own: cargo keeps variants apart by their
 // settings, so that going back to one is free.
 //
-// Rejected: RUSTFLAGS, which drops the project's own flags, and `cargo rustc --
-// FLAGS`, which gives them to the root crate alone.
+// Rejected: RUSTFLAGS, which drops the project's own flags. `cargo rustc --
+// FLAGS` gives them to the root crate alone, which is right for RootFlags.
 
 // Request is one build of the project's program. The zero value builds it as
 // it is, with the user's profile, in minsize's own target dir.
@@ -32,6 +32,7 @@ type Request struct {
 	Toolchain *Toolchain // nil for the project's own
 	Profile   []KeyValue // added to the profile that is built: {"opt-level", "z"}, {"package.regex.opt-level", 3}
 	Rustflags []string   // added behind the project's own flags
+	RootFlags []string   // for the program's own crate alone: the others are not built anew for them
 	Linker    string     // path of the program that rustc calls to link; "" leaves it
 
 	// Target is a triple to pass with --target even where the project passes
@@ -168,7 +169,11 @@ func (r Request) triple(p *Project) string {
 // commandLine puts cargo's arguments and environment together.
 func (r Request) commandLine(ctx context.Context, p *Project) (args, env []string, err error) {
 	o := p.Options
-	args = append([]string{"build"}, o.sourceFlags()...)
+	command := "build"
+	if len(r.RootFlags) > 0 {
+		command = "rustc"
+	}
+	args = append([]string{command}, o.sourceFlags()...)
 	args = append(args, "-p", specOf(p.Package))
 	args = append(args, p.Flags()...)
 	if !p.Kind.Starts() && !slices.Equal(p.Target.CrateTypes, []string{p.Kind.CrateType()}) {
@@ -218,6 +223,9 @@ func (r Request) commandLine(ctx context.Context, p *Project) (args, env []strin
 	env = append(env, "CARGO_TERM_PROGRESS_WHEN=never")
 	env = append(env, r.Env...)
 	args = append(args, "--color", "never", "--message-format", "json-render-diagnostics")
+	if len(r.RootFlags) > 0 {
+		args = append(append(args, "--"), r.RootFlags...)
+	}
 	return args, env, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -113,7 +112,6 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 	}
 	plan := c.Plan(toolchain.ID())
 	x.SaveTemps = plan.Link.Pipeline != ""
-	x.CodegenBudget = math.MaxInt64 // what was found is made again, however long that takes
 	b, plan, refused, err := x.BuildHeeding(ctx, c, plan, view.Begin)
 	view.close()
 	view.idle()
@@ -126,6 +124,12 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 			if err := refuseDrift(drift, f.allowDrift, c); err != nil {
 				return err
 			}
+		}
+	}
+	if now := x.CodegenID(ctx, plan); now != "" && c.Link.Codegen != "" && now != c.Link.Codegen {
+		drift = append(drift, recipe.Differs("LLVM of opt and llc", c.Link.Codegen, now))
+		if err := refuseDrift(drift, f.allowDrift, c); err != nil {
+			return err
 		}
 	}
 	finished, err := x.Finish(ctx, b, plan)

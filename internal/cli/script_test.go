@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +37,7 @@ func TestMain(m *testing.M) {
 //	status N CMD...       CMD exits with status N, neither more nor less
 //	examples DIR NAME...  copies projects of the repository's examples folder to DIR
 //	[root] CMD...         only where the tests run as root
+//	[codegen] CMD...      only where LLVM's tools of rustc's version are
 func TestScript(t *testing.T) { runScripts(t, "script") }
 
 // TestSweepScript runs testdata/sweep: stories that take minutes, such as std
@@ -51,10 +55,13 @@ func runScripts(t *testing.T, folder string) {
 		UpdateScripts: golden.Update(),
 		Setup:         setupScript,
 		Condition: func(condition string) (bool, error) {
-			if condition != "root" {
-				return false, fmt.Errorf("unknown condition %q", condition)
+			switch condition {
+			case "root":
+				return os.Getuid() == 0, nil
+			case "codegen":
+				return replaysCodegen()
 			}
-			return os.Getuid() == 0, nil
+			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"need":     scriptNeed,
@@ -65,6 +72,27 @@ func runScripts(t *testing.T, folder string) {
 			"examples": scriptExamples,
 		},
 	})
+}
+
+// replaysCodegen asks doctor for LLVM's tools.
+func replaysCodegen() (bool, error) {
+	var survey bytes.Buffer
+	if status := Main([]string{"minsize", "doctor", "--format", "json"}, nil, &survey, io.Discard); status == exitUsage {
+		return false, fmt.Errorf("doctor: exit status %d", status)
+	}
+	var d struct {
+		Toolchains []struct {
+			Own bool   `json:"own"`
+			Opt string `json:"opt"`
+		} `json:"toolchains"`
+	}
+	err := json.Unmarshal(survey.Bytes(), &d)
+	for _, t := range d.Toolchains {
+		if t.Own && t.Opt != "" {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // setupScript gives scripts the machine's Rust and Go set-up; everything else

@@ -112,7 +112,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
 	flags.BoolVar(&f.suggest, "suggest-cuts", false, "list functions and crates by what cutting each would really save; nothing is applied")
-	flags.DurationVar(&f.codegen, "codegen-budget", 0, "time for compiling the bitcode anew under other pipelines, such as 5m")
+	flags.DurationVar(&f.codegen, "codegen-budget", 0, "time for making the machine code again from the bitcode, such as 5m; 0 for none (default as long as the builds took)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return and =zero are right, where nothing proves it")
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
@@ -274,7 +274,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		return diskError(err)
 	}
 	defer x.Close()
-	x.Bootstrap, x.SaveTemps, x.CodegenBudget = f.bootstrap, f.codegen > 0, f.codegen
+	x.Bootstrap = f.bootstrap
+	x.Codegen = f.codegen > 0 || !cmd.Flags().Changed("codegen-budget")
+	x.SaveTemps = x.Codegen
 	x.Proof = executor.NewProof(f.cuts, f.yes)
 	if plan.prove {
 		if err := x.Proof.Prepare(ctx, x); err != nil {
@@ -302,7 +304,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: x.Facts(ctx, project.Toolchain, plan.policy)},
 		Policy: plan.policy, Table: plan.table, Limits: ladder.DefaultLimits, Measure: true,
 		Builder: x, Verifier: &executor.SuiteVerifier{Suite: suite, NoRun: noRun}, Observer: view,
-		MaxSlow: plan.maxSlow,
+		MaxSlow: plan.maxSlow, Codegen: f.codegen,
 	}
 	if f.bench != "" && noRun == "" {
 		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: checking.Runner, Scratch: x.Scratch, Stage: checking.Stage}
@@ -321,6 +323,11 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	if noRun != "" {
 		notes = append(notes, noRun)
 	}
+	if x.Codegen {
+		if why := x.NoCodegen(ctx, project.Toolchain); why != "" {
+			notes = append(notes, why)
+		}
+	}
 	for _, path := range project.IgnoredProfiles() {
 		notes = append(notes, report.NoEffect(project.Short(path)))
 	}
@@ -337,7 +344,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.Note(adopted)
 	}
 	result, err := ladder.Run(ctx, search)
-	asked := fmt.Sprintf("%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, f.codegen > 0)
+	asked := fmt.Sprintf("%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, x.Codegen)
 	if err != nil && !result.Final {
 		view.end()
 		for _, n := range x.KeepVerified(result, asked) {

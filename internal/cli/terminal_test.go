@@ -196,7 +196,7 @@ func TestProjectVerbsOnTerminal(t *testing.T) {
 			screen.await(moves)
 			g.open(t)
 		}
-	}, "shrink", "--check", "{}", "--check", "sh -c '"+checking.shell()+"; exec {}'")
+	}, "shrink", "--codegen-budget", "0", "--check", "{}", "--check", "sh -c '"+checking.shell()+"; exec {}'")
 	run(nil, "build")
 	run(nil, "apply", "--dry-run")
 	run(nil, "doctor")

@@ -42,19 +42,19 @@ type Executor struct {
 	Project *cargo.Project
 	Scratch string // a folder of this run, gone when it ends
 
-	Bootstrap     bool                 // RUSTC_BOOTSTRAP=1 was allowed
-	SaveTemps     bool                 // builds with fat LTO keep their bitcode, for codegen replay
-	CodegenBudget time.Duration        // what is left for codegen replay
-	Proof         *Proof               // of cuts that return at once; nil where they were proved before
-	Log           io.Writer            // cargo's own words; nil for none
-	Progress      func(cargo.Progress) // of builds; nil for none
+	Bootstrap bool                 // RUSTC_BOOTSTRAP=1 was allowed
+	Codegen   bool                 // codegen replay may be tried
+	SaveTemps bool                 // builds with fat LTO keep their bitcode, where something here reads it
+	Proof     *Proof               // of cuts that return at once; nil where they were proved before
+	Log       io.Writer            // cargo's own words; nil for none
+	Progress  func(cargo.Progress) // of builds; nil for none
 
 	toolchains map[string]*cargo.Toolchain // by ID
 	self       string                      // our own program, which cargo calls to link
 	cache      ladder.Cache
 	links      string
 	buildDir   string // cargo's target dir; "" for the project's own below target/minsize
-	llvm       map[string]relink.LLVM
+	llvm       map[string]llvmFound
 	works      map[string][]relink.Linker // linkers that link a recording, by its folder
 	held       *oracle.Interface          // what the library's hosts were built against
 }
@@ -141,7 +141,7 @@ func (x *Executor) prune() error {
 // its bitcode gives the same program as one that does not, by which recordings
 // are found, so the two are kept apart.
 func (x *Executor) linksOf(p technique.Plan) string {
-	if x.SaveTemps && hasFatLTO(p) {
+	if x.keepsBitcode(p) {
 		return filepath.Join(x.links, "bitcode")
 	}
 	return filepath.Join(x.links, "plain")
@@ -193,8 +193,8 @@ func (x *Executor) request(p technique.Plan) (cargo.Request, error) {
 	if r.Bootstrap && !x.Bootstrap {
 		return r, fmt.Errorf("%s takes no -Z flags without --bootstrap", t.Title())
 	}
-	if x.SaveTemps && hasFatLTO(p) {
-		r.Rustflags = append(slices.Clone(r.Rustflags), "-Csave-temps")
+	if x.keepsBitcode(p) {
+		r.RootFlags = []string{"-Csave-temps"}
 	}
 	return r, nil
 }
@@ -211,9 +211,14 @@ func targetOf(t target.Triple, asked string) string {
 	return cmp.Or(asked, t.Name)
 }
 
-func hasFatLTO(p technique.Plan) bool {
-	v, ok := p.Setting.Key("lto")
-	return ok && (v == `"fat"` || v == "true")
+// keepsBitcode says whether the build of p leaves its merged bitcode.
+func (x *Executor) keepsBitcode(p technique.Plan) bool {
+	t := x.toolchains[p.Toolchain]
+	if v, _ := p.Setting.Key("lto"); !x.SaveTemps || x.flavour() == nil || t == nil || v != `"fat"` && v != "true" {
+		return false
+	}
+	_, err := x.llvmTools(context.Background(), t)
+	return err == nil
 }
 
 // Build implements ladder.Builder.
@@ -239,7 +244,7 @@ func (x *Executor) Build(ctx context.Context, p technique.Plan) (*ladder.Build, 
 // built does the full build of a plan, or finds it in the cache.
 func (x *Executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, error) {
 	key := p.BuildKey()
-	if x.SaveTemps && hasFatLTO(p) {
+	if x.keepsBitcode(p) {
 		key += "-bitcode"
 	}
 	cached := x.cache.Find(key)

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"errors"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,6 +157,23 @@ func TestExecutor(t *testing.T) {
 			t.Errorf("begun %q, refused %v", begun, refused)
 		}
 	})
+	t.Run("no tools", func(t *testing.T) { // of LLVM, where the search had them
+		defer func(found map[string]llvmFound) { x.llvm = found }(x.llvm)
+		x.llvm = map[string]llvmFound{plan.Toolchain: {err: relink.ErrNoLLVM}}
+		c := &recipe.Recipe{}
+		must(t, c.SetPlan(plan.With(technique.Find("codegen-no-cleanup-size"))))
+		b, got, refused, err := x.BuildHeeding(ctx, c, c.Plan(plan.Toolchain), func(string, bool) {})
+		must(t, err)
+		if got.Link.Pipeline != "" || len(refused) != 1 || refused[0].Technique != "codegen-no-cleanup-size" || refused[0].Why != relink.ErrNoLLVM.Error() {
+			t.Errorf("%+v, refused %v", got, refused)
+		}
+		if f, err := x.Finish(ctx, b, got); err != nil || f.Size == 0 {
+			t.Errorf("%+v, %v", f, err)
+		}
+		if why := x.NoCodegen(ctx, x.Project.Toolchain); !strings.Contains(why, relink.CodegenGives) || !strings.Contains(why, relink.ErrNoLLVM.Error()) {
+			t.Errorf("the report's line: %q", why)
+		}
+	})
 	t.Run("link again", func(t *testing.T) {
 		must(t, os.RemoveAll(b.Replay))
 		again, err := x.Build(ctx, plan)
@@ -205,9 +221,8 @@ func testFinish(t *testing.T, x *Executor, b *ladder.Build) {
 		t.Errorf("the cut program says %q, %v", out, err)
 	}
 	for want, p := range map[string]technique.Plan{
-		"no no such linker here":      x.planned(linker),
-		"refused: app::big returns":   x.planned(typedCut(t, "app::big=return")),
-		"--codegen-budget is used up": x.planned(technique.PipelineTable()[0]),
+		"no no such linker here":    x.planned(linker),
+		"refused: app::big returns": x.planned(typedCut(t, "app::big=return")),
 	} {
 		if want == "refused: app::big returns" {
 			x.Proof = NewProof([]string{"app::big=return"}, false)
@@ -370,8 +385,11 @@ func TestRequests(t *testing.T) {
 		s.Packages = []technique.PackageSetting{{Package: "dep@0.1.0", Profile: []technique.KeyValue{{Key: "opt-level", Value: "3"}}}}
 	}))
 	must(t, err)
-	if !slices.Contains(r.Rustflags, "-Csave-temps") || !slices.Contains(r.Profile, cargo.KeyValue{Key: `package."dep@0.1.0".opt-level`, Value: 3}) || r.Bootstrap {
+	if len(r.Rustflags) > 0 || !slices.Contains(r.Profile, cargo.KeyValue{Key: `package."dep@0.1.0".opt-level`, Value: 3}) || r.Bootstrap {
 		t.Errorf("%+v", r)
+	}
+	if _, err := x.llvmTools(context.Background(), own); (err == nil) != slices.Equal(r.RootFlags, []string{"-Csave-temps"}) {
+		t.Errorf("bitcode is kept by %q, with tools that read it: %v", r.RootFlags, err)
 	}
 	std := set(func(s *technique.Setting) { s.BuildStd = []string{"std"} })
 	if _, err := x.request(std); own.Unstable() != (err == nil) {
@@ -400,7 +418,7 @@ func TestSides(t *testing.T) {
 	if (side == nil) == own.Unstable() || side == nil && !strings.Contains(strings.Join(said, " "), "rustup toolchain install nightly") {
 		t.Errorf("%v, %q", side, said)
 	}
-	x.Bootstrap, x.CodegenBudget = true, math.MaxInt64
+	x.Bootstrap, x.Codegen = true, true
 	if side, said = x.NightSide(context.Background(), []*cargo.Toolchain{own}, technique.Policy{}); side == nil || side.Toolchain != own.ID() || own.Unstable() == (len(said) > 0) {
 		t.Errorf("with --bootstrap: %v, %q", side, said)
 	}
@@ -481,7 +499,7 @@ func TestProofNeedsSomething(t *testing.T) {
 		t.Errorf("to be proved: %q", p.Cuts())
 	}
 	err := p.Prepare(context.Background(), x)
-	if _, tools := relink.FindLLVM(context.Background(), x.Project.Toolchain.LLVM, x.Project.Toolchain.HostTools()); tools == nil {
+	if _, missing := x.llvmTools(context.Background(), x.Project.Toolchain); missing == nil {
 		if err != nil || !x.SaveTemps {
 			t.Errorf("with llvm-tools: %v", err)
 		}

@@ -126,6 +126,7 @@ func (x *Executor) Recipe(r *ladder.Result) (*recipe.Recipe, error) {
 	if plan.Link.Linker != "" {
 		c.Link.Version = x.LinkerID(context.Background(), r.BestBuild, plan)
 	}
+	c.Link.Codegen = x.CodegenID(context.Background(), plan)
 	c.Result.SHA256, err = byteio.SHA256(r.BestFile)
 	return c, err
 }

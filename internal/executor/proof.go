@@ -54,7 +54,7 @@ var ErrNothingProves = errors.New("nothing here can prove it")
 // the first build where there will be neither.
 func (p *Proof) Prepare(ctx context.Context, x *Executor) error {
 	t := x.Project.Toolchain
-	tools, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools())
+	tools, err := x.llvmTools(ctx, t)
 	if err == nil {
 		p.tools, x.SaveTemps = tools, true
 		return nil

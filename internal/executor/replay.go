@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
@@ -113,22 +112,10 @@ func (x *Executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 		}
 	}
 	if p.Link.Pipeline != "" {
-		if x.CodegenBudget <= 0 {
-			return nil, errors.New("the time of --codegen-budget is used up")
-		}
 		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline}
 		if v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain]); err != nil {
 			return nil, err
 		}
-		limited, cancel := context.WithTimeout(ctx, x.CodegenBudget)
-		defer cancel()
-		began := time.Now()
-		defer func() { x.CodegenBudget -= time.Since(began) }()
-		result, err := recording.Link(limited, v, out)
-		if err != nil && ctx.Err() == nil && limited.Err() != nil {
-			return nil, errors.New("not done within --codegen-budget")
-		}
-		return cutNotes(result), err
 	}
 	result, err := recording.Link(ctx, v, out)
 	return cutNotes(result), err
@@ -155,19 +142,47 @@ func cutNotes(result *relink.Result) (notes []ladder.Note) {
 	return notes
 }
 
+// llvmFound is what relink.FindLLVM said.
+type llvmFound struct {
+	tools relink.LLVM
+	err   error
+}
+
 // llvmTools are opt and llc for a compiler's bitcode, looked for once.
 func (x *Executor) llvmTools(ctx context.Context, t *cargo.Toolchain) (relink.LLVM, error) {
-	if tools, ok := x.llvm[t.ID()]; ok {
-		return tools, nil
-	}
-	tools, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools())
-	if err == nil {
-		if x.llvm == nil {
-			x.llvm = map[string]relink.LLVM{}
+	found, known := x.llvm[t.ID()]
+	if !known {
+		found.tools, found.err = relink.FindLLVM(ctx, t.LLVM, t.HostTools())
+		if ctx.Err() == nil {
+			if x.llvm == nil {
+				x.llvm = map[string]llvmFound{}
+			}
+			x.llvm[t.ID()] = found
 		}
-		x.llvm[t.ID()] = tools
 	}
-	return tools, err
+	return found.tools, found.err
+}
+
+// NoCodegen says in one line why codegen replay cannot be had with t for this
+// project, and what it would give; "" where it can, or never could.
+func (x *Executor) NoCodegen(ctx context.Context, t *cargo.Toolchain) string {
+	if x.flavour() == nil {
+		return ""
+	}
+	if _, err := x.llvmTools(ctx, t); err != nil {
+		return fmt.Sprintf("left out: codegen replay, which makes hello, world %s smaller: %v", relink.CodegenGives, err)
+	}
+	return ""
+}
+
+// CodegenID is the version of the tools that make a plan's machine code, ""
+// where it is the compiler's own.
+func (x *Executor) CodegenID(ctx context.Context, p technique.Plan) string {
+	if p.Link.Pipeline == "" {
+		return ""
+	}
+	tools, _ := x.llvmTools(ctx, x.toolchains[p.Toolchain])
+	return tools.Version
 }
 
 // findCut gives a cut of the catalogue, or the one that was typed.

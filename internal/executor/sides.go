@@ -9,7 +9,6 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/recipe"
-	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -28,10 +27,10 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	if twin, can := p.Triple.Musl(); can {
 		facts.Musl = t.HasTarget(twin.Name)
 	}
-	if _, err := relink.FindLLVM(ctx, t.LLVM, t.HostTools()); err != nil {
+	if _, err := x.llvmTools(ctx, t); err != nil {
 		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()
-	} else if x.CodegenBudget == 0 {
-		facts.Pipelines = "--codegen-budget 5m"
+	} else if !x.Codegen {
+		facts.Pipelines = "left out by --codegen-budget 0"
 	}
 	if s, ok := p.Profile.Settings["panic"]; ok {
 		facts.Panic = s.String()
@@ -124,7 +123,11 @@ func (x *Executor) BuildHeeding(ctx context.Context, c *recipe.Recipe, plan tech
 		}
 		made := plan.BuildKey()
 		found = slices.Concat(found, b.Evidence)
-		less, more := plan.Heed(x.heeded(c, found))
+		facts := x.heeded(c, found)
+		if _, err := x.llvmTools(ctx, x.toolchains[plan.Toolchain]); err != nil {
+			facts.Pipelines = err.Error()
+		}
+		less, more := plan.Heed(facts)
 		plan, refused = less, append(refused, more...)
 		if plan.BuildKey() == made {
 			return b, plan, refused, nil

@@ -12,10 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/ladder"
@@ -73,11 +71,7 @@ func (x *Executor) symbols(ctx context.Context, b *ladder.Build, p technique.Pla
 	}
 	defer os.RemoveAll(dir)
 	linked := filepath.Join(dir, filepath.Base(b.Program))
-	budget := x.CodegenBudget // what this link takes is in its cache, and not the user's to pay
-	x.CodegenBudget = time.Duration(math.MaxInt64)
-	_, err = x.replay(ctx, b, p, linked, true)
-	x.CodegenBudget = budget
-	if err != nil {
+	if _, err = x.replay(ctx, b, p, linked, true); err != nil {
 		return nil, err
 	}
 	data, err := os.ReadFile(linked)

@@ -24,7 +24,11 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 	plan := c.plan.With(list...)
 	r := Rung{Name: last.Name, Kind: last.Kind(), Plan: plan, Added: names(list)}
 	r.Risk, r.Loses = losses(list)
-	file, err := s.Builder.Finish(s.ctx, c.build, plan)
+	finish := s.finish
+	if last.Recompiles() {
+		finish = s.recompiled
+	}
+	file, err := finish(c.build, plan)
 	if err != nil {
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
@@ -91,7 +95,7 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 	lld := technique.Find("lld")
 	pairs, _ := s.Policy.Allows(lld)
 	for _, t := range s.Table {
-		if t.Link == nil {
+		if t.Link == nil || t.Recompiles() {
 			continue
 		}
 		if ok, _ := s.Policy.Allows(t); !ok {
@@ -115,8 +119,9 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 		}
 		best = orElse(next, best)
 	}
-	if best == start {
-		return best, nil
+	best, err := s.codegenRungs(best) // last: each cut is then made in the bitcode
+	if err != nil || best == start {
+		return best, err
 	}
 	for _, other := range finalists[1:] {
 		if float64(other.file.Stripped) > near*float64(start.file.Stripped) && (s.Bencher == nil || other.build == s.base) {
@@ -154,7 +159,11 @@ func (s *search) sameLink(other, best *candidate) (*candidate, error) {
 	s.Observer.Begin(name, false)
 	r := Rung{Name: name, Kind: technique.OfLink, Plan: plan, Added: names(list)}
 	r.Risk, r.Loses = losses(list)
-	file, err := s.Builder.Finish(s.ctx, other.build, plan)
+	finish := s.finish
+	if plan.Link.Pipeline != "" {
+		finish = s.recompiled
+	}
+	file, err := finish(other.build, plan)
 	if err != nil {
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
@@ -205,17 +214,17 @@ func (s *search) fileRungs(best *candidate) (*candidate, error) {
 // leftOut lists what was not tried and why. What a relink or a rewrite can
 // tell is measured on top of the winner; it is not run and never kept.
 func (s *search) leftOut(best *candidate) error {
-	if plain := best.plan.Without("pack"); len(plain.Techniques) < len(best.plan.Techniques) {
-		// Compressed sizes tell nothing about a technique, and cost time.
-		file, err := s.Builder.Finish(s.ctx, best.build, plain)
-		if err != nil {
-			return s.fatal(err)
-		}
-		best = &candidate{side: best.side, plan: plain, build: best.build, file: file, rung: best.rung}
+	file, err := s.measurable(best, false)
+	if err != nil {
+		return err
+	}
+	link, err := s.measurable(best, true)
+	if err != nil {
+		return err
 	}
 	pipelines := 0 // those that were tried, or are told of
 	for _, t := range s.Table {
-		if t.Link != nil && t.Link.Pipeline != "" && s.tried[t.Name] {
+		if t.Recompiles() && s.tried[t.Name] {
 			pipelines++
 		}
 	}
@@ -233,7 +242,9 @@ func (s *search) leftOut(best *candidate) error {
 		switch {
 		case t.Stage == technique.StageNone && t.Set != nil && t.Risk == technique.Size:
 			continue // an alternative to a better one, or a part of another
-		case missing != "" && t.Link != nil && t.Link.Pipeline != "":
+		case t.Recompiles() && missing == "" && allowed:
+			continue // a milder one than what was tried
+		case missing != "" && t.Recompiles():
 			if pipelines++; pipelines > 1 {
 				continue // one line stands for all of them
 			}
@@ -244,7 +255,11 @@ func (s *search) leftOut(best *candidate) error {
 			l.Why, l.Allow = how, true
 			if s.Measure && t.Set == nil && !t.Slow() { // a relink, or a rewrite: free
 
-				if err := s.wouldSave(best, t, &l); err != nil {
+				on := file
+				if t.Link != nil {
+					on = link
+				}
+				if err := s.wouldSave(on, t, &l); err != nil {
 					return err
 				}
 			}
@@ -280,7 +295,9 @@ func (s *search) wouldSave(best *candidate, t *technique.Technique, l *LeftOut) 
 		l.Result = firstLine(err)
 		return s.ctx.Err()
 	}
-	s.linked(best.plan.With(t), file)
+	if t.Link != nil {
+		s.linked(best.plan.With(t), file)
+	}
 	l.Known, l.Saves = true, best.file.Size-file.Size
 	return nil
 }
@@ -338,7 +355,11 @@ func (s *search) suggest() error {
 	if s.Suggest == nil {
 		return nil
 	}
-	list, err := s.Suggest.Suggest(s.ctx, s.result.BestBuild, s.result.BestPlan)
+	best, err := s.measurable(&candidate{plan: s.result.BestPlan, build: s.result.BestBuild, file: &File{Path: s.result.BestFile, Size: s.result.FinalSize}}, true)
+	if err != nil {
+		return err
+	}
+	list, err := s.Suggest.Suggest(s.ctx, best.build, best.plan)
 	if err != nil {
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()
@@ -347,15 +368,15 @@ func (s *search) suggest() error {
 		return nil
 	}
 	for _, g := range list {
-		file, err := s.Builder.Finish(s.ctx, s.result.BestBuild, s.result.BestPlan.With(g.Try))
+		file, err := s.finish(best.build, best.plan.With(g.Try))
 		switch {
 		case s.ctx.Err() != nil:
 			return s.ctx.Err()
 		case err != nil:
 			continue // it fits nothing that can be stubbed
 		default:
-			s.linked(s.result.BestPlan.With(g.Try), file)
-			if g.Saves = s.result.FinalSize - file.Size; g.Saves <= 0 {
+			s.linked(best.plan.With(g.Try), file)
+			if g.Saves = best.file.Size - file.Size; g.Saves <= 0 {
 				continue
 			}
 			if g.Check, err = s.verify(file.Path, nil); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/minsize/minsize/internal/technique"
 )
@@ -40,7 +41,8 @@ type Options struct {
 	Policy  technique.Policy
 	Table   []*technique.Technique // the catalogue, with the cuts that are known
 	Limits  Limits
-	Measure bool // try by replay what is not allowed, to say what it would save
+	Measure bool          // try by replay what is not allowed, to say what it would save
+	Codegen time.Duration // for making machine code again; 0: as long as the builds took
 
 	Builder  Builder
 	Verifier Verifier
@@ -62,6 +64,9 @@ type search struct {
 	bad    map[string]string // build settings that break the program, each by itself, and how it was seen
 	broken int               // full builds that were spent on broken rungs
 	others []*candidate      // builds that were not the smallest, with the winner's link
+
+	wall    time.Duration // that the full builds took
+	codegen time.Duration // what is left for making machine code again
 }
 
 // candidate is a full build that passed, with the plan that made it.
@@ -431,6 +436,7 @@ func (s *search) count(b *Build) {
 		s.result.Cached++
 	}
 	s.result.CPU += b.CPU.Seconds()
+	s.wall += b.Wall
 }
 
 func (s *search) verify(path string, added []*technique.Technique) (Verdict, error) {

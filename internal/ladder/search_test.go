@@ -25,6 +25,7 @@ type world struct {
 	hot    []HotPackage
 	cancel func(plan technique.Plan) // called before each build
 
+	endless  bool                      // machine code is never done
 	plans    map[string]technique.Plan // by file
 	builds   int
 	noRun    bool
@@ -84,6 +85,10 @@ func (w *world) Finish(ctx context.Context, b *Build, p technique.Plan) (*File, 
 		if p.Has(name) {
 			return nil, fmt.Errorf("link failed: no %s", name)
 		}
+	}
+	if w.endless && p.Link.Pipeline != "" {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	f := &File{Path: "file-" + p.Key(), Size: w.size(p), Stripped: w.size(p), Wall: time.Millisecond}
 	if !p.Has("strip-symbols") {
@@ -333,7 +338,7 @@ func (w *world) whole(level technique.Level, on technique.Facts, name string) Op
 		night.Unstable, night.StdSource = true, true
 		o.Night = &Side{"nightly", night}
 	}
-	o.Table = slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable())
+	o.Table = withPipelines(name)
 	for i, t := range o.Table {
 		if w.saves[t.Name] == 0 {
 			w.saves[t.Name] = int64(50 + i)
@@ -343,6 +348,16 @@ func (w *world) whole(level technique.Level, on technique.Facts, name string) Op
 		o.Policy.With = []string{name}
 	}
 	return o
+}
+
+// withPipelines is the whole catalogue with the pipelines up to the named one:
+// what a farther one leaves behind is not tried.
+func withPipelines(last string) []*technique.Technique {
+	pipelines := technique.PipelineTable()
+	if i := slices.IndexFunc(pipelines, func(t *technique.Technique) bool { return t.Name == last }); i >= 0 {
+		pipelines = pipelines[:i+1]
+	}
+	return slices.Concat(technique.Table(), technique.CutTable(), pipelines)
 }
 
 // TestBreakingRungs: whatever breaks costs itself and nothing else, for each

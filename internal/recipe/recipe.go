@@ -101,6 +101,7 @@ type Link struct {
 	Add      []string `toml:"add,omitempty"`
 	Cuts     []string `toml:"cuts,omitempty"`
 	Pipeline string   `toml:"pipeline,omitempty"`
+	Codegen  string   `toml:"codegen,omitempty" comment:"LLVM of opt and llc"`
 }
 
 // File are the rewrites of the finished file.

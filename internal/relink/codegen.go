@@ -41,6 +41,10 @@ type Codegen struct {
 	Tools    LLVM
 }
 
+// CodegenGives is what the pipelines that cost no speed give, for whoever lacks
+// the tools (docs/bench/shrink.md).
+const CodegenGives = "13 %"
+
 // Key is a text that is equal for equal codegens.
 func (c *Codegen) Key() string { return c.Pipeline + "/" + c.Tools.Version }
 
@@ -105,6 +109,18 @@ func llvmIn(ctx context.Context, dir string) (LLVM, bool) {
 		}
 	}
 	return LLVM{}, false
+}
+
+// accepted are the options that a tool takes: they are LLVM's hidden ones,
+// which come and go with its versions.
+func (l LLVM) accepted(ctx context.Context, tool string, options []string) []string {
+	takes := func(options ...string) bool { // an empty module is enough to be asked
+		return exec.CommandContext(ctx, filepath.Join(l.Dir, tool+exeSuffix()), slices.Concat(options, []string{"--filetype=null", "-o", "-", os.DevNull})...).Run() == nil
+	}
+	if takes(options...) {
+		return options
+	}
+	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return !takes(o) })
 }
 
 func exeSuffix() string {
@@ -202,7 +218,7 @@ func (p *plan) relocationModel() string {
 			return "static"
 		}
 	}
-	return "pic"
+	return p.flavour.Model
 }
 
 // compile returns the object for one bitcode file, from the recording's cache
@@ -214,7 +230,7 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 		return "", meta, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "3\n%s\n%s\n%s\n%+v\n", digest, tools.Version, relocation, *pipeline)
+	fmt.Fprintf(h, "4\n%s\n%s\n%s\n%+v\n", digest, tools.Version, relocation, *pipeline)
 	for _, c := range cuts {
 		fmt.Fprintln(h, c)
 	}
@@ -246,7 +262,8 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	if err := p.tool(ctx, tools, "opt", "--passes="+pipeline.Passes, at("cut.ll"), "-o", at("out.bc")); err != nil {
 		return "", meta, err
 	}
-	llc := append([]string{at("out.bc"), "-o", at("out.o"), "--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation}, pipeline.LLC...)
+	llc := slices.Concat([]string{at("out.bc"), "-o", at("out.o"), "--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation},
+		tools.accepted(ctx, "llc", slices.Concat(asRustc, pipeline.LLC)))
 	if err := p.tool(ctx, tools, "llc", llc...); err != nil {
 		return "", meta, err
 	}

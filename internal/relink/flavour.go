@@ -25,6 +25,7 @@ type Flavour struct {
 	Linkers []program       // which there are, the best first
 
 	StripsAll []string // arguments that leave the symbol table out
+	Model     string   // llc's relocation model, where the link does not ask for fixed addresses
 	NamesOnly string   // the argument that leaves debug information out and keeps names
 
 	collects func(args []string) bool // what nothing refers to is left out

@@ -26,6 +26,7 @@ var gnu = Flavour{
 		{BFD, "GNU ld", []string{"ld.bfd"}},
 	},
 	StripsAll: []string{"-s", "--strip-all", "-Wl,-s", "-Wl,--strip-all"},
+	Model:     "pic",
 	NamesOnly: "-Wl,--strip-debug",
 	collects:  func(args []string) bool { return slices.Contains(args, "-Wl,--gc-sections") },
 	exports: func(arg string) bool {

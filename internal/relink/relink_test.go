@@ -293,7 +293,7 @@ func TestCodegenBounds(t *testing.T) {
 		defer stop()
 		r = record(t, c, abortLTO, "behaviours.rs")
 		out := filepath.Join(t.TempDir(), "p")
-		if _, err := r.Link(soon, Variant{Codegen: &Codegen{Pipeline: "outline", Tools: tools}}, out); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := r.Link(soon, Variant{Codegen: &Codegen{Pipeline: "lean", Tools: tools}}, out); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a budget of 30 ms: %v", err)
 		}
 		if left, _ := filepath.Glob(filepath.Join(r.Dir, "codegen", ".compile-*")); len(left) > 0 {

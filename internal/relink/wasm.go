@@ -48,6 +48,7 @@ var wasm = Flavour{
 		},
 	},
 	StripsAll: []string{"-s", "--strip-all"},
+	Model:     "static",
 	NamesOnly: "--strip-debug",
 	collects:  func(args []string) bool { return !slices.Contains(args, "--no-gc-sections") },
 	exports:   func(arg string) bool { return arg == "--export-all" || arg == "--export-dynamic" || arg == "-E" },

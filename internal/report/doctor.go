@@ -79,7 +79,8 @@ func Doctor(s *cargo.Survey) *Document {
 	data := doctorJSON{System: s.System.Name, Target: s.Triple.Name, Ready: s.Ready(), Pieces: s.Pieces,
 		Toolchains: []doctorToolchain{}, Linkers: []doctorLinker{}}
 	d := &Document{Title: "minsize doctor", Schema: "minsize.doctor/1"}
-	d.Blocks = append(d.Blocks, projectBlock(s, &data))
+	here, missing := piecesBlocks(s)
+	d.Blocks = append(missing, projectBlock(s, &data))
 
 	toolchains := &Table{Columns: []Column{
 		{Name: "toolchain", Key: "Name"}, {Name: "version"}, {Name: "LLVM"}, {Name: "-Z"}, {Name: "std's sources"}, {Name: "opt, llc"}, {Name: "targets", Flex: true, Wrap: true},
@@ -129,7 +130,7 @@ func Doctor(s *cargo.Survey) *Document {
 	if len(linkers.Rows) > 0 {
 		d.Blocks = append(d.Blocks, Block{Heading: "Linkers for " + s.Triple.Name + ", each tried on a program that was run", Part: "linker", Table: linkers})
 	}
-	d.Blocks = append(d.Blocks, piecesBlocks(s)...)
+	d.Blocks = append(d.Blocks, here...)
 	d.Data = data
 	return d
 }
@@ -199,10 +200,10 @@ func NoEffect(manifest string) string {
 	return fmt.Sprintf("the profiles in %s have no effect: those of the workspace root count", manifest)
 }
 
-// piecesBlocks are what is here, and what is not.
-func piecesBlocks(s *cargo.Survey) []Block {
+// piecesBlocks are what is here, and what is not, with what it would give:
+// that comes first.
+func piecesBlocks(s *cargo.Survey) (found, lacking []Block) {
 	here := &Table{Columns: []Column{{Name: "here", Key: "Name"}, {Name: "found", Key: "path", Flex: true}, {Name: "unlocks", Only: Programs}}}
-	var blocks []Block
 	missing := Block{Heading: "Missing"}
 	var better []string
 	for _, p := range s.Pieces {
@@ -231,10 +232,10 @@ func piecesBlocks(s *cargo.Survey) []Block {
 		}
 	}
 	if len(here.Rows) > 0 {
-		blocks = append(blocks, Block{Heading: "What techniques need", Part: "piece", Table: here, Notes: better})
+		found = append(found, Block{Heading: "What techniques need", Part: "piece", Table: here, Notes: better})
 	}
 	if len(missing.Text) > 0 {
-		blocks = append(blocks, missing)
+		lacking = append(lacking, missing)
 	}
-	return blocks
+	return found, lacking
 }

@@ -94,7 +94,7 @@ var pipelineTable = func() []*Technique {
 		}
 		if p.Slower {
 			t.Level, t.ByName = Asked, true
-			t.Loses = append(t.Loses, relink.Losing("speed everywhere: the outliner's calls run each time")...)
+			t.Loses = append(t.Loses, relink.Losing("speed everywhere, most in loops")...)
 		}
 		for _, n := range p.Needs {
 			t.Needs = append(t.Needs, cutNeeds[n])
@@ -113,6 +113,9 @@ var pipelineTable = func() []*Technique {
 
 // PipelineTable is codegen replay's pipelines as techniques.
 func PipelineTable() []*Technique { return pipelineTable }
+
+// Recompiles says whether a technique is a pipeline of codegen replay.
+func (t *Technique) Recompiles() bool { return t.pipeline() != nil }
 
 // Slow says whether a technique costs speed everywhere, so that it enters only
 // where speed is measured, or by name.

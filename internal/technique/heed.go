@@ -14,8 +14,9 @@ type Refused struct {
 	Why       string `json:"why"`
 }
 
-// relative are the needs that another technique of a plan fills.
-var relative = []Need{NeedPanicAbort, NeedBuildStd, NeedStripped}
+// relative are the needs that another technique of a plan fills, or that the
+// machine of a later day may lack.
+var relative = []Need{NeedPanicAbort, NeedBuildStd, NeedStripped, NeedPipelines}
 
 // Heed returns the plan without what the evidence speaks against, and without
 // what is only right beside that. What p holds is told by its names, for a

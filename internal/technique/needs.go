@@ -137,7 +137,7 @@ var needs = map[Need]struct {
 	NeedBaselineCPU: {"code for any processor of the kind (no -Ctarget-cpu)", func(f Facts, _ Plan) string {
 		return unless(!f.CPU, "the project is compiled for certain processors (-Ctarget-cpu or -Ctarget-feature)")
 	}, false},
-	NeedPipelines: {"opt and llc of the compiler's LLVM, and --codegen-budget", func(f Facts, p Plan) string {
+	NeedPipelines: {"opt and llc of the compiler's LLVM", func(f Facts, p Plan) string {
 		if v, _ := p.Setting.Key("lto"); v != `"fat"` && f.Pipelines == "" {
 			return "needs fat LTO"
 		}
