@@ -325,6 +325,7 @@ var machines = []technique.Facts{
 	{Target: target.Parse("aarch64-apple-darwin"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
 	{Target: target.Parse("x86_64-pc-windows-msvc"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
 	{Target: target.Parse("x86_64-pc-windows-gnu"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{Linkers: []string{"lld"}, Target: target.Parse("wasm32-wasip1"), Panic: "abort", Runs: true, Immediate: "panic-strategy"},
 }
 
 // whole is the whole catalogue on one of machines, at a level, with one
