@@ -24,7 +24,9 @@ type checkFlags struct {
 	baseline string
 	growth   string
 	update   bool
-	compare  bool // with the baseline, row by row: gate's
+
+	compare bool // with the baseline, row by row: gate's
+	first   bool // gate's run without a baseline: growth waits for the next
 }
 
 func newCheckCommand(e *env) *cobra.Command {
@@ -98,6 +100,8 @@ type judged struct {
 	wanted *budget.Wanted
 	size   *report.SizeResult // the overview, where a baseline was given: what to compare by
 	base   *report.SizeResult // nil for none
+
+	file, baseFile uint64 // bytes of the file and of the baseline's, 0 for none
 }
 
 // judge measures the program and holds it to all limits.
@@ -140,6 +144,9 @@ func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args
 			return err
 		}
 		limits := wanted.Limits
+		if f.first && wanted.Baseline == "" {
+			wanted.Growth = slices.DeleteFunc(wanted.Growth, func(g budget.Growth) bool { return wanted.Recorded == 0 || g.What != "file" })
+		}
 		if len(wanted.Growth) > 0 || f.compare && wanted.Baseline != "" {
 			grown, err := e.growthLimits(ctx, wanted, j)
 			if err != nil {
@@ -150,6 +157,7 @@ func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args
 		if j.size != nil {
 			j.size.Clone().Findings = nil // their words share the mapping
 		}
+		j.file = sizes.File
 		verdicts := budget.Judge(limits, sizes)
 		wanted.Place(verdicts)
 		j.result = report.NewCheck(strings.Clone(l.Inputs[0].Name), wanted.From, verdicts)

@@ -107,6 +107,7 @@ func (e *env) growthLimits(ctx context.Context, w *budget.Wanted, j *judged) (li
 			return nil, err
 		}
 	}
+	j.baseFile = sizes.File
 	for i := range w.Growth {
 		g := &w.Growth[i]
 		base, _ := sizes.Of(g.Limit) // a row that is new has grown from nothing

@@ -131,6 +131,7 @@ var verbs = []verb{
 	{groupExplain, newGarbageCommand},
 	{groupExplain, newDiffCommand},
 	{groupGuard, newCheckCommand},
+	{groupGuard, newGateCommand},
 	{groupGuard, newHistoryCommand},
 	{groupExplain, newGenericsCommand},
 	{groupRewrite, newOutlineCommand},

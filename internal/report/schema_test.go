@@ -38,6 +38,7 @@ func everyDocument(t *testing.T) (all []*Document) {
 		ParcelResult{Packages: []Parcel{NewParcel("a")}}.Document(),
 		Size(&SizeResult{Files: []SizeFile{{}}, Rows: []attrib.Row{{}}}, SizeOptions{}),
 		Diff(&DiffResult{Rows: change}, SizeOptions{}),
+		Gate(&GateResult{Check: &CheckResult{}, Causes: []string{"it"}, Diff: &DiffResult{Rows: change}}, nil),
 		Check(&CheckResult{Limits: []budget.Verdict{{Nearest: []string{"it"}}}}),
 		History(sampleHistory(t)),
 		&Document{Schema: history.Schema, Data: history.Record{Views: []history.View{{Rows: []history.Row{{}}}}}},
