@@ -64,7 +64,7 @@ var house = []lane{
 		{"report", "apply attrib budget byteio cargo history ladder llvmlines oci outline pack refgraph strip technique", "golden", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
 		{"forge", "", "", "what GitHub is told of a run: its pull request's one comment, kept up to date"},
 		{"launch", "", "", "minsize started under another name, where a link cannot be had"},
-		{"stream", "", "", "what can only be written on: answers, terminals, pipes, descriptors; the moving line"},
+		{"stream", "byteio", "", "what can only be written on: answers, terminals, pipes, descriptors; the moving line"},
 		{"byteio", "", "", "bounded reads, checked arithmetic, mapped input, transactional output"},
 		{"process", "", "", "children in groups of their own, with the cost of the whole tree"},
 		{"demangle", "", "", "Rust names taken apart; C++ by a library"},

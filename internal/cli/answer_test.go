@@ -5,7 +5,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -23,7 +22,6 @@ import (
 
 	"github.com/minsize/minsize/internal/golden"
 	"github.com/minsize/minsize/internal/report"
-	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
@@ -330,29 +328,5 @@ func checkAnswerScript(t *testing.T, script, path string) {
 		if !found {
 			t.Errorf("%s does not run %q with %s", script, path, where)
 		}
-	}
-}
-
-// TestStreams: what stands for a descriptor of this process is never opened or
-// replaced, and what was written there before stays.
-func TestStreams(t *testing.T) {
-	dir := t.TempDir()
-	link, chain := filepath.Join(dir, "link"), filepath.Join(dir, "chain")
-	for name, target := range map[string]string{link: "/dev/stdout", chain: "link"} {
-		if err := os.Symlink(target, name); err != nil {
-			t.Skip("needs symbolic links: ", err)
-		}
-	}
-	for name, want := range map[string]int{
-		"-": 1, "/dev/stdout": 1, "/dev//stdout": 1, "/dev/stderr": 2, "/dev/fd/7": 7, "/proc/self/fd/1": 1,
-		link: 1, chain: 1, "": -1, "stdout": -1, "/dev/null": -1, dir: -1, filepath.Join(dir, "none"): -1, "/dev/fd/x": -1,
-	} {
-		if got := stream.Descriptor(name); got != want {
-			t.Errorf("descriptor(%q) = %d, want %d", name, got, want)
-		}
-	}
-	e := &env{stdout: io.Discard, stderr: io.Discard}
-	if _, _, err := e.stream(context.Background(), "/dev/fd/987"); err == nil {
-		t.Error("a descriptor that is not open was taken")
 	}
 }

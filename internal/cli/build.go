@@ -251,6 +251,6 @@ func (e *env) placeProgram(ctx context.Context, from, to string) error {
 			return err
 		}
 	}
-	_, err = e.deliver(ctx, to, byteio.Content{{Data: m.Data}}, byteio.WriteOptions{Perm: 0o755})
+	_, err = e.outputs().Deliver(ctx, to, byteio.Content{{Data: m.Data}}, byteio.WriteOptions{Perm: 0o755})
 	return err
 }

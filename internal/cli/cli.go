@@ -158,15 +158,19 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	gone := make(chan os.Signal, 1)
 	signal.Notify(gone, syscall.SIGPIPE)
 	defer signal.Stop(gone)
-	wait := &waiting{}
-	out := &stream.Answer{To: stdout, Before: wait.end}
-	e := &env{stdin: stdin, stdout: out, stderr: &stream.Answer{To: &stream.Prose{To: stderr}, Before: wait.end}}
+	wait := &stream.Waiting{}
+	out := &stream.Answer{To: stdout, Before: wait.End}
+	e := &env{stdin: stdin, stdout: out, stderr: &stream.Answer{To: &stream.Prose{To: stderr}, Before: wait.End}}
 	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
 	root := newRootCommand(e)
 	root.SetArgs(args[1:])
-	root.PersistentPreRun = func(*cobra.Command, []string) { wait.begin(e) }
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		if e.live() {
+			wait.Begin(stream.Underlying(e.stderr).(io.Writer))
+		}
+	}
 	err := root.ExecuteContext(ctx)
-	wait.end()
+	wait.End()
 	if err != nil && ctx.Err() != nil {
 		fmt.Fprintln(stderr, "minsize: interrupted")
 		return exitInterrupted

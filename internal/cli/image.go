@@ -310,7 +310,7 @@ func (e *env) writeImageOutput(ctx context.Context, f *imageFlags, bundle *oci.B
 	if err := f.free(); err != nil {
 		return 0, err
 	}
-	written, err := e.deliver(ctx, f.output, byteio.Content{{Data: data}}, byteio.WriteOptions{})
+	written, err := e.outputs().Deliver(ctx, f.output, byteio.Content{{Data: data}}, byteio.WriteOptions{})
 	return int64(written.Size), err
 }
 

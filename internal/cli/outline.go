@@ -133,7 +133,7 @@ func (e *env) outline(ctx context.Context, f *outlineFlags) error {
 	switch f.patch {
 	case "":
 	default:
-		if _, err := e.deliver(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil || stream.Descriptor(f.patch) == 1 {
+		if _, err := e.outputs().Deliver(ctx, f.patch, byteio.Content{{Data: []byte(patch)}}, byteio.WriteOptions{}); err != nil || stream.Descriptor(f.patch) == 1 {
 			return err // the patch stands in the table's place
 		}
 	}

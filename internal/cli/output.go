@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -147,7 +149,7 @@ func (e *env) print(ctx context.Context, d *report.Document, o *reportFlags) err
 			name = "/dev/stderr"
 		}
 	}
-	return e.fill(ctx, name, func(w io.Writer, screen any) error {
+	notes, err := e.outputs().Fill(ctx, name, func(w io.Writer, screen any) error {
 		options := report.Options{ExactBytes: o.bytes}
 		if o.format.Is(report.Screen) {
 			options.Color = e.colorful(screen)
@@ -157,4 +159,36 @@ func (e *env) print(ctx context.Context, d *report.Document, o *reportFlags) err
 		}
 		return o.format.Write(w, d, options)
 	})
+	for _, note := range notes {
+		e.note(note)
+	}
+	return err
+}
+
+// outputs are what -o and --report may name.
+func (e *env) outputs() stream.Outputs { return stream.Outputs{Stdout: e.stdout, Stderr: e.stderr} }
+
+// settled is err, or else the failure that a verb did not look at.
+func settled(a *stream.Answer, err error) error {
+	switch {
+	case err == nil && a.Err != nil:
+		err = a.Err
+	case !errors.Is(err, a.Err):
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return withStatus(asStatus(err).status, "free some space where the answer goes", err)
+	}
+	return err
+}
+
+// note says something beside the answer.
+func (e *env) note(text string) {
+	switch {
+	case e.global.quiet:
+	case e.moving != nil:
+		e.moving.Note(text)
+	default:
+		_, _ = io.WriteString(e.stderr, "note: "+text+"\n")
+	}
 }

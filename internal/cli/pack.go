@@ -181,7 +181,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 			}
 			return withStatus(exitVerification, "again; and please report it with the file", err)
 		})
-		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, w)
+		written, err := e.outputs().Deliver(ctx, target, byteio.Content{{Data: out}}, w)
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})

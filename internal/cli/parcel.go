@@ -159,7 +159,7 @@ func (e *env) parcel(ctx context.Context, kind parcel.Kind, f *parcelFlags, name
 			}
 			return nil
 		})
-		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, w)
+		written, err := e.outputs().Deliver(ctx, target, byteio.Content{{Data: out}}, w)
 		p.Notes = append(p.Notes, written.Notes...)
 		return err
 	})

@@ -74,7 +74,7 @@ func (v *shrinkView) start(p *cargo.Project, level string) {
 func (v *shrinkView) Begin(name string, full bool) {
 	if v.live && !v.quiet {
 		v.close()
-		v.bar = stream.Start(v.e.screen(), name, full)
+		v.bar = stream.Start(stream.Screen(v.e.stderr), name, full)
 	} else if full {
 		v.line(fmt.Sprintf("%-30s building ...", name))
 	}
@@ -104,7 +104,7 @@ func (v *shrinkView) Done(r ladder.Rung) {
 // checks, too.
 func (v *shrinkView) idle() {
 	if v.live && !v.quiet && v.bar == nil {
-		v.bar = stream.Start(v.e.screen(), "working", false)
+		v.bar = stream.Start(stream.Screen(v.e.stderr), "working", false)
 	}
 }
 

@@ -172,7 +172,7 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 		if w.BreakLinks && !f.breakLinks && byteio.LinkCount(in.Info) > 1 {
 			file.Notes = append(file.Notes, "cargo's own copy in deps keeps the old content")
 		}
-		written, err := e.deliver(ctx, target, content, w)
+		written, err := e.outputs().Deliver(ctx, target, content, w)
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})
@@ -198,7 +198,7 @@ func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripR
 	result.Files = []report.StripFile{file}
 	result.Before, result.After = r.Before, r.After
 	if !f.dryRun {
-		if _, err := e.deliver(ctx, f.output, byteio.Content{{Data: out}}, byteio.WriteOptions{Perm: 0o755}); err != nil {
+		if _, err := e.outputs().Deliver(ctx, f.output, byteio.Content{{Data: out}}, byteio.WriteOptions{Perm: 0o755}); err != nil {
 			return rewriteError(f.output, err)
 		}
 	}

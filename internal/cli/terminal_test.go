@@ -211,9 +211,9 @@ func TestWaiting(t *testing.T) {
 	screen.more = sync.NewCond(&screen.mu)
 	terminal, all := openTerminal(t, screen)
 	t.Setenv("CI", "")
-	w := &waiting{}
-	out := &stream.Answer{To: terminal, Before: w.end}
-	w.begin(&env{stdout: out, stderr: &stream.Answer{To: terminal, Before: w.end}})
+	w := &stream.Waiting{}
+	out := &stream.Answer{To: terminal, Before: w.End}
+	w.Begin(terminal)
 	screen.await(func(text string) bool { return strings.Contains(text, "working") })
 	if _, err := out.Write([]byte("the answer\n")); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func (e *env) unpackFile(ctx context.Context, f *packFlags, path string) (report
 			return err
 		}
 		file.Original, file.Status = uint64(len(out)), report.Unpacked
-		written, err := e.deliver(ctx, target, byteio.Content{{Data: out}}, f.writing(path, in, nil))
+		written, err := e.outputs().Deliver(ctx, target, byteio.Content{{Data: out}}, f.writing(path, in, nil))
 		file.Notes = append(file.Notes, written.Notes...)
 		return err
 	})
