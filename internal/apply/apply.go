@@ -304,6 +304,9 @@ func (w *writer) rest() {
 	if p.Rewrite.Layout {
 		w.left("padding", "the finished file is rewritten")
 	}
+	if p.Rewrite.Optimizer != "" {
+		w.left(p.Rewrite.Optimizer, "the finished file is rewritten")
+	}
 	if p.Rewrite.Pack != "" {
 		w.left("pack", "the finished file is rewritten")
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/pack"
@@ -28,6 +30,11 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 	}
 	file.Stripped = int64(len(stripped))
 	level, by := strip.Level(0), ""
+	if r.Optimizer != "" {
+		if data, err = optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
+			return err
+		}
+	}
 	switch {
 	case r.Layout:
 		level, by = strip.Max, "layout"
@@ -60,4 +67,29 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 	file.Size = int64(len(data))
 	os.Remove(file.Path)
 	return os.WriteFile(file.Path, data, 0o777)
+}
+
+// wasmFeatures are what rustc compiles Wasm with unless told otherwise; a
+// module does not say so once it is stripped. Without them wasm-opt refuses it.
+var wasmFeatures = []string{"--enable-bulk-memory", "--enable-sign-ext", "--enable-nontrapping-float-to-int", "--enable-multivalue",
+	"--enable-mutable-globals", "--enable-reference-types", "--enable-simd"}
+
+// optimized is a module as a tool that is not ours makes it smaller; beside is
+// where its files may lie.
+func optimized(ctx context.Context, tool string, data []byte, beside string) ([]byte, error) {
+	in, out := beside+".in", beside+".out"
+	defer os.Remove(in)
+	defer os.Remove(out)
+	if err := os.WriteFile(in, data, 0o666); err != nil {
+		return nil, err
+	}
+	said, err := exec.CommandContext(ctx, tool, append([]string{"-Oz", "--converge", in, "-o", out}, wasmFeatures...)...).CombinedOutput()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		line, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
+		return nil, fmt.Errorf("%s: %w: %s", tool, err, line)
+	}
+	return os.ReadFile(out)
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -24,6 +25,8 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
 		}),
 	}
+	_, err := exec.LookPath("wasm-opt")
+	facts.WasmOpt = err == nil
 	if twin, can := p.Triple.Musl(); can {
 		facts.Musl = t.HasTarget(twin.Name)
 	}

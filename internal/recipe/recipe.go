@@ -109,6 +109,7 @@ type File struct {
 	StripSymbols   bool   `toml:"strip-symbols,omitempty"`
 	SectionHeaders bool   `toml:"drop-section-headers,omitempty"`
 	Layout         bool   `toml:"close-padding,omitempty"`
+	Optimizer      string `toml:"optimizer,omitempty"`
 	Pack           string `toml:"pack,omitempty"`
 }
 
@@ -164,7 +165,7 @@ func (c *Recipe) SetPlan(plan technique.Plan) (err error) {
 		StdFeatures: plan.Setting.StdFeatures, NoStdDefaults: plan.Setting.NoStdDefaults, Unstable: plan.Setting.Unstable,
 		Target: plan.Setting.Target, With: c.Build.With}
 	c.Link = Link{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline}
-	c.File = File{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Pack}
+	c.File = File{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Optimizer, plan.Rewrite.Pack}
 	if c.Build.Profile, err = profileMap(plan.Setting.Profile); err != nil {
 		return err
 	}
@@ -203,7 +204,7 @@ func (c *Recipe) Plan(toolchain string) technique.Plan {
 		p.Setting.Packages = append(p.Setting.Packages, technique.PackageSetting{Package: name, Profile: profileList(c.Build.Packages[name])})
 	}
 	p.Link = technique.Link{Linker: c.Link.Linker, Options: c.Link.Options, Add: c.Link.Add, Cuts: c.Link.Cuts, Pipeline: c.Link.Pipeline}
-	p.Rewrite = technique.Rewrite{StripSymbols: c.File.StripSymbols, SectionHeaders: c.File.SectionHeaders, Layout: c.File.Layout, Pack: c.File.Pack}
+	p.Rewrite = technique.Rewrite{StripSymbols: c.File.StripSymbols, SectionHeaders: c.File.SectionHeaders, Layout: c.File.Layout, Optimizer: c.File.Optimizer, Pack: c.File.Pack}
 	return p
 }
 

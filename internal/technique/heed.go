@@ -139,6 +139,9 @@ func (a *Rewrite) take(b *Rewrite) {
 	a.StripSymbols = a.StripSymbols && !b.StripSymbols
 	a.SectionHeaders = a.SectionHeaders && !b.SectionHeaders
 	a.Layout = a.Layout && !b.Layout
+	if a.Optimizer == b.Optimizer {
+		a.Optimizer = ""
+	}
 	if a.Pack == b.Pack {
 		a.Pack = ""
 	}

@@ -22,6 +22,7 @@ type Facts struct {
 	Panic     string            // the project's own release profile: unwind or abort
 	Musl      bool              // the toolchain has the target's musl twin
 	Runs      bool              // the finished program can be run here, so that checks mean something
+	WasmOpt   bool              // wasm-opt is on the PATH
 	Pipelines string            // why codegen replay cannot be had; "" where it can
 	CPU       bool              // the project compiles for more than the machine's least processor
 	Evidence  []relink.Evidence // what the recorded link tells of the program
@@ -58,6 +59,7 @@ const (
 	NeedWasm        Need = "wasm"
 	NeedReplay      Need = "replay"
 	NeedProgram     Need = "program"
+	NeedWasmOpt     Need = "wasm-opt"
 )
 
 // needs is the table of conditions: what each is called, and when it is
@@ -88,6 +90,9 @@ var needs = map[Need]struct {
 	NeedWasm: {"a Wasm target", func(f Facts, _ Plan) string {
 		return unless(f.Target.Format == target.Wasm, "only for Wasm targets")
 	}, true},
+	NeedWasmOpt: {"Binaryen's wasm-opt", func(f Facts, _ Plan) string {
+		return unless(f.WasmOpt, "needs wasm-opt on the PATH (Debian: binaryen)")
+	}, false},
 	NeedReplay: {"a Linux or Wasm target", func(f Facts, _ Plan) string {
 		return unless(unixELF(f.Target) || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux and Wasm")
 	}, true},

@@ -48,7 +48,7 @@ func (p Plan) Without(names ...string) Plan {
 
 // Named returns the plan without what takes names away from the program.
 func (p Plan) Named() Plan {
-	return p.Without("strip-symbols", "section-headers-out", "layout", "module", "pack", "strip-all")
+	return p.Without("strip-symbols", "section-headers-out", "layout", "module", "wasm-opt", "pack", "strip-all")
 }
 
 // On returns the plan for another toolchain.

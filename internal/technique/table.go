@@ -247,6 +247,11 @@ var fileTable = []*Technique{
 		Rewrite: &Rewrite{Layout: true},
 	},
 	{
+		Name: "wasm-opt", Summary: "Binaryen's optimiser for size, and what it leaves written anew (wasm-opt -Oz --converge)",
+		Needs:   []Need{NeedWasm, NeedWasmOpt, NeedStripped},
+		Rewrite: &Rewrite{Layout: true, Optimizer: "wasm-opt"},
+	},
+	{
 		Name: "pack", Summary: "compressed; the program unpacks itself when it starts",
 		Loses: relink.Losing("start-up time, shared pages between processes; some antivirus programs flag packed files; what the program reads of its own file is the packed one", relink.OwnFile),
 		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedProgram, NeedUnixELF},

@@ -122,7 +122,7 @@ func TestEveryNeedIsUsed(t *testing.T) {
 // TestNeedsOfAFullMachine: on a machine that has everything, something that
 // says "missing" is a mistake, except for what contradicts.
 func TestNeedsOfAFullMachine(t *testing.T) {
-	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, Glibc: [2]int{2, 40}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
+	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, WasmOpt: true, Glibc: [2]int{2, 40}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
 	plan := NewPlan("x", Find("lto-fat"), Find("build-std"), Find("strip-symbols"), Find("immediate-abort"))
 	for _, x := range everything() {
 		why := x.Missing(f, plan)

@@ -248,7 +248,8 @@ type Link struct {
 type Rewrite struct {
 	StripSymbols   bool   `json:"strip_symbols,omitempty"`
 	SectionHeaders bool   `json:"drop_section_headers,omitempty"`
-	Layout         bool   `json:"pack_layout,omitempty"` // padding between segments taken out
+	Layout         bool   `json:"pack_layout,omitempty"` // padding between segments taken out; a module written anew
+	Optimizer      string `json:"optimizer,omitempty"`   // the tool that optimises the finished file: wasm-opt; "" for none
 	Pack           string `json:"pack,omitempty"`        // codec of the self-unpacking file; "" for none
 }
 
@@ -295,6 +296,9 @@ func (a *Rewrite) merge(b *Rewrite) {
 	a.StripSymbols = a.StripSymbols || b.StripSymbols
 	a.SectionHeaders = a.SectionHeaders || b.SectionHeaders
 	a.Layout = a.Layout || b.Layout
+	if b.Optimizer != "" {
+		a.Optimizer = b.Optimizer
+	}
 	if b.Pack != "" {
 		a.Pack = b.Pack
 	}
