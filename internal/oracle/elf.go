@@ -21,24 +21,26 @@ type segment struct {
 }
 
 const (
-	kindNull, kindLoad, kindDynamic = 0, 1, 2
-	kindRelro, kindMutable          = 0x6474e552, 0x65a3dbe5 // ranges of memory without bytes of their own
-	writable                        = 2
-	sharedObject, relocatable       = 3, 1
+	kindNull, kindLoad, kindDynamic, kindPhdr = 0, 1, 2, 6
+	kindRelro, kindMutable                    = 0x6474e552, 0x65a3dbe5 // ranges of memory without bytes of their own
+	executable, writable, readable            = 1, 2, 4
+	sharedObject, relocatable                 = 3, 1
 )
 
 // elf is a file on its way to an image.
 type elf struct {
 	cursor
-	image   *Image
-	kind    uint16 // e_type
-	machine uint16
-	phoff   uint64
-	shoff   uint64
+	image     *Image
+	kind      uint16 // e_type
+	machine   uint16
+	phentsize uint16
+	phoff     uint64
+	shoff     uint64
 	// sizes of the header, of a program header, of a section header
 	header, entry, section uint64
 	phnum, shnum, names    uint64
 	segments               []segment
+	last                   *segment  // that segmentAt found
 	loads                  []*Region // by address
 }
 
@@ -47,14 +49,44 @@ func readELF(data []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.readSegments(); err != nil {
-		return nil, err
-	}
 	f.regions()
-	return f.image, f.labels()
+	return f.image, f.labels(false, 0)
 }
 
+// sameELF compares what loads, two objects as a linker sees them, and files whose
+// relocations apply themselves once these are applied.
+func sameELF(old, new []byte) error {
+	if a, err := newELF(old); err == nil && a.kind == relocatable {
+		b, err := newELF(new)
+		if err != nil {
+			return fmt.Errorf("the new file: %w", err)
+		}
+		return sameObjects(a, b)
+	}
+	a, errA := openLoaded(old)
+	b, errB := openLoaded(new)
+	if errA == nil && errB == nil && (a.own != nil || b.own != nil) {
+		return sameLoaded(a, b)
+	}
+	return sameRead(old, new)
+}
+
+// openELF reads the headers of what a loader takes.
 func openELF(data []byte) (*elf, error) {
+	f, err := newELF(data)
+	if err != nil {
+		return nil, err
+	}
+	if f.kind == relocatable {
+		return nil, fmt.Errorf("an object file: %w", ErrUnknown)
+	}
+	if f.phnum > 0 && uint64(f.phentsize) != f.entry {
+		return nil, byteio.Errorf(42, "e_phentsize", "%d expected, got %d", f.entry, f.phentsize)
+	}
+	return f, f.readSegments()
+}
+
+func newELF(data []byte) (*elf, error) {
 	f := &elf{cursor: cursor{View: byteio.View{Data: data, Order: binary.LittleEndian}}, image: &Image{}, header: 52, entry: 32, section: 40}
 	ident := f.bytes(16, "e_ident")
 	if f.err != nil {
@@ -79,22 +111,15 @@ func openELF(data []byte) (*elf, error) {
 	f.phoff, f.shoff = f.word("e_phoff"), f.word("e_shoff")
 	i.fact("e_flags", "%#x", f.u32("e_flags"))
 	i.fact("e_ehsize", "%d", f.u16("e_ehsize"))
-	phentsize := f.u16("e_phentsize")
-	i.fact("e_phentsize", "%d", phentsize)
+	f.phentsize = f.u16("e_phentsize")
+	i.fact("e_phentsize", "%d", f.phentsize)
 	f.phnum = uint64(f.u16("e_phnum"))
 	shentsize := uint64(f.u16("e_shentsize"))
 	f.shnum, f.names = uint64(f.u16("e_shnum")), uint64(f.u16("e_shstrndx"))
 	if f.err != nil {
 		return nil, f.err
 	}
-	if f.kind == relocatable {
-		return nil, fmt.Errorf("an object file: %w", ErrUnknown)
-	}
 	f.sectionCounts(shentsize)
-	if f.phnum > 0 && uint64(phentsize) != f.entry {
-		return nil, byteio.Errorf(42, "e_phentsize", "%d expected, got %d", f.entry, phentsize)
-	}
-	i.fact("the number of program headers", "%d", f.phnum)
 	return f, nil
 }
 
@@ -174,7 +199,8 @@ func (f *elf) readSegments() error {
 // regions tells facts and memory of each program header.
 func (f *elf) regions() {
 	i := f.image
-	i.Facts = slices.Grow(i.Facts, len(f.segments)+2)
+	i.Facts = slices.Grow(i.Facts, len(f.segments)+3)
+	i.fact("the number of program headers", "%d", f.phnum)
 	i.Regions = make([]Region, 0, len(f.segments))
 	var places []Span
 	var of Span // the file's range that they are for: hostile headers are thousands, all alike
@@ -278,57 +304,123 @@ func (f *elf) loadedAt(addr uint64) *Region {
 }
 
 const (
-	sectionNobits    = 8
-	allocated, local = 2, 0x400 // SHF_ALLOC, SHF_TLS
+	sectionSymtab, sectionStrtab, sectionRela = 2, 3, 4
+	sectionNobits, sectionRel                 = 8, 9
+	sectionGroup, sectionIndexes              = 17, 18         // SHT_GROUP, SHT_SYMTAB_SHNDX
+	allocated, infoLink, local                = 2, 0x40, 0x400 // SHF_ALLOC, SHF_INFO_LINK, SHF_TLS
 )
 
+// linked are the sections whose numbers change with others.
+var linked = []uint32{sectionSymtab, sectionStrtab, sectionRela, sectionNobits, sectionRel, sectionGroup, sectionIndexes}
+
+// section is a section header with its name.
+type section struct {
+	name                      string
+	kind                      uint32
+	flags, addr, offset, size uint64
+	link, info                uint32
+	align, entsize            uint64
+}
+
+// sections reads the section headers, all of which are there.
+func (f *elf) sections() ([]section, error) {
+	list := make([]section, f.shnum)
+	names := make([]uint32, f.shnum)
+	c := f.at0(f.shoff)
+	for n := range list {
+		s := &list[n]
+		names[n], s.kind = c.u32("sh_name"), c.u32("sh_type")
+		s.flags, s.addr, s.offset, s.size = c.word("sh_flags"), c.word("sh_addr"), c.word("sh_offset"), c.word("sh_size")
+		s.link, s.info = c.u32("sh_link"), c.u32("sh_info")
+		s.align, s.entsize = c.word("sh_addralign"), c.word("sh_entsize")
+	}
+	if f.names > 0 && f.names < f.shnum {
+		pool, _ := f.content(&list[f.names])
+		for n := range list {
+			if at := names[n]; uint64(at) < uint64(len(pool)) {
+				text, _, _ := bytes.Cut(pool[at:min(uint64(len(pool)), uint64(at)+255)], []byte{0})
+				list[n].name = string(text)
+			}
+		}
+	}
+	return list, c.err
+}
+
+// content is the bytes of a section.
+func (f *elf) content(s *section) ([]byte, error) {
+	if s.kind == 0 || s.kind == sectionNobits || s.size == 0 {
+		return nil, nil
+	}
+	return f.Slice(s.offset, s.size, "section's bytes")
+}
+
 // labels reads the headers of loaded sections, and what they ask of alignment.
-func (f *elf) labels() error {
+// Of a file that is relocated bytes are not compared; a section has to lie where
+// its address is loaded from, the table of relocations may have another size, and
+// what nothing loads must not have other bytes, if it is there.
+func (f *elf) labels(relocated bool, table uint64) error {
 	if f.shnum == 0 {
 		return nil
 	}
-	header := func(n uint64) (name, kind uint32, flags, addr, offset, size, align uint64, err error) {
-		c := f.at0(f.shoff + n*f.section)
-		name, kind = c.u32("sh_name"), c.u32("sh_type")
-		flags, addr, offset, size = c.word("sh_flags"), c.word("sh_addr"), c.word("sh_offset"), c.word("sh_size")
-		c.bytes(8, "sh_link, sh_info")
-		align = c.word("sh_addralign")
-		return name, kind, flags, addr, offset, size, align, c.err
-	}
-	var pool []byte
-	if f.names > 0 && f.names < f.shnum {
-		if _, kind, _, _, offset, size, _, err := header(f.names); err == nil && kind != sectionNobits {
-			pool, _ = f.Slice(offset, size, "section names")
-		}
+	list, err := f.sections()
+	if err != nil {
+		return err
 	}
 	f.sortLoads()
 	names := numbered{}
-	for n := range f.shnum {
-		at, kind, flags, addr, offset, size, align, err := header(n)
-		if err != nil {
-			return err
-		}
-		if flags&allocated == 0 || kind == 0 {
+	for n := range list {
+		s := &list[n]
+		l := Label{What: names.name(fmt.Sprintf("section %s of type %#x at %#x", s.name, s.kind, s.addr)), Value: fmt.Sprintf("%#x bytes, flags %#x, alignment %#x", s.size, s.flags, s.align)}
+		headersInside := f.phnum > 0 && f.phoff >= s.offset && f.phoff-s.offset < s.size
+		switch {
+		case s.kind == 0, relocated && s.addr == table && s.kind == sectionRela:
 			continue
-		}
-		name := ""
-		if uint64(at) < uint64(len(pool)) {
-			text, _, _ := bytes.Cut(pool[at:min(uint64(len(pool)), uint64(at)+255)], []byte{0})
-			name = string(text)
-		}
-		l := Label{What: names.name(fmt.Sprintf("section %s of type %#x at %#x", name, kind, addr)), Value: fmt.Sprintf("%#x bytes, flags %#x, alignment %#x", size, flags, align)}
-		headersInside := f.phnum > 0 && f.phoff >= offset && f.phoff-offset < size
-		if kind != sectionNobits && size > 0 && offset > 0 && !headersInside {
-			if l.Data, err = f.Slice(offset, size, "section's bytes"); err != nil {
+		case s.flags&allocated == 0:
+			if !relocated || s.size == 0 || slices.Contains(linked, s.kind) || s.name == ".gnu_debuglink" || f.loadedFrom(s.offset) {
+				continue
+			}
+			l.Value, l.Optional = "", true
+			l.Data, _ = f.content(s)
+		case relocated:
+			p := f.segmentAt(s.addr)
+			if s.flags&local == 0 && s.kind != sectionNobits && s.size > 0 && p != nil && s.offset != p.offset+(s.addr-p.vaddr) {
+				f.image.fault("section %s is not where its address is loaded from", s.name)
+			}
+		case s.offset > 0 && !headersInside:
+			if l.Data, err = f.content(s); err != nil {
 				return err
 			}
 		}
 		f.image.Labels = append(f.image.Labels, l)
-		if f.kind == sharedObject && flags&local == 0 {
-			if r := f.loadedAt(addr); r != nil {
-				r.Need = max(r.Need, align)
+		if f.kind == sharedObject && s.flags&(allocated|local) == allocated {
+			if r := f.loadedAt(s.addr); r != nil {
+				r.Need = max(r.Need, s.align)
 			}
 		}
 	}
 	return nil
+}
+
+// segmentAt is the segment that an address lies in, nil for none.
+func (f *elf) segmentAt(addr uint64) *segment {
+	if p := f.last; p != nil && addr >= p.vaddr && addr-p.vaddr < p.memsz {
+		return p
+	}
+	for i := range f.segments {
+		if p := &f.segments[i]; p.kind == kindLoad && addr >= p.vaddr && addr-p.vaddr < p.memsz {
+			f.last = p
+			return p
+		}
+	}
+	return nil
+}
+
+// loadedFrom says whether a segment holds a byte of the file.
+func (f *elf) loadedFrom(offset uint64) bool {
+	for i := range f.segments {
+		if p := &f.segments[i]; p.kind == kindLoad && offset >= p.offset && offset-p.offset < p.filesz {
+			return true
+		}
+	}
+	return false
 }

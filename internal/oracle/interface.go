@@ -6,6 +6,7 @@ package oracle
 // whoever was built against it.
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -32,11 +33,14 @@ type Interface struct {
 }
 
 const (
+	tagStrtab, tagSymtab, tagStrSize                       = 5, 6, 10
 	tagHash, tagInit, tagFini, tagSymbolic, tagTextrel     = 4, 12, 13, 16, 22
 	tagInitArraySize, tagFiniArraySize, tagFlags, tagFlag1 = 27, 28, 30, 0x6ffffffb
 	tagGnuHash, tagVersym                                  = 0x6ffffef5, 0x6ffffff0
 	tagVerdef, tagVerdefNum, tagVerneed, tagVerneedNum     = 0x6ffffffc, 0x6ffffffd, 0x6ffffffe, 0x6fffffff
 )
+
+const tagNeeded, tagSoname, tagRpath, tagRunpath int64 = 1, 14, 15, 29
 
 // InterfaceOf reads it from the dynamic section. Errors: ErrUnknown,
 // *byteio.Error.
@@ -46,9 +50,6 @@ func InterfaceOf(data []byte) (*Interface, error) {
 	}
 	f, err := openELF(data)
 	if err != nil {
-		return nil, err
-	}
-	if err := f.readSegments(); err != nil {
 		return nil, err
 	}
 	l := &loaded{elf: f, dynamic: map[uint64]uint64{}}
@@ -61,6 +62,16 @@ func InterfaceOf(data []byte) (*Interface, error) {
 		return nil, err
 	}
 	return i, i.symbolsOf(l, names)
+}
+
+// text is a string of DT_STRTAB.
+func (l *loaded) text(at uint64) string {
+	pool, err := l.memory(l.dynamic[tagStrtab], l.dynamic[tagStrSize], "DT_STRTAB")
+	if err != nil || at >= uint64(len(pool)) {
+		return fmt.Sprintf("string %#x", at)
+	}
+	text, _, _ := bytes.Cut(pool[at:], []byte{0})
+	return string(text)
 }
 
 // dynamicOf takes what the dynamic section says by itself.
@@ -195,14 +206,14 @@ func (i *Interface) symbolsOf(l *loaded, versions map[uint16]string) error {
 		name := l.text(uint64(c.u32("st_name")))
 		var info, other uint8
 		var section uint16
-		var bytes uint64
+		var length uint64
 		if l.wide {
 			info, other, section = c.u8("st_info"), c.u8("st_other"), c.u16("st_shndx")
 			c.u64("st_value")
-			bytes = c.u64("st_size")
+			length = c.u64("st_size")
 		} else {
 			c.u32("st_value")
-			bytes = uint64(c.u32("st_size"))
+			length = uint64(c.u32("st_size"))
 			info, other, section = c.u8("st_info"), c.u8("st_other"), c.u16("st_shndx")
 		}
 		if info>>4 == 0 || other&3 == 1 || other&3 == 2 || section == 0xfff1 && slices.Contains(i.Defined, name) { // local, internal, hidden; a version's own
@@ -228,7 +239,7 @@ func (i *Interface) symbolsOf(l *loaded, versions map[uint16]string) error {
 				name += " (not the default)"
 			}
 		}
-		i.Exports[name] = exported(info, bytes)
+		i.Exports[name] = exported(info, length)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 // Package oracle reads a finished file as a loader does and gives the memory
 // image that the loader would make, so that a rewriter can be judged by what
-// counts: whatever it did to the file, the image must be the old one's.
+// counts: whatever it did to the file, the image must be the old one's. Objects
+// and archives, which nobody loads, it compares as a linker sees them.
 //
 // A judge that shares code with the accused repeats the accused's mistakes: a
 // planner that misreads a field and an oracle with the same parser agree that
@@ -37,7 +38,10 @@ type Image struct {
 
 	// Fresh are the labels that a rewriter may not invent (Wasm), as opposed to
 	// those that have to be complete where there are any (ELF).
-	Fresh bool
+	Fresh       bool
+	words       []word // of Loaded: what relocations make
+	relocations []relocation
+
 	// Signed is the digest of what a signature in the file covers, where this
 	// package cannot verify the signature itself; nil without one.
 	Signed []byte
@@ -63,6 +67,9 @@ type Region struct {
 	Unfilled bool
 	// Tools says that only debuggers look: it may be empty, or missing.
 	Tools bool
+
+	exact bool   // it takes no more memory than before
+	slack uint64 // so many bytes at its end may be missing, if they are zero
 }
 
 // Span is a range, relative to Region.Data or in memory.
@@ -72,6 +79,7 @@ type Span struct{ Start, End uint64 }
 type Label struct {
 	What, Value string
 	Data        []byte
+	Optional    bool // it may go alone, or be another one of another size
 }
 
 func (i *Image) fact(what, format string, args ...any) {
@@ -83,23 +91,29 @@ func (i *Image) fault(format string, args ...any) {
 }
 
 // ErrUnknown is for files that no loader of ours takes: objects, archives,
-// companions of a debugger, text.
+// text.
 var ErrUnknown = errors.New("nothing that a loader takes")
 
-// formats are tried in order.
-var formats = []struct {
+type format struct {
 	name  string
 	match func(data []byte) bool
 	read  func(data []byte) (*Image, error)
-}{
-	{"ELF", startsWith("\x7fELF"), readELF},
-	{"PE", isPE, readPE},
-	{"Mach-O", isMachO, readMachO},
-	{"Mach-O fat", isFat, nil}, // set below: its slices are files again
-	{"Wasm", startsWith("\x00asm"), readWasm},
+	same  func(old, new []byte) error // where two images do not say it
 }
 
-func init() { formats[3].read = readFat }
+// formats are tried in order.
+var formats []format
+
+func init() { // whose members are files again
+	formats = []format{
+		{"ELF", startsWith("\x7fELF"), readELF, sameELF},
+		{"PE", isPE, readPE, nil},
+		{"Mach-O", isMachO, readMachO, nil},
+		{"Mach-O fat", isFat, readFat, nil},
+		{"Wasm", startsWith("\x00asm"), readWasm, nil},
+		{"archive", startsWith(archiveMagic), nil, sameArchives},
+	}
+}
 
 func startsWith(magic string) func([]byte) bool {
 	return func(data []byte) bool { return bytes.HasPrefix(data, []byte(magic)) }
@@ -108,7 +122,7 @@ func startsWith(magic string) func([]byte) bool {
 // Read gives the image of a file. Errors: ErrUnknown, *byteio.Error.
 func Read(data []byte) (*Image, error) {
 	for _, f := range formats {
-		if f.match(data) {
+		if f.read != nil && f.match(data) {
 			image, err := f.read(data)
 			if err != nil {
 				return nil, err
@@ -120,9 +134,22 @@ func Read(data []byte) (*Image, error) {
 	return nil, ErrUnknown
 }
 
-// Same says where a loader would see a difference between two files; nil is
-// the same.
+// Same says where a loader would see a difference between two files, or a linker
+// between two objects or archives; nil is the same.
 func Same(old, new []byte) error {
+	for _, f := range formats {
+		switch {
+		case !f.match(old):
+		case !f.match(new):
+			return fmt.Errorf("the new file is no %s file", f.name)
+		case f.same != nil:
+			return f.same(old, new)
+		}
+	}
+	return sameRead(old, new)
+}
+
+func sameRead(old, new []byte) error {
 	a, err := Read(old)
 	if err != nil {
 		return fmt.Errorf("the old file: %w", err)
@@ -134,18 +161,17 @@ func Same(old, new []byte) error {
 	return Compare(a, b)
 }
 
-// Compare is Same for images. Memory in except is not looked at.
-func Compare(old, new *Image, except ...Span) error {
+// Compare is Same for images.
+func Compare(old, new *Image) error {
 	if old.Format != new.Format {
 		return fmt.Errorf("the new file is no %s file", old.Format)
 	}
-	if err := sameFacts(old.Facts, new.Facts); err != nil {
-		return err
+	for _, same := range []func(old, new *Image) error{sameFacts, sameRelocations, sameRegions} {
+		if err := same(old, new); err != nil {
+			return err
+		}
 	}
-	if err := sameRegions(old.Regions, new.Regions, except); err != nil {
-		return err
-	}
-	if err := sameLabels(old, new, except); err != nil {
+	if err := sameLabels(old, new); err != nil {
 		return err
 	}
 	known := make(map[string]bool, len(old.Faults))
@@ -163,7 +189,8 @@ func Compare(old, new *Image, except ...Span) error {
 	return nil
 }
 
-func sameFacts(old, new []Fact) error {
+func sameFacts(a, b *Image) error {
+	old, new := a.Facts, b.Facts
 	if slices.Equal(old, new) {
 		return nil
 	}
@@ -189,7 +216,8 @@ func sameFacts(old, new []Fact) error {
 	return nil
 }
 
-func sameRegions(old, new []Region, except []Span) error {
+func sameRegions(was, is *Image) error {
+	old, new := was.Regions, is.Regions
 	next := 0
 	for i := range old {
 		a := &old[i]
@@ -201,7 +229,7 @@ func sameRegions(old, new []Region, except []Span) error {
 		}
 		b := &new[next]
 		next++
-		if err := sameRegion(a, b, except); err != nil {
+		if err := sameRegion(a, b); err != nil {
 			return fmt.Errorf("%s: %w", a.Name, err)
 		}
 	}
@@ -211,7 +239,7 @@ func sameRegions(old, new []Region, except []Span) error {
 	return nil
 }
 
-func sameRegion(a, b *Region, except []Span) error {
+func sameRegion(a, b *Region) error {
 	switch {
 	case a.Addr != b.Addr:
 		return fmt.Errorf("its address is %#x, was %#x", b.Addr, a.Addr)
@@ -219,22 +247,18 @@ func sameRegion(a, b *Region, except []Span) error {
 		return fmt.Errorf("its access is %s, was %s", b.Access, a.Access)
 	case a.Tools:
 		return nil
-	case b.Size < a.Size:
+	case a.exact && b.Size > a.Size+b.slack:
+		return fmt.Errorf("it takes %#x bytes of memory, were %#x", b.Size, a.Size)
+	case b.Size+a.slack < a.Size:
 		return fmt.Errorf("it takes %#x bytes of memory, were %#x", b.Size, a.Size)
 	case b.Align > a.Align:
 		return fmt.Errorf("its alignment grew from %#x to %#x", a.Align, b.Align)
 	case b.Align < a.Align && b.Align < max(a.Need, smallestPage):
 		return fmt.Errorf("its alignment fell from %#x to %#x, below a page or what it holds", a.Align, b.Align)
-	case a.Unfilled && len(b.Data) < len(a.Data):
+	case a.Unfilled && len(b.Data)+int(a.slack) < len(a.Data):
 		return fmt.Errorf("it is read-only and lost %d bytes at its end, which not every loader fills with zeros", len(a.Data)-len(b.Data))
 	}
-	skip := a.Places
-	for _, e := range except {
-		if e.End > a.Addr && e.Start < a.Addr+max(a.Size, uint64(len(a.Data))) {
-			skip = append(slices.Clip(skip), Span{max(e.Start, a.Addr) - a.Addr, e.End - a.Addr})
-		}
-	}
-	if at, differs := firstDifference(a.Data, b.Data, skip); differs {
+	if at, differs := firstDifference(a.Data, b.Data, a.Places); differs {
 		return fmt.Errorf("byte %#x is %s, was %s", a.Addr+at, byteAt(b.Data, at), byteAt(a.Data, at))
 	}
 	return nil
@@ -302,8 +326,8 @@ func differsIn(a, b []byte, from, to uint64) (uint64, bool) {
 }
 
 // sameLabels: what is named is what it was.
-func sameLabels(old, new *Image, except []Span) error {
-	if len(except) > 0 || len(new.Labels) == 0 {
+func sameLabels(old, new *Image) error {
+	if len(new.Labels) == 0 {
 		return nil
 	}
 	if old.Fresh {
@@ -317,6 +341,7 @@ func sameLabels(old, new *Image, except []Span) error {
 		a := &old.Labels[i]
 		b := have[a.What]
 		switch {
+		case a.Optional && (b == nil || len(b.Data) != len(a.Data)):
 		case b == nil:
 			return fmt.Errorf("%s is gone", a.What)
 		case a.Value != b.Value:

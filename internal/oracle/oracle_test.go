@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -79,9 +80,6 @@ func TestBugsInELF(t *testing.T) {
 	}
 	f, err := openELF(data)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.readSegments(); err != nil {
 		t.Fatal(err)
 	}
 	load := -1
@@ -161,28 +159,23 @@ func relocated(packed bool) []byte {
 	return out
 }
 
-// TestRelocations: two forms of the same relocations are the same in memory, at
-// any base, and a bug in either is found.
+// TestRelocations: two forms of the same relocations are the same in memory, and
+// a bug in either is found.
 func TestRelocations(t *testing.T) {
 	plain, packed := relocated(false), relocated(true)
 	if Same(plain, packed) == nil {
 		t.Error("the files are the same before they are relocated")
 	}
 	compare := func(a, b []byte) error {
-		for _, base := range []uint64{0x10000, 0x7f1234560000} {
-			x, err := Loaded(a, base)
-			if err != nil {
-				t.Fatal(err)
-			}
-			y, err := Loaded(b, base)
-			if err != nil {
-				return err
-			}
-			if err := Compare(x, y); err != nil {
-				return err
-			}
+		x, err := Loaded(a)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
+		y, err := Loaded(b)
+		if err != nil {
+			return err
+		}
+		return Compare(x, y)
 	}
 	if err := compare(plain, packed); err != nil {
 		t.Errorf("RELA and RELR: %v", err)
@@ -313,6 +306,146 @@ func TestBugsInWasm(t *testing.T) {
 	}
 }
 
+// objectFile is an object with code, data, a relocation of each, debug information
+// and a group, as testbin makes it without program headers.
+func objectFile() []byte {
+	data := testbin.ELF{Type: relocatable, Extra: []testbin.ELFSection{
+		{Name: ".rela.text", Type: sectionRela, Data: append(make([]byte, 8), 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0)},
+		{Name: ".group", Type: sectionGroup, Data: []byte{1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}},
+	}}.Bytes()
+	put16(56, 0)(data)
+	return data
+}
+
+func TestBugsInObjects(t *testing.T) {
+	data := objectFile()
+	f, err := newELF(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := f.sections()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]int{} // the header
+	in := map[string]int{} // the content
+	for n, s := range list {
+		at[s.name], in[s.name] = int(f.shoff+uint64(n)*f.section), int(s.offset)
+	}
+	mustFind(t, data, []bug{
+		{"an instruction", flip(in[".text"]), "section .text: it has other bytes"},
+		{"data", flip(in[".data"]), "section .data"},
+		{"where a relocation is", flip(in[".rela.text"]), "section .rela.text"},
+		{"what it adds", flip(in[".rela.text"] + 16), "section .rela.text"},
+		{"the section that a relocation is for", flip(at[".rela.text"] + 44), "its header"},
+		{"a permission", put64(at[".text"]+8, 3), "its header"},
+		{"an alignment", put64(at[".data"]+48, 2), "its header"},
+		{"a size in memory", put64(at[".bss"]+32, 1), "its header"},
+		{"a symbol's value", flip(in[".symtab"] + 24 + 8), "symbol 1"},
+		{"a symbol's section", put16(in[".symtab"]+24+6, 3), "symbol 1"},
+		{"a symbol that is weak", put16(in[".symtab"]+48+4, 0x22), "symbol 2"},
+		{"a symbol's name", flip(in[".strtab"] + 2), "symbol 2"},
+		{"a symbol too few", put64(at[".symtab"]+32, 48), "its header"},
+		{"a member of a group", flip(in[".group"] + 4), "section .group"},
+		{"a section too few", put16(60, uint16(len(list)-1)), ""},
+		{"the machine", put16(18, 183), "e_machine"},
+		{"a program", put16(16, 2), "e_type"},
+	})
+}
+
+func TestBugsInArchives(t *testing.T) {
+	object := objectFile()
+	coff := append([]byte{0x64, 0x86}, "an object of another format"...)
+	// The index has one symbol, of the second member.
+	index := testbin.Member{Name: "", Data: append([]byte{0, 0, 0, 1, 0, 0, 0, 0}, "f\x00"...)}
+	data := testbin.Archive(index, testbin.Member{Name: "c", Data: coff}, testbin.Member{Name: "o", Data: object})
+	second := bytes.Index(data, object) - 60
+	binary.BigEndian.PutUint32(data[8+60+4:], uint32(second))
+	text := second + 60 + 0x200
+	f, err := newELF(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := f.sections(); err == nil {
+		text = second + 60 + int(list[1].offset)
+	}
+	mustFind(t, data, []bug{
+		{"an instruction of a member", flip(text), "section .text"},
+		{"a member of another format", flip(find(t, data, "another format")), "member 1"},
+		{"a member's name", flip(second), "the header of member"},
+		{"a member's size", func(b []byte) { b[second+48] ^= 1 }, ""},
+		{"a symbol's member", flip(8 + 60 + 7), "leads to another member"},
+		{"a symbol's name", flip(8 + 60 + 8), "names of the index"},
+		{"a symbol too many", flip(8 + 60 + 3), "index"},
+	})
+	if err := Same(data, data[:second]); err == nil || !strings.Contains(err.Error(), "2 members") {
+		t.Errorf("a member too few: %v", err)
+	}
+}
+
+// selfRelocated is relocated(true) with code of its own in the loader's stead: the
+// packed table is no loader's, and one entry has the code called.
+func selfRelocated() []byte {
+	const dynamic, table, rela, code, words = 0x200, 0x440, 0x400, 0x500, 0x600
+	out := relocated(false)
+	put32(64+4, readable|executable)(out)
+	put64(64+32, words)(out) // p_filesz, p_memsz: the words have a segment of their own
+	put64(64+40, words)(out)
+	put64(64+48, 0x1000)(out)
+	copy(out[64+56*2:], out[64+56:64+56*2])
+	for n, v := range []uint64{words, 0x10000 + words, 0x10000 + words, 0x100, 0x100, 0x1000} {
+		put64(64+56+8+8*n, v)(out)
+	}
+	put32(64+56, kindLoad)(out)
+	put32(64+56+4, readable|writable)(out)
+	put16(56, 3)(out)
+	clear(out[rela:0x500])
+	for n, v := range []uint64{0x10000 + words, 37, code, 0x10000 + words + 16, 6, 0} {
+		put64(rela+8*n, v)(out)
+	}
+	put64(dynamic+24, 48)(out) // DT_RELASZ
+	put64(table, 0x10000+words+8)(out)
+	put64(0x600+8, words)(out) // the packed word's addend; the first one's is the answer
+	at := code
+	for word := range strings.FieldsSeq(selfCodes[0].pattern) {
+		numbers := map[byte]int{'b': 0, 't': table, 'e': table + 8, 'a': words}
+		if b, err := hex.DecodeString(word); err == nil && !strings.Contains("bbbbbbbbaaaaaaaaeeeeeeee", word) {
+			at += copy(out[at:], b)
+		} else if len(word) == 8 && strings.Count(word, word[:1]) == 8 {
+			target, end := numbers[word[0]], at+4
+			if word[0] == 'a' {
+				end = 0
+			}
+			put32(at, uint32(int32(target-end)))(out)
+			at += 4
+		}
+	}
+	return out
+}
+
+func TestBugsInOwnCode(t *testing.T) {
+	data := selfRelocated()
+	l, err := openLoaded(data)
+	if err != nil || l.own == nil {
+		t.Fatalf("the code is not found: %v", err)
+	}
+	mustFind(t, data, []bug{
+		{"an instruction", flip(0x508), "the word at 0x10600"},
+		{"an operation", flip(0x520), "the word at 0x10600"},
+		{"the table's place", flip(0x500 + 14), ""},
+		{"the answer", flip(0x500 + 81), "the word at 0x10600"},
+		{"the answer's place", flip(0x400), ""},
+		{"an entry of the table", flip(0x440), ""},
+		{"a word's addend", flip(0x608), "the word at 0x10608"},
+		{"a relocation of a symbol", put64(0x420, 7), "the relocation at 0x10610"},
+		{"a byte before the table", flip(0x300), "byte 0x300"},
+		{"a byte behind the words", flip(0x680), "byte 0x10680"},
+		{"a permission", put32(64+56+4, readable), ""},
+		{"the segment's place", put64(64+56+8, 0x601), ""},
+		{"no code that is called", put64(0x408, 0), ""},
+	})
+}
+
 // TestNothingToLoad: what no loader takes is called so.
 func TestNothingToLoad(t *testing.T) {
 	object := testbin.ELF{Type: 1}.Bytes()
@@ -330,6 +463,7 @@ func TestNothingToLoad(t *testing.T) {
 // makes the reader panic.
 func FuzzRead(f *testing.F) {
 	for _, seed := range [][]byte{
+		objectFile(), testbin.Archive(testbin.Member{Name: "o", Data: objectFile()}), selfRelocated(),
 		testbin.ELF{}.Bytes(), testbin.ELF{Bits: 32, Order: binary.BigEndian, Machine: 20}.Bytes(), relocated(false), relocated(true),
 		testbin.PE{}.Bytes(), testbin.PE{Bits: 32, Certificate: make([]byte, 16)}.Bytes(),
 		testbin.MachO{Sign: true}.Bytes(), testbin.Fat(4, testbin.MachO{}.Bytes()), testbin.Wasm(testbin.WasmSection{ID: 11, Data: []byte("\x01\x00\x41\x10\x0b\x03abc")}),
@@ -340,12 +474,17 @@ func FuzzRead(f *testing.F) {
 		if _, err := Read(data); err != nil {
 			return
 		}
+		if l, err := openLoaded(data); err == nil && l.own != nil {
+			if _, err := Loaded(data); err != nil {
+				return // its code would write where nothing is
+			}
+		}
 		if err := Same(data, bytes.Clone(data)); err != nil {
 			t.Errorf("not the same as itself: %v", err)
 		}
 		if bytes.HasPrefix(data, []byte("\x7fELF")) {
-			if image, err := Loaded(data, 1<<40); err == nil && Compare(image, image) != nil {
-				t.Error("not the same as itself at another base")
+			if image, err := Loaded(data); err == nil && Compare(image, image) != nil {
+				t.Error("not the same as itself once it is relocated")
 			}
 		}
 	})

@@ -12,7 +12,6 @@ package strip
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -304,97 +303,4 @@ func (f *elfFile) accountObject(r *Report, drop []bool, out byteio.Content) {
 	payload := int64(len(f.data)) - int64(f.objectEnd())
 	r.remove(ReasonPayload, payload)
 	r.remove(ReasonPadding, int64(len(f.data))-int64(out.Len())-sum-payload)
-}
-
-// sameRelocatable is the oracle for objects: what a linker sees. Section by
-// section the same bytes and headers, symbol by symbol the same names, values
-// and sections, but for debug info.
-func sameRelocatable(a, b *elfFile) error {
-	gone := a.debugInObject()
-	var kept []int
-	index := map[uint32]uint32{}
-	if len(a.sections) == len(b.sections) {
-		gone = make([]bool, len(a.sections)) // nothing went
-	}
-	for i := range a.sections {
-		if !gone[i] {
-			index[uint32(i)] = uint32(len(kept))
-			kept = append(kept, i)
-		}
-	}
-	if len(kept) != len(b.sections) {
-		return fmt.Errorf("%d sections, expected %d", len(b.sections), len(kept))
-	}
-	for n, i := range kept {
-		s, t := a.sections[i], b.sections[n]
-		if n == 0 {
-			continue
-		}
-		info := s.Info
-		if s.Type == shtRel || s.Type == shtRela || s.Flags&shfInfoLink != 0 {
-			info = remap(index, info)
-		}
-		if s.Name != t.Name || s.Type != t.Type || s.Flags != t.Flags || s.Addr != t.Addr || s.Addralign != t.Addralign ||
-			s.Entsize != t.Entsize || remap(index, s.Link) != t.Link || info != t.Info {
-			return fmt.Errorf("the header of section %s differs", s.Name)
-		}
-		if s.Type != shtNobits && t.Addralign > 1 && t.Offset%t.Addralign != 0 {
-			return fmt.Errorf("section %s is not aligned", s.Name)
-		}
-		switch {
-		case uint64(i) == a.head.realStr: // names were compared
-		case s.Type == shtSymtab:
-			if err := sameObjectSymbols(a, b, i, n, gone, index); err != nil {
-				return err
-			}
-		case s.Type == shtSymtabShndx, s.Type == shtGroup:
-			var was []uint32
-			for at, raw := 0, a.section(i); at+4 <= len(raw); at += 4 {
-				v := a.order.Uint32(raw[at:])
-				if s.Type == shtGroup && at == 0 {
-					was = append(was, v)
-				} else if to, ok := index[v]; ok {
-					was = append(was, to)
-				} else if s.Type == shtSymtabShndx {
-					was = append(was, 0)
-				}
-			}
-			var is []uint32
-			for at, raw := 0, b.section(n); at+4 <= len(raw); at += 4 {
-				is = append(is, b.order.Uint32(raw[at:]))
-			}
-			if !slices.Equal(was, is) {
-				return fmt.Errorf("section %s lists other sections", s.Name)
-			}
-		case s.Size != t.Size || !bytes.Equal(a.section(i), b.section(n)):
-			return fmt.Errorf("section %s has other bytes", s.Name)
-		}
-	}
-	return nil
-}
-
-func sameObjectSymbols(a, b *elfFile, i, n int, gone []bool, index map[uint32]uint32) error {
-	was, is := a.section(i), b.section(n)
-	if len(was) != len(is) {
-		return fmt.Errorf("the symbol table has %d bytes, had %d", len(is), len(was))
-	}
-	size := int(a.symsize())
-	used := a.usedSymbols(gone, len(was)/size)
-	for k, at := 0, 0; at+size <= len(was); k, at = k+1, at+size {
-		s, t := a.decodeSymbol(was[at:]), b.decodeSymbol(is[at:])
-		if s.shndx != shnUndef && s.shndx < shnLoreserve {
-			to, ok := index[uint32(s.shndx)]
-			if !ok {
-				if used[k] {
-					return fmt.Errorf("symbol %d is used and lost its section", k)
-				}
-				continue
-			}
-			s.shndx = uint16(to)
-		}
-		if s != t {
-			return fmt.Errorf("symbol %d differs", k)
-		}
-	}
-	return nil
 }

@@ -5,8 +5,8 @@
 // layouts, foreign machines). Chosen: segments are the truth and sections
 // only advice; a rewrite is planned in memory as a list of pieces of the
 // input and small new tables, and package oracle, which shares no code with
-// this one, compares what a loader would see in the old and the new file
-// before anybody gets to use the new one. What the oracle fails is an error,
+// this one, compares what a loader or linker would see in the old and the new
+// file before anybody gets to use the new one. What the oracle fails is an error,
 // never an output. Where a file holds something whose loss cannot be judged
 // from outside, the answer is a byteio.Refusal that names the flag that overrides.
 //
@@ -27,6 +27,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/oracle"
+	"github.com/minsize/minsize/internal/wasmoracle"
 )
 
 // Level is how far a rewrite goes; each includes those before it.
@@ -177,7 +178,6 @@ type format struct {
 	name  string
 	match func(data []byte) bool // looks at the magic only
 	plan  func(data []byte, o Options, r *Report) (byteio.Content, error)
-	same  func(old, new []byte) error
 }
 
 // formats is tried in order.
@@ -185,12 +185,12 @@ var formats []format
 
 func init() { // a variable's initialiser could not name planArchive, which uses formats
 	formats = []format{
-		{"ELF", isELF, planRelocated, sameELF},
-		{"PE", isPE, planPE, oracle.Same},
-		{"Mach-O", isMachO, planMachO, oracle.Same},
-		{"Mach-O fat", isFat, planFat, oracle.Same},
-		{"Wasm", isWasm, planWasm, sameModule},
-		{"archive", isArchive, planArchive, sameArchive},
+		{"ELF", isELF, planRelocated},
+		{"PE", isPE, planPE},
+		{"Mach-O", isMachO, planMachO},
+		{"Mach-O fat", isFat, planFat},
+		{"Wasm", isWasm, planWasm},
+		{"archive", isArchive, planArchive},
 	}
 }
 
@@ -288,17 +288,14 @@ func Verify(old, new []byte, o Options) error {
 	return nil
 }
 
-// SameImage asks the oracle for what is loaded (package oracle), and compares
-// objects and archives as a linker sees them. Nil means the same.
+// SameImage asks package oracle whether loaders and linkers see the same in two
+// files, and of a Wasm module that was written anew package wasmoracle.
 func SameImage(old, new []byte) error {
-	f, err := formatOf(old)
-	if err != nil {
-		return err
+	err := oracle.Same(old, new)
+	if err != nil && isWasm(old) && isWasm(new) {
+		return wasmoracle.Same(old, new)
 	}
-	if !f.match(new) {
-		return fmt.Errorf("the new file is no %s file", f.name)
-	}
-	return f.same(old, new)
+	return err
 }
 
 // matches says whether name matches one of the patterns.

@@ -12,9 +12,7 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
-	"github.com/minsize/minsize/internal/oracle"
 	"github.com/minsize/minsize/internal/wasmedit"
-	"github.com/minsize/minsize/internal/wasmoracle"
 )
 
 // wasmRules are the custom sections that go, from which level, and why.
@@ -105,13 +103,4 @@ func smallerModule(content byteio.Content, r *Report) byteio.Content {
 		r.note("%d functions that nothing reaches, %d that are equal to another one and %d unused imports are gone", m.Functions, m.Merged, m.Imports)
 	}
 	return byteio.Content{{Data: m.Data}}
-}
-
-// sameModule is the oracle for what --max writes too: the same items, or
-// else the same to whoever uses the exports.
-func sameModule(old, new []byte) error {
-	if oracle.Same(old, new) == nil {
-		return nil
-	}
-	return wasmoracle.Same(old, new)
 }

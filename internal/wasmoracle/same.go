@@ -1,5 +1,7 @@
 // Package wasmoracle says whether a Wasm module that was written anew does what
-// the old one did. It shares no code with the writer (package wasmedit).
+// the old one did. It shares no code with the writer (package wasmedit), but for
+// the readers of modules and of instructions, which readers_test.go holds to what
+// another program says.
 //
 // The lesson: sections cannot be compared, for a rewritten module has other
 // numbers everywhere. What can be compared is what a host sees: it starts with
