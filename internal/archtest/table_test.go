@@ -40,7 +40,7 @@ var house = []lane{
 	}},
 	{"a cargo project", []row{
 		{"cargo", "artefact process target toml", "", "metadata, profiles, flags with their precedence, toolchains, linkers that really work, builds"},
-		{"objedit", "byteio machine", "", "ELF relocatable objects and archives: stub a function, take a section out, leave the rest byte for byte"},
+		{"objedit", "byteio machine objfile", "", "relocatable objects, a file per format, and archives: stub a function, take a section out, leave the rest byte for byte"},
 		{"relink", "artefact byteio demangle machine objedit relocate relr target wasmedit wasmoracle", "", "the recorder (cargo's linker while a build runs), link replay, the catalogue of cuts, codegen replay, what cutting would save"},
 		{"technique", "artefact relink target", "golden", "the catalogue: what each technique sets, loses, risks, needs; risk classes and levels"},
 		{"ladder", "technique", "target", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which executor, verify and speed are and tests fake"},

@@ -23,12 +23,13 @@ func (o *Object) AlignFunctions() int {
 	count := 0
 	for i := range o.functions {
 		f := &o.functions[i]
-		s := &o.sections[f.section]
-		if !f.alone || s.align <= o.machine.Code.Alignment || s.align > maxAlignment || s.size != f.Size || data[f.section] || !strings.HasPrefix(s.name, ".text.") {
+		s := &o.sections[f.at.section]
+		if !f.alone || s.align <= o.machine.Code.Alignment || s.align > maxAlignment || s.size != f.Size || data[f.at.section] || !strings.HasPrefix(s.name, ".text.") {
 			continue
 		}
 		s.align = o.machine.Code.Alignment
-		o.put64(s.header+0x30, s.align)
+		o.edit()
+		o.format.putSection(f.at.section)
 		count++
 	}
 	return count

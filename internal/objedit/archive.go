@@ -6,7 +6,8 @@ package objedit
 // laid out again and the symbol table's member offsets are moved with it.
 //
 // Format: the common ar format with System V's symbol table "/" (32-bit
-// offsets) or "/SYM64/" and name table "//"; BSD's "#1/length" names are read.
+// offsets) or "/SYM64/" and name table "//", and Microsoft's second "/", which
+// is little-endian; BSD's "#1/length" names are read.
 
 import (
 	"encoding/binary"
@@ -40,14 +41,15 @@ type member struct {
 	size    uint64
 	name    string
 	object  *Object // nil for what is none
-	trouble error   // why a member that looks like ELF could not be read
+	trouble error   // why a member that looks like an object could not be read
 }
 
-// IsObject says whether data may be for Open: by the magic, and for ELF by
-// e_type, so that a shared library among a link's inputs is passed by.
+// IsObject says whether data may be for Open: by the magic, and by what a format
+// says of its objects, so that a shared library among a link's inputs is passed by.
 func IsObject(data []byte) bool {
-	if IsELF(data) {
-		return len(data) < 18 || data[16] == etRel && data[17] == 0 || data[5] == 2
+	if f := formatOf(data); f != nil {
+		may, _ := f.object(data)
+		return may
 	}
 	magic := string(data[:min(len(data), 8)])
 	return magic == archiveMagic || magic == thinMagic
@@ -59,7 +61,7 @@ func IsObject(data []byte) bool {
 func Open(name string, data []byte) (*File, error) {
 	f := &File{name: name, data: data}
 	switch {
-	case IsELF(data):
+	case formatOf(data) != nil:
 		o, err := Parse(name, data, 0)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -74,7 +76,7 @@ func Open(name string, data []byte) (*File, error) {
 	case strings.HasPrefix(string(data[:min(len(data), 8)]), thinMagic):
 		return nil, fmt.Errorf("%s: %w: a thin archive, its members are elsewhere", name, ErrUnsupported)
 	}
-	return nil, fmt.Errorf("%s: %w: neither an ELF object nor an archive", name, ErrUnsupported)
+	return nil, fmt.Errorf("%s: %w: no ELF or COFF object and no archive", name, ErrUnsupported)
 }
 
 func (f *File) readMembers() error {
@@ -118,7 +120,7 @@ func (f *File) readMembers() error {
 		default:
 			m.name = strings.TrimSuffix(m.name, "/")
 		}
-		if IsELF(body) {
+		if IsObject(body) && formatOf(body) != nil {
 			m.object, m.trouble = Parse(fmt.Sprintf("%s(%s)", f.name, m.name), body, m.body)
 			if m.object != nil {
 				f.objects = append(f.objects, m.object)
@@ -158,12 +160,12 @@ func (f *File) Close() error {
 }
 
 // IsArchive says whether the file is an archive.
-func (f *File) IsArchive() bool { return !IsELF(f.data) }
+func (f *File) IsArchive() bool { return formatOf(f.data) == nil }
 
 // Objects are the object itself or the editable members, in file order.
 func (f *File) Objects() []*Object { return f.objects }
 
-// Trouble says which members look like ELF but cannot be edited, and why.
+// Trouble says which members look like objects but cannot be edited, and why.
 func (f *File) Trouble() error {
 	var errs []error
 	for _, m := range f.members {
@@ -223,17 +225,23 @@ func (f *File) layOut() ([]byte, error) {
 			out = append(out, '\n')
 		}
 	}
+	first := true
 	for _, m := range f.members {
+		order := binary.ByteOrder(binary.BigEndian)
 		width := uint64(4)
 		switch m.name {
 		case "/":
+			if !first { // Microsoft's second one
+				order = binary.LittleEndian
+			}
+			first = false
 		case "/SYM64/":
 			width = 8
 		default:
 			continue
 		}
 		at := moved[m.header] + memberHeader
-		v := byteio.View{Data: out[at : at+m.size], Base: m.body, Order: binary.BigEndian}
+		v := byteio.View{Data: out[at : at+m.size], Base: m.body, Order: order}
 		number := func(off uint64) (uint64, error) {
 			if width == 8 {
 				return v.U64(off, "archive symbol table")
@@ -255,9 +263,9 @@ func (f *File) layOut() ([]byte, error) {
 				return nil, byteio.Errorf(m.body+width*(i+1), "archive symbol table", "offset %#x is no member's", old)
 			}
 			if width == 8 {
-				binary.BigEndian.PutUint64(v.Data[width*(i+1):], now)
+				order.PutUint64(v.Data[width*(i+1):], now)
 			} else {
-				binary.BigEndian.PutUint32(v.Data[width*(i+1):], uint32(now))
+				order.PutUint32(v.Data[width*(i+1):], uint32(now))
 			}
 		}
 	}

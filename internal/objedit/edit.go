@@ -1,7 +1,6 @@
 package objedit
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,49 +9,41 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 )
 
-// relocation is an Elf64_Rela.
+// relocation is one in the terms of every format.
 type relocation struct {
 	offset uint64
-	kind   uint32
+	kind   uint32 // the machine's number of the type
 	symbol int
 	addend int64
 }
 
 // relocations reads those of section i as the input has them.
 func (o *Object) relocations(i int) ([]relocation, error) {
-	r := o.relaOf[i]
-	if r == 0 {
+	s, size := &o.sections[i], o.format.entrySize()
+	if s.inCount == 0 {
 		return nil, nil
 	}
-	s := &o.sections[r]
-	table, err := o.view.Sub(s.offset, o.inputSize(r), "relocations")
+	table, err := o.view.Table(s.relocs, s.inCount, size, "relocations")
 	if err != nil {
 		return nil, err
 	}
-	list := make([]relocation, len(table.Data)/relaEntry)
+	list := make([]relocation, s.inCount)
 	for j := range list {
-		e := table.Data[j*relaEntry:]
-		info := binary.LittleEndian.Uint64(e[8:])
-		list[j] = relocation{offset: binary.LittleEndian.Uint64(e), kind: uint32(info), symbol: int(info >> 32), addend: int64(binary.LittleEndian.Uint64(e[16:]))}
+		list[j] = o.format.relocation(i, table[uint64(j)*size:])
 		if list[j].symbol >= len(o.symbols) {
-			return nil, byteio.Errorf(table.Base+uint64(j)*relaEntry+8, "r_info", "symbol %d of %d", list[j].symbol, len(o.symbols))
+			return nil, byteio.Errorf(o.view.Base+s.relocs+uint64(j)*size, "relocation", "symbol %d of %d", list[j].symbol, len(o.symbols))
 		}
 	}
 	return list, nil
 }
 
-// inputSize is sh_size as it was in the input.
-func (o *Object) inputSize(i int) uint64 {
-	return binary.LittleEndian.Uint64(o.data[o.sections[i].header+0x20:])
-}
-
 // place is where in the object a relocation points, if it points into it.
-func (o *Object) place(r relocation) (framePlace, bool) {
+func (o *Object) place(r relocation) (place, bool) {
 	s := &o.symbols[r.symbol]
 	if s.index <= 0 {
-		return framePlace{}, false
+		return place{}, false
 	}
-	return framePlace{s.index, s.value + uint64(r.addend)}, true
+	return place{s.index, s.value + uint64(r.addend)}, true
 }
 
 // dropRelocation marks the entry of section i's relocations as gone.
@@ -61,30 +52,30 @@ func (o *Object) dropRelocation(i, entry int) {
 	if o.dropped == nil {
 		o.dropped = map[int]map[int]bool{}
 	}
-	r := o.relaOf[i]
-	if o.dropped[r] == nil {
-		o.dropped[r] = map[int]bool{}
+	if o.dropped[i] == nil {
+		o.dropped[i] = map[int]bool{}
 	}
-	o.dropped[r][entry] = true
+	o.dropped[i][entry] = true
 }
 
 // compactRelocations closes the gaps of dropped entries. R_*_NONE in their
 // place would do for most linkers, but not for those that take the first
 // relocation of an FDE for its pc_begin.
 func (o *Object) compactRelocations() {
-	for r, gone := range o.dropped {
-		s := &o.sections[r]
-		out := o.out[s.offset : s.offset+o.inputSize(r)]
+	size := o.format.entrySize()
+	for i, gone := range o.dropped {
+		s := &o.sections[i]
+		out := o.out[s.relocs:][:s.inCount*size]
 		kept := uint64(0)
-		for i := 0; i*relaEntry < len(out); i++ {
-			if gone[i] {
-				continue
+		for j := range s.inCount {
+			if !gone[int(j)] {
+				copy(out[kept*size:], out[j*size:][:size])
+				kept++
 			}
-			copy(out[kept:], out[i*relaEntry:][:relaEntry])
-			kept += relaEntry
 		}
-		if s.size != 0 { // not taken out altogether since
-			o.setSize(r, kept)
+		if s.count != 0 { // not taken out altogether since
+			s.count = kept
+			o.format.putCount(i)
 		}
 	}
 	o.dropped = nil
@@ -100,47 +91,50 @@ var ErrShape = errors.New("function cannot be replaced")
 // the rest of the function is filled with traps.
 func (o *Object) Stub(i int, code []byte) error {
 	f := &o.functions[i]
-	sec := &o.sections[f.section]
-	if landing := o.machine.Code.LandingPad(o.data[sec.offset+f.value:][:f.Size]); len(landing) > 0 {
+	sec := &o.sections[f.at.section]
+	if landing := o.machine.Code.LandingPad(o.data[sec.inOffset+f.at.value:][:f.Size]); len(landing) > 0 {
 		code = slices.Concat(landing, code)
 	}
-	relocations, err := o.relocations(f.section)
+	relocations, err := o.relocations(f.at.section)
 	if err != nil {
 		return err
 	}
-	end := f.value + f.Size
+	end := f.at.value + f.Size
 	if !f.alone {
 		if uint64(len(code)) > f.Size {
 			return fmt.Errorf("%w: %s: the stub of %d bytes is longer than the function of %d, which shares its section", ErrShape, f.Name, len(code), f.Size)
 		}
 		for j := range o.symbols {
 			s := &o.symbols[j]
-			if s.index == f.section && s.kind == sttFunc && s.value > f.value && s.value < end {
+			if s.index == f.at.section && s.kind == functionSymbol && s.value > f.at.value && s.value < end {
 				return fmt.Errorf("%w: %s: %s is a second entry into it", ErrShape, f.Name, s.name)
 			}
 		}
 	}
-	place := framePlace{f.section, f.value}
-	if err := o.stubFrames(place, uint64(len(code)), !f.alone); err != nil {
+	size := uint64(len(code))
+	if !f.alone {
+		size = f.Size
+	}
+	if err := o.format.stubUnwinding(f.at, size, !f.alone); err != nil {
 		return err
 	}
 	for j, r := range relocations {
-		if f.alone || r.offset >= f.value && r.offset < end {
-			o.dropRelocation(f.section, j)
+		if f.alone || r.offset >= f.at.value && r.offset < end {
+			o.dropRelocation(f.at.section, j)
 		}
 	}
 	if !f.alone {
-		out := o.edit()[sec.offset+f.value : sec.offset+end]
+		out := o.edit()[sec.offset+f.at.value : sec.offset+end]
 		o.machine.Code.FillTraps(out[copy(out, code):])
 		return nil
 	}
 	if uint64(len(code)) <= f.Size {
 		copy(o.edit()[sec.offset:], code)
 	} else {
-		o.moveToEnd(f.section, code)
+		o.moveToEnd(f.at.section, code)
 	}
-	o.setSize(f.section, uint64(len(code)))
-	o.shortenSymbols(f.section, uint64(len(code)))
+	o.setSize(f.at.section, size)
+	o.shortenSymbols(f.at.section, size)
 	return nil
 }
 
@@ -158,7 +152,6 @@ func (o *Object) moveToEnd(i int, content []byte) {
 		o.out = append(o.out, 0)
 	}
 	o.sections[i].offset = offset
-	o.put64(o.sections[i].header+0x18, offset)
 }
 
 // shortenSymbols makes the symbols of a shortened section lie inside it: the
@@ -167,41 +160,47 @@ func (o *Object) moveToEnd(i int, content []byte) {
 func (o *Object) shortenSymbols(sec int, size uint64) {
 	for j := range o.symbols {
 		s := &o.symbols[j]
-		if s.index != sec || s.kind == sttSection {
+		if s.index != sec || s.kind == sectionSymbol {
 			continue
 		}
 		if s.value >= size {
-			o.put32(s.header, 0) // st_name: the empty string
-			o.put64(s.header+8, 0)
-			o.put64(s.header+16, 0)
-			s.value, s.size = 0, 0
+			s.name, s.value, s.size = "", 0, 0
+		} else if s.size > size-s.value {
+			s.size = size - s.value
+		} else {
 			continue
 		}
-		if s.size > size-s.value {
-			o.put64(s.header+16, size-s.value)
-			s.size = size - s.value
-		}
+		o.edit()
+		o.format.putSymbol(j)
 	}
 }
 
-// TakeOut empties every section whose name match accepts, and its
-// relocations, and returns the bytes taken. An empty section stays in the
-// table, for indices name it.
-func (o *Object) TakeOut(match func(name string) bool) uint64 {
-	var taken uint64
+// TakeOut empties every section whose name match accepts, and its relocations,
+// and returns the bytes taken; what is said of functions in it for unwinding goes
+// with them. An empty section stays in the table, for indices name it.
+func (o *Object) TakeOut(match func(name string) bool) (taken uint64, err error) {
 	for i := range o.sections {
 		s := &o.sections[i]
-		if i == 0 || s.size == 0 || s.shType == shtSymtab || s.shType == shtRela || !match(s.name) {
+		if i == 0 || s.size == 0 || s.table || !match(s.name) {
 			continue
 		}
 		taken += s.size
-		o.setSize(i, 0)
-		if r := o.relaOf[i]; r != 0 {
-			o.setSize(r, 0)
+		for j := range o.functions {
+			if f := &o.functions[j]; f.at.section == i {
+				if err := o.format.dropUnwinding(f.at); err != nil {
+					return taken, err
+				}
+			}
 		}
-		o.shortenSymbols(i, 0)
+		o.empty(i)
 	}
-	return taken
+	return taken, nil
+}
+
+func (o *Object) empty(i int) {
+	o.setSize(i, 0)
+	o.dropRelocations(i)
+	o.shortenSymbols(i, 0)
 }
 
 // UnwindTables is a match for TakeOut: what unwinding needs and nothing else.

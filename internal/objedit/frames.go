@@ -43,14 +43,9 @@ type frame struct {
 	instructions uint64 // in the section, up to end
 }
 
-type framePlace struct {
-	section int
-	value   uint64
-}
-
 // frameTable finds the entries by the place where the function begins.
 type frameTable struct {
-	byPlace map[framePlace][]frame
+	byPlace map[place][]frame
 	count   int
 }
 
@@ -62,14 +57,14 @@ type commonEntry struct {
 }
 
 // readFrames reads every .eh_frame section of the object, once.
-func (o *Object) readFrames() error {
+func (o *elf) readFrames() error {
 	if o.frames != nil {
 		return nil
 	}
-	table := &frameTable{byPlace: map[framePlace][]frame{}}
+	table := &frameTable{byPlace: map[place][]frame{}}
 	for i := range o.sections {
 		s := &o.sections[i]
-		if s.name != ".eh_frame" || s.shType != shtProgbits && s.shType != shtX86Unwind {
+		if s.name != ".eh_frame" || !s.data && o.headers[i].shType != shtX86Unwind {
 			continue
 		}
 		if err := o.readFrameSection(table, i); err != nil {
@@ -80,7 +75,7 @@ func (o *Object) readFrames() error {
 	return nil
 }
 
-func (o *Object) readFrameSection(table *frameTable, index int) error {
+func (o *elf) readFrameSection(table *frameTable, index int) error {
 	v, err := o.content(index)
 	if err != nil {
 		return err
@@ -89,7 +84,7 @@ func (o *Object) readFrameSection(table *frameTable, index int) error {
 	if err != nil {
 		return err
 	}
-	target := map[uint64]framePlace{} // the places that pc_begin fields point to
+	target := map[uint64]place{} // the places that pc_begin fields point to
 	for _, r := range relocations {
 		if place, ok := o.place(r); ok {
 			target[r.offset] = place
@@ -255,18 +250,16 @@ func pointerSize(encoding byte, offset uint64) (uint64, error) {
 	return 0, byteio.Errorf(offset, "pointer encoding", "%#x has no fixed size", encoding)
 }
 
-// stubFrames makes the entries of the function at place true for a stub of
-// size bytes that never moves the stack pointer: the length, no LSDA, and the
-// CIE's own instructions alone. With keepLength the entry goes on covering
-// what stands behind the stub.
-func (o *Object) stubFrames(place framePlace, size uint64, keepLength bool) error {
+// stubUnwinding makes the function's entries say the length of the stub, no LSDA,
+// and the CIE's own instructions alone.
+func (o *elf) stubUnwinding(at place, size uint64, shared bool) error {
 	if err := o.readFrames(); err != nil {
 		return err
 	}
-	for _, f := range o.frames.byPlace[place] {
+	for _, f := range o.frames.byPlace[at] {
 		base := o.sections[f.section].offset
 		out := o.edit()
-		if !keepLength {
+		if !shared {
 			field := base + f.pcBegin + f.pointerSize
 			switch f.pointerSize {
 			case 8:
@@ -294,4 +287,28 @@ func (o *Object) stubFrames(place framePlace, size uint64, keepLength bool) erro
 		}
 	}
 	return nil
+}
+
+// handlers are the references to LSDAs.
+func (o *elf) handlers() (list []Reference, err error) {
+	if err := o.readFrames(); err != nil {
+		return nil, err
+	}
+	for place, frames := range o.frames.byPlace {
+		for _, f := range frames {
+			if f.lsda == 0 {
+				continue
+			}
+			relocations, err := o.relocations(f.section)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range relocations {
+				if r.offset == f.lsda {
+					list = append(list, o.reference(place.section, r))
+				}
+			}
+		}
+	}
+	return list, nil
 }

@@ -24,7 +24,9 @@ const (
 // FoldLocations makes all references to source locations lead to one whose
 // path is empty and whose line and column are 0. It returns how many
 // locations were folded into it.
-func (o *Object) FoldLocations() (int, error) {
+func (o *Object) FoldLocations() (int, error) { return o.format.foldLocations() }
+
+func (o *elf) foldLocations() (int, error) {
 	kept := -1
 	fold := map[int]bool{}
 	for i := range o.sections {
@@ -46,12 +48,12 @@ func (o *Object) FoldLocations() (int, error) {
 	if kept < 0 {
 		return 0, nil
 	}
-	symbol := slices.IndexFunc(o.symbols, func(s symbol) bool { return s.index == kept && s.bind == stbLocal })
+	symbol := slices.IndexFunc(o.symbols, func(s symbol) bool { return s.index == kept && s.bind == local })
 	if symbol < 0 {
 		return 0, nil
 	}
 	for i := range o.sections {
-		if o.sections[i].flags&shfAlloc == 0 || o.relaOf[i] == 0 {
+		if !o.sections[i].loaded || o.sections[i].inCount == 0 {
 			continue
 		}
 		relocations, err := o.relocations(i)
@@ -60,10 +62,10 @@ func (o *Object) FoldLocations() (int, error) {
 		}
 		for j, r := range relocations {
 			from := o.symbols[r.symbol]
-			if from.index == kept || from.index <= 0 || !fold[from.index] || from.bind != stbLocal || !slices.Contains(o.machine.Relocations.Data, r.kind) {
+			if from.index == kept || from.index <= 0 || !fold[from.index] || from.bind != local || !slices.Contains(o.machine.Relocations.Data, r.kind) {
 				continue
 			}
-			entry := o.sections[o.relaOf[i]].offset + uint64(j)*relaEntry
+			entry := o.sections[i].relocs + uint64(j)*relaEntry
 			o.put64(entry+8, uint64(symbol)<<32|uint64(r.kind))
 			o.put64(entry+16, uint64(r.addend)+from.value-o.symbols[symbol].value)
 		}
@@ -74,7 +76,7 @@ func (o *Object) FoldLocations() (int, error) {
 		return 0, err
 	}
 	length := binary.LittleEndian.Uint64(o.data[s.offset+8:])
-	o.put64(o.sections[o.relaOf[kept]].offset+16, uint64(relocations[0].addend)+length) // where the path ends
+	o.put64(o.sections[kept].relocs+16, uint64(relocations[0].addend)+length) // where the path ends
 	o.put64(s.offset+8, 0)
 	o.put64(s.offset+16, 0)
 	return len(fold) - 1, nil
@@ -82,9 +84,9 @@ func (o *Object) FoldLocations() (int, error) {
 
 // location says whether section i is a source location, and whether a zero
 // byte follows its path.
-func (o *Object) location(i int) (terminated, ok bool, err error) {
+func (o *elf) location(i int) (terminated, ok bool, err error) {
 	s := &o.sections[i]
-	if s.shType != shtProgbits || s.flags&(shfAlloc|shfExecinstr) != shfAlloc || s.size != locationSize || o.relaOf[i] == 0 || o.inputSize(o.relaOf[i]) != relaEntry {
+	if !s.data || !s.loaded || s.code || s.size != locationSize || s.inCount != 1 {
 		return false, false, nil
 	}
 	relocations, err := o.relocations(i)

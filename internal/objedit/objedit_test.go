@@ -228,7 +228,7 @@ func TestLinkersAccept(t *testing.T) {
 			t.Errorf("%s: readelf complains: %s", linker, frames)
 		}
 		before := len(read(t, program))
-		if taken := o.TakeOut(UnwindTables); taken == 0 {
+		if taken, err := o.TakeOut(UnwindTables); taken == 0 || err != nil {
 			t.Error("no unwind tables taken out")
 		}
 		program = c.link(t, o.Bytes(), "-B"+folder, "-fuse-ld="+linker)
@@ -342,9 +342,6 @@ func TestIdentity(t *testing.T) {
 		}
 		for _, o := range f.Objects() {
 			seen++
-			if err := o.readFrames(); err != nil {
-				t.Errorf("%s: %v", o.Name(), err)
-			}
 			if _, err := o.References(); err != nil {
 				t.Errorf("%s: %v", o.Name(), err)
 			}
@@ -400,20 +397,21 @@ func TestEditProperties(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := again.readFrames(); err != nil {
+				frames := again.format.(*elf)
+				if err := frames.readFrames(); err != nil {
 					t.Fatal(err)
 				}
-				if again.frames.count == 0 || len(again.sections) != len(o.sections) || len(again.symbols) != len(o.symbols) {
+				if frames.frames.count == 0 || len(again.sections) != len(o.sections) || len(again.symbols) != len(o.symbols) {
 					t.Fatal("tables changed their length")
 				}
 				touched := map[int]bool{}
 				for _, i := range chosen {
-					touched[o.functions[i].section] = true
-					touched[o.relaOf[o.functions[i].section]] = true
+					touched[o.functions[i].at.section] = true
+					touched[o.format.(*elf).headers[o.functions[i].at.section].rela] = true
 				}
 				for i := range o.sections {
 					s := &o.sections[i]
-					if touched[i] || i == o.symtab || strings.Contains(s.name, "eh_frame") || s.shType == shtNobits {
+					if touched[i] || i == o.format.(*elf).symtab || strings.Contains(s.name, "eh_frame") || !s.bits {
 						continue
 					}
 					before, _ := o.content(i)
@@ -423,7 +421,7 @@ func TestEditProperties(t *testing.T) {
 					}
 				}
 				for _, i := range chosen {
-					sec := o.functions[i].section
+					sec := o.functions[i].at.section
 					if left, _ := again.relocations(sec); len(left) != 0 {
 						t.Fatalf("%s keeps %d relocations", o.functions[i].Name, len(left))
 					}
@@ -486,6 +484,14 @@ func FuzzObject(f *testing.F) {
 				f.Add(read(f, archive))
 			}
 		}
+	}
+	if _, err := exec.LookPath(mingw); err == nil {
+		for _, object := range coffObjects(f) {
+			f.Add(object)
+		}
+	}
+	if _, err := exec.LookPath("clang"); err == nil {
+		f.Add(coffSource(f, "int g(int); int f(int x) { return g(x) + 1; }", "clang", "-O1", "--target=aarch64-pc-windows-msvc"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Open("fuzz", data)

@@ -3,8 +3,6 @@ package objedit
 // What refers to what inside an object: the exact reference graph that a
 // linker's --gc-sections walks, one node for each section.
 
-import "strings"
-
 // Reference is one edge: a place in a section needs a symbol or a section.
 type Reference struct {
 	From   int    // section
@@ -29,10 +27,10 @@ type SectionInfo struct {
 func (o *Object) LoadedSections() []SectionInfo {
 	var list []SectionInfo
 	for i, s := range o.sections {
-		if i == 0 || s.flags&shfAlloc == 0 || s.name == ".eh_frame" || s.shType == shtX86Unwind {
+		if i == 0 || !s.loaded || s.unwinding {
 			continue
 		}
-		list = append(list, SectionInfo{Index: i, Name: s.name, Size: s.size, Code: s.flags&shfExecinstr != 0, Root: isRoot(s), Bits: s.shType != shtNobits})
+		list = append(list, SectionInfo{Index: i, Name: s.name, Size: s.size, Code: s.code, Root: s.root, Bits: s.bits})
 	}
 	return list
 }
@@ -40,31 +38,17 @@ func (o *Object) LoadedSections() []SectionInfo {
 // SectionData is the content of a loaded section, empty for .bss. It is not to
 // be written to, nor used after the file is closed.
 func (o *Object) SectionData(i int) []byte {
-	if i <= 0 || i >= len(o.sections) || o.sections[i].shType == shtNobits {
+	if i <= 0 || i >= len(o.sections) || !o.sections[i].bits {
 		return nil
 	}
 	s := &o.sections[i]
-	return o.data[s.offset:][:s.size]
-}
-
-// isRoot tells the sections that --gc-sections always keeps (gABI: array
-// sections; GNU: SHF_GNU_RETAIN, .init, .fini, .ctors, .dtors, .jcr, notes).
-func isRoot(s section) bool {
-	if s.flags&shfGNURetain != 0 || s.shType >= 14 && s.shType <= 16 || s.shType == 7 {
-		return true
-	}
-	for _, name := range []string{".init", ".fini", ".ctors", ".dtors", ".jcr"} {
-		if s.name == name || strings.HasPrefix(s.name, name+".") {
-			return true
-		}
-	}
-	return false
+	return o.data[s.inOffset:][:s.inSize]
 }
 
 // HasSection says whether a section with that name has any bytes.
 func (o *Object) HasSection(match func(name string) bool) bool {
 	for i := range o.sections {
-		if s := &o.sections[i]; i > 0 && s.size > 0 && s.shType == shtProgbits && match(s.name) {
+		if s := &o.sections[i]; i > 0 && s.size > 0 && s.data && match(s.name) {
 			return true
 		}
 	}
@@ -76,7 +60,7 @@ func (o *Object) HasSection(match func(name string) bool) bool {
 func (o *Object) References() ([]Reference, error) {
 	var list []Reference
 	for i, s := range o.sections {
-		if o.relaOf[i] == 0 || s.flags&shfAlloc == 0 || s.name == ".eh_frame" {
+		if s.inCount == 0 || !s.loaded || s.unwinding {
 			continue
 		}
 		relocations, err := o.relocations(i)
@@ -87,32 +71,14 @@ func (o *Object) References() ([]Reference, error) {
 			list = append(list, o.reference(i, r))
 		}
 	}
-	if err := o.readFrames(); err != nil {
-		return nil, err
-	}
-	for place, frames := range o.frames.byPlace {
-		for _, f := range frames {
-			if f.lsda == 0 {
-				continue
-			}
-			relocations, err := o.relocations(f.section)
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range relocations {
-				if r.offset == f.lsda {
-					list = append(list, o.reference(place.section, r))
-				}
-			}
-		}
-	}
-	return list, nil
+	more, err := o.format.handlers()
+	return append(list, more...), err
 }
 
 func (o *Object) reference(from int, r relocation) Reference {
 	s := &o.symbols[r.symbol]
 	ref := Reference{From: from, To: max(s.index, 0), Value: s.value + uint64(r.addend), Offset: r.offset}
-	if s.bind != stbLocal && (s.index <= 0 || s.bind == stbWeak) {
+	if s.bind != local && (s.index <= 0 || s.bind == weak) {
 		ref.To, ref.Symbol = 0, s.name
 	}
 	return ref
@@ -130,8 +96,8 @@ func (o *Object) Definitions() []Definition {
 	var list []Definition
 	for i := range o.symbols {
 		s := &o.symbols[i]
-		if s.bind != stbLocal && s.index > 0 && s.name != "" {
-			list = append(list, Definition{s.name, s.index, s.bind == stbWeak})
+		if s.bind != local && s.index > 0 && s.name != "" {
+			list = append(list, Definition{s.name, s.index, s.bind == weak})
 		}
 	}
 	return list
@@ -141,7 +107,7 @@ func (o *Object) Definitions() []Definition {
 func (o *Object) Undefined() []string {
 	var list []string
 	for i := range o.symbols {
-		if s := &o.symbols[i]; i > 0 && s.bind != stbLocal && s.index == 0 {
+		if s := &o.symbols[i]; i > 0 && s.bind != local && s.index == 0 {
 			list = append(list, s.name)
 		}
 	}
@@ -153,8 +119,8 @@ func (o *Object) Undefined() []string {
 func (o *Object) Symbols() []Definition {
 	var list []Definition
 	for i := range o.symbols {
-		if s := &o.symbols[i]; s.name != "" && s.kind != sttSection {
-			list = append(list, Definition{s.name, max(s.index, 0), s.bind == stbWeak})
+		if s := &o.symbols[i]; s.name != "" && s.kind != sectionSymbol {
+			list = append(list, Definition{s.name, max(s.index, 0), s.bind == weak})
 		}
 	}
 	return list
@@ -165,10 +131,10 @@ func (o *Object) Symbols() []Definition {
 // (an address taken, data, any instruction of aarch64) may do more.
 func (o *Object) OnlyReads(ref Reference) bool {
 	s := &o.sections[ref.From]
-	if o.machine.OnlyReads == nil || s.shType != shtProgbits || s.flags&shfExecinstr == 0 {
+	if o.machine.OnlyReads == nil || !s.data || !s.code {
 		return false
 	}
-	return o.machine.OnlyReads(o.data[s.offset:][:s.size], ref.Offset)
+	return o.machine.OnlyReads(o.data[s.inOffset:][:s.inSize], ref.Offset)
 }
 
 // SectionSymbols gives each section the name of the first sized symbol in it,
@@ -177,7 +143,7 @@ func (o *Object) SectionSymbols() map[int]string {
 	names := map[int]string{}
 	for i := range o.symbols {
 		s := &o.symbols[i]
-		if s.index > 0 && s.name != "" && (s.kind == sttFunc || s.kind == sttObject) {
+		if s.index > 0 && s.name != "" && (s.kind == functionSymbol || s.kind == dataSymbol) {
 			if _, known := names[s.index]; !known {
 				names[s.index] = s.name
 			}

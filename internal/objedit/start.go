@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/machine"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // definition is one function or datum of a new object, in its own section.
@@ -116,14 +117,14 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 	symbol("", 0, 0, 0, 0)
 	sections := []sec{{}}
 	for _, d := range list {
-		s := sec{name: ".rodata." + d.name, shType: shtProgbits, flags: shfAlloc, body: d.data, align: 8}
+		s := sec{name: ".rodata." + d.name, shType: objfile.SHT_PROGBITS, flags: objfile.SHF_ALLOC, body: d.data, align: 8}
 		info, other := byte(1<<4|sttObject), byte(0)
 		if d.function {
-			s.name, s.flags, s.align = ".text."+d.name, shfAlloc|shfExecinstr, 4
+			s.name, s.flags, s.align = ".text."+d.name, objfile.SHF_ALLOC|objfile.SHF_EXECINSTR, 4
 			info = 1<<4 | sttFunc
 		}
 		if d.relocated {
-			s.name, s.flags = ".data.rel.ro."+d.name, shfAlloc|shfWrite
+			s.name, s.flags = ".data.rel.ro."+d.name, objfile.SHF_ALLOC|objfile.SHF_WRITE
 		}
 		if d.retain {
 			s.flags |= shfGNURetain
@@ -148,19 +149,19 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 			relas = le.AppendUint64(relas, uint64(r.Addend))
 		}
 		if relas != nil {
-			sections = append(sections, sec{name: ".rela" + sections[i+1].name, shType: shtRela, flags: 0x40, body: relas, info: uint32(i + 1), align: 8, entsize: relaEntry})
+			sections = append(sections, sec{name: ".rela" + sections[i+1].name, shType: objfile.SHT_RELA, flags: 0x40, body: relas, info: uint32(i + 1), align: 8, entsize: relaEntry})
 		}
 	}
 	symtab := uint32(len(sections))
 	for i := range sections {
-		if sections[i].shType == shtRela {
+		if sections[i].shType == objfile.SHT_RELA {
 			sections[i].link = symtab
 		}
 	}
 	sections = append(sections,
-		sec{name: ".symtab", shType: shtSymtab, body: symbols, link: symtab + 1, info: 1, align: 8, entsize: symbolEntry},
+		sec{name: ".symtab", shType: objfile.SHT_SYMTAB, body: symbols, link: symtab + 1, info: 1, align: 8, entsize: symbolEntry},
 		sec{name: ".strtab", shType: 3, body: []byte(strings.String()), align: 1},
-		sec{name: ".note.GNU-stack", shType: shtProgbits, align: 1}, // the stack is not executable
+		sec{name: ".note.GNU-stack", shType: objfile.SHT_PROGBITS, align: 1}, // the stack is not executable
 		sec{name: ".shstrtab", shType: 3, align: 1},
 	)
 	for _, s := range sections {
@@ -193,7 +194,7 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 		out = append(out, 0)
 	}
 	copy(out, "\x7fELF\x02\x01\x01")
-	le.PutUint16(out[16:], etRel)
+	le.PutUint16(out[16:], objfile.ET_REL)
 	le.PutUint16(out[18:], m.ELF[0])
 	le.PutUint32(out[20:], 1)
 	le.PutUint64(out[0x28:], uint64(len(out)))

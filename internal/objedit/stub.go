@@ -1,7 +1,6 @@
 package objedit
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/minsize/minsize/internal/machine"
@@ -13,10 +12,13 @@ const maxReport = 1024
 // Code is the machine code of a stub for this object's machine. name is what
 // a Report stub says it was.
 func (o *Object) Code(kind machine.Stub, name string) ([]byte, error) {
+	if _, anywhere := o.machine.Code.Stubs[kind]; !anywhere && !o.linux {
+		return nil, fmt.Errorf("no stub %q for %s outside Linux", kind, o.machine.Title)
+	}
 	return StubCode(o.machine, kind, name)
 }
 
-// StubCode is Object.Code for a machine.
+// StubCode is Object.Code for objects of Linux.
 func StubCode(m *machine.Machine, kind machine.Stub, name string) ([]byte, error) {
 	if m.Code == nil {
 		return nil, fmt.Errorf("no stubs for the machine %s", m.Title)
@@ -37,13 +39,14 @@ func StubCode(m *machine.Machine, kind machine.Stub, name string) ([]byte, error
 // Machine is the machine that the object's code is for.
 func (o *Object) Machine() *machine.Machine { return o.machine }
 
-// MachineOf is Machine of an ELF object that is not parsed; nil for a machine
-// without stubs.
-func MachineOf(data []byte) *machine.Machine {
-	if !IsELF(data) || len(data) < elfHeader64 {
+// MachineOf is Machine of an object by its first bytes, or 64 of them; nil for
+// what is no object and for a machine without stubs.
+func MachineOf(head []byte) *machine.Machine {
+	f := formatOf(head)
+	if f == nil {
 		return nil
 	}
-	if m := machine.OfELF(binary.LittleEndian.Uint16(data[18:])); m.Code != nil {
+	if may, m := f.object(head); may && m != nil && m.Code != nil {
 		return m
 	}
 	return nil

@@ -12,10 +12,8 @@ package objfile
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -35,18 +33,6 @@ type PEFile struct {
 	headersOffset uint64 // of the section headers
 	file          *File
 	d             decoder
-}
-
-// PEFileHeader is IMAGE_FILE_HEADER.
-type PEFileHeader struct {
-	Machine              uint16
-	NumberOfSections     uint32
-	TimeDateStamp        uint32
-	PointerToSymbolTable uint32
-	NumberOfSymbols      uint32
-	SizeOfOptionalHeader uint16
-	Characteristics      uint16
-	Offset               uint64 // in the file
 }
 
 // PEOptionalHeader is IMAGE_OPTIONAL_HEADER32 or 64.
@@ -98,20 +84,6 @@ var PEDirectoryNames = [...]string{"Export Table", "Import Table", "Resource Tab
 	"Base Relocation Table", "Debug", "Architecture", "Global Ptr", "TLS Table", "Load Config Table", "Bound Import", "IAT",
 	"Delay Import Descriptor", "CLR Runtime Header", "Reserved"}
 
-// PESectionHeader is IMAGE_SECTION_HEADER.
-type PESectionHeader struct {
-	Name                 [8]byte
-	VirtualSize          uint32
-	VirtualAddress       uint32
-	SizeOfRawData        uint32
-	PointerToRawData     uint32
-	PointerToRelocations uint32
-	PointerToLinenumbers uint32
-	NumberOfRelocations  uint16
-	NumberOfLinenumbers  uint16
-	Characteristics      uint32
-}
-
 // COFFImport is the short import format of import libraries.
 type COFFImport struct {
 	Symbol, DLL string
@@ -119,17 +91,7 @@ type COFFImport struct {
 	Type        uint16 // 0 code, 1 data, 2 constant
 }
 
-// Section characteristics.
 const (
-	IMAGE_SCN_CNT_CODE               = 0x20
-	IMAGE_SCN_CNT_INITIALIZED_DATA   = 0x40
-	IMAGE_SCN_CNT_UNINITIALIZED_DATA = 0x80
-	IMAGE_SCN_LNK_NRELOC_OVFL        = 0x01000000
-	IMAGE_SCN_MEM_DISCARDABLE        = 0x02000000
-	IMAGE_SCN_MEM_EXECUTE            = 0x20000000
-	IMAGE_SCN_MEM_READ               = 0x40000000
-	IMAGE_SCN_MEM_WRITE              = 0x80000000
-
 	// Windows loads images of up to 96 sections.
 	maxPESections = 512
 
@@ -197,9 +159,8 @@ func parseCOFF(f *File, v byteio.View) error {
 		}
 		return p.readSections(v, 20)
 	}
-	version := binary.LittleEndian.Uint16(v.Data[4:])
 	p.setMachine(binary.LittleEndian.Uint16(v.Data[6:]))
-	if version == 0 { // IMPORT_OBJECT_HEADER
+	if !IsBigObj(v.Data) { // IMPORT_OBJECT_HEADER
 		size := uint64(binary.LittleEndian.Uint32(v.Data[12:]))
 		b, err := v.Slice(20, size, "import object")
 		if err != nil {
@@ -212,23 +173,17 @@ func parseCOFF(f *File, v byteio.View) error {
 		p.Import = &COFFImport{Symbol: view(symbol), DLL: cutNUL(rest), Hint: binary.LittleEndian.Uint16(v.Data[16:]), Type: binary.LittleEndian.Uint16(v.Data[18:]) & 3}
 		return nil
 	}
-	b, err := v.Slice(0, 56, "ANON_OBJECT_HEADER_BIGOBJ")
+	h, err := ReadBigObjHeader(v)
 	if err != nil {
 		return err
 	}
-	if string(b[12:28]) != "\xc7\xa1\xba\xd1\xee\xba\xa9\x4b\xaf\x20\xfa\xf6\x6a\xa4\xdc\xb8" {
-		return byteio.Errorf(v.Base+12, "ClassID", "an anonymous object, but no bigobj")
-	}
-	p.BigObj = true
-	p.FileHeader.NumberOfSections = binary.LittleEndian.Uint32(b[44:])
-	p.FileHeader.PointerToSymbolTable = binary.LittleEndian.Uint32(b[48:])
-	p.FileHeader.NumberOfSymbols = binary.LittleEndian.Uint32(b[52:])
+	p.FileHeader, p.BigObj = h, true
 	return p.readSections(v, 56)
 }
 
 func (p *PEFile) setMachine(number uint16) {
 	f := p.file
-	p.FileHeader.Machine, f.Machine = number, uint32(number)
+	f.Machine = uint32(number)
 	m, arch := machine.OfCOFF(number)
 	f.setMachine(m, arch)
 	if arch.Bits != 0 {
@@ -236,18 +191,10 @@ func (p *PEFile) setMachine(number uint16) {
 	}
 }
 
-func (p *PEFile) readFileHeader(v byteio.View, at uint64) error {
-	b, err := v.Slice(at, 20, "COFF file header")
-	if err != nil {
-		return err
-	}
-	d := p.d
-	p.setMachine(d.u16(b))
-	h := &p.FileHeader
-	h.Offset, h.NumberOfSections, h.TimeDateStamp = at, uint32(d.u16(b[2:])), d.u32(b[4:])
-	h.PointerToSymbolTable, h.NumberOfSymbols = d.u32(b[8:]), d.u32(b[12:])
-	h.SizeOfOptionalHeader, h.Characteristics = d.u16(b[16:]), d.u16(b[18:])
-	return nil
+func (p *PEFile) readFileHeader(v byteio.View, at uint64) (err error) {
+	p.FileHeader, err = ReadPEFileHeader(v, at)
+	p.setMachine(p.FileHeader.Machine)
+	return err
 }
 
 func (p *PEFile) readOptionalHeader(v byteio.View, at uint64) error {
@@ -295,7 +242,7 @@ func (p *PEFile) readOptionalHeader(v byteio.View, at uint64) error {
 }
 
 func (p *PEFile) readSections(v byteio.View, at uint64) error {
-	f, d := p.file, p.d
+	f := p.file
 	table, err := v.Table(at, uint64(p.FileHeader.NumberOfSections), 40, "section headers")
 	if err != nil {
 		return err
@@ -313,13 +260,10 @@ func (p *PEFile) readSections(v byteio.View, at uint64) error {
 	}
 	for i := 0; i < int(p.FileHeader.NumberOfSections); i++ {
 		b := table[40*i:]
-		h := PESectionHeader{VirtualSize: d.u32(b[8:]), VirtualAddress: d.u32(b[12:]), SizeOfRawData: d.u32(b[16:]),
-			PointerToRawData: d.u32(b[20:]), PointerToRelocations: d.u32(b[24:]), PointerToLinenumbers: d.u32(b[28:]),
-			NumberOfRelocations: d.u16(b[32:]), NumberOfLinenumbers: d.u16(b[34:]), Characteristics: d.u32(b[36:])}
-		copy(h.Name[:], b)
+		h := ReadPESectionHeader(b)
 		p.Headers = append(p.Headers, h)
 		c := h.Characteristics
-		s := Section{Name: p.sectionName(b[:8], &names), Type: peSectionType(c), Index: i, Offset: uint64(h.PointerToRawData), FileSize: uint64(h.SizeOfRawData),
+		s := Section{Name: p.sectionName(h.Name, &names), Type: peSectionType(c), Index: i, Offset: uint64(h.PointerToRawData), FileSize: uint64(h.SizeOfRawData),
 			MemSize: uint64(h.VirtualSize), Write: c&IMAGE_SCN_MEM_WRITE != 0, Exec: c&IMAGE_SCN_MEM_EXECUTE != 0,
 			Alloc: c&IMAGE_SCN_MEM_READ != 0 && (image || c&IMAGE_SCN_MEM_DISCARDABLE == 0), Segment: -1}
 		if h.PointerToRawData == 0 || !image && c&IMAGE_SCN_CNT_UNINITIALIZED_DATA != 0 {
@@ -329,8 +273,8 @@ func (p *PEFile) readSections(v byteio.View, at uint64) error {
 		if s.MemSize == 0 { // objects, and old linkers
 			s.MemSize = uint64(h.SizeOfRawData)
 		}
-		if align := c >> 20 & 15; align != 0 && !image {
-			s.Align = 1 << (align - 1)
+		if !image {
+			s.Align = h.Align()
 		}
 		if end := s.Offset + s.FileSize; end > v.Len() {
 			return byteio.Errorf(v.Base+at+uint64(40*i)+20, "PointerToRawData", "section %d (%s): bytes %#x to %#x wanted, the file has %#x", i, s.Name, s.Offset, end, v.Len())
@@ -349,25 +293,14 @@ func (p *PEFile) readSections(v byteio.View, at uint64) error {
 	return nil
 }
 
-// sectionName resolves "/123" and "//<base 64>" through the string table.
-func (p *PEFile) sectionName(field []byte, names *stringTable) string {
-	name := cutNUL(field)
-	if len(name) < 2 || name[0] != '/' {
-		return name
-	}
-	off, err := strconv.ParseUint(name[1:], 10, 32)
-	if name[1] == '/' {
-		var b []byte
-		if b, err = base64.StdEncoding.DecodeString("AA" + name[2:]); err == nil && len(b) == 6 {
-			off = binary.BigEndian.Uint64(append([]byte{0, 0}, b...))
-		}
-	}
-	if err == nil {
+// sectionName looks a long name up in the string table.
+func (p *PEFile) sectionName(name [8]byte, names *stringTable) string {
+	if off, long := PESectionNameOffset(name); long {
 		if long, ok := names.at(off); ok {
 			return long
 		}
 	}
-	return name
+	return cutNUL(bytes.Clone(name[:]))
 }
 
 func peSectionType(c uint32) string {

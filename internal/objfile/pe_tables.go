@@ -12,18 +12,6 @@ import (
 	"github.com/minsize/minsize/internal/machine"
 )
 
-// Storage classes and machine-independent symbol types.
-const (
-	symClassExternal     = 2
-	symClassStatic       = 3
-	symClassFile         = 103
-	symClassSection      = 104
-	symClassWeakExternal = 105
-
-	symUndefined = 0
-	symDebug     = -2
-)
-
 func (p *PEFile) peSymbols() ([]Symbol, error) {
 	if m := p.Import; m != nil {
 		kind := SymFunc
@@ -60,14 +48,14 @@ func (p *PEFile) coffSymbols() ([]Symbol, error) {
 		return nil, err
 	}
 	names, d := p.stringTable(), p.d
-	record := pick(p.BigObj, 20, 18)
+	record := pick(p.BigObj, COFFBigObjSymbolSize, COFFSymbolSize)
 	symbols := make([]Symbol, 0, size/record/2)
 	var bad error
 	for i := uint64(0); (i+1)*record <= size; i++ {
 		b := table[i*record:]
 		s := Symbol{Index: int(i), Section: -1, Kind: SymOther}
-		if d.u32(b) == 0 {
-			at := uint64(d.u32(b[4:]))
+		raw := ReadCOFFSymbol(b, p.BigObj)
+		if at, long := COFFNameOffset(raw.Name); long {
 			name, ok := names.at(at)
 			if !ok && at != 0 && bad == nil {
 				bad = byteio.Errorf(off+i*record, "symbol name", "symbol %d: no string at %#x", i, at)
@@ -76,12 +64,7 @@ func (p *PEFile) coffSymbols() ([]Symbol, error) {
 		} else {
 			s.Name = cutNUL(b[:8])
 		}
-		value := d.u32(b[8:])
-		number, rest := int(int16(d.u16(b[12:]))), b[14:]
-		if p.BigObj {
-			number, rest = int(int32(d.u32(b[12:]))), b[16:]
-		}
-		typ, class, aux := d.u16(rest), rest[2], uint64(rest[3])
+		value, number, typ, class, aux := raw.Value, int(raw.SectionNumber), raw.Type, raw.StorageClass, uint64(raw.NumberOfAuxSymbols)
 		s.Addr = uint64(value)
 		switch {
 		case number > 0 && number <= len(p.Headers):
@@ -91,13 +74,13 @@ func (p *PEFile) coffSymbols() ([]Symbol, error) {
 			}
 			if p.file.Sections[s.Section].Exec {
 				s.Kind = SymFunc
-				if typ != 0x20 && class != symClassExternal {
+				if typ != COFFFunctionType && class != IMAGE_SYM_CLASS_EXTERNAL {
 					s.Kind = SymOther
 				}
 			} else {
 				s.Kind = SymData
 			}
-		case number == symUndefined && class != symClassFile:
+		case number == IMAGE_SYM_UNDEFINED && class != IMAGE_SYM_CLASS_FILE:
 			s.Undefined = value == 0
 			s.Size = uint64(value) // of a common symbol
 		case number > len(p.Headers):
@@ -105,7 +88,7 @@ func (p *PEFile) coffSymbols() ([]Symbol, error) {
 				bad = byteio.Errorf(off+i*record+12, "SectionNumber", "symbol %d (%s): section %d of %d", i, s.Name, number, len(p.Headers))
 			}
 		}
-		if typ == 0x20 {
+		if typ == COFFFunctionType {
 			s.Kind = SymFunc
 		}
 		auxiliary := b[record:]
@@ -113,25 +96,25 @@ func (p *PEFile) coffSymbols() ([]Symbol, error) {
 			aux = uint64(len(auxiliary)) / record
 		}
 		switch class {
-		case symClassExternal:
+		case IMAGE_SYM_CLASS_EXTERNAL:
 			s.Bind = BindGlobal
-			if typ == 0x20 && aux > 0 && number > 0 {
+			if typ == COFFFunctionType && aux > 0 && number > 0 {
 				s.Size = uint64(d.u32(auxiliary[4:])) // TotalSize
 			}
-		case symClassWeakExternal:
+		case IMAGE_SYM_CLASS_WEAK_EXTERNAL:
 			s.Bind = BindWeak
-		case symClassFile:
+		case IMAGE_SYM_CLASS_FILE:
 			s.Kind = SymFile
 			if aux > 0 {
 				s.Name = cutNUL(auxiliary[:aux*record])
 			}
-		case symClassStatic, symClassSection:
-			if value == 0 && aux > 0 && number > 0 && typ != 0x20 {
+		case IMAGE_SYM_CLASS_STATIC, IMAGE_SYM_CLASS_SECTION:
+			if value == 0 && aux > 0 && number > 0 && typ != COFFFunctionType {
 				s.Kind = SymSection
 				s.Size = uint64(d.u32(auxiliary))
 			}
 		}
-		if number == symDebug && class != symClassFile {
+		if number == IMAGE_SYM_DEBUG && class != IMAGE_SYM_CLASS_FILE {
 			s.Kind = SymOther
 		}
 		symbols = append(symbols, s)

@@ -228,7 +228,9 @@ func (p *plan) editInput(f *planFile, m *matcher) error {
 			return err
 		}
 		if p.dropUnwind && !p.keepsTables(o) {
-			o.TakeOut(objedit.UnwindTables)
+			if _, err := o.TakeOut(objedit.UnwindTables); err != nil {
+				return err
+			}
 		}
 	}
 	if !file.Edited() {

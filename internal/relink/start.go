@@ -115,9 +115,11 @@ func (p *plan) writeCRT1() error {
 	if err != nil {
 		return err
 	}
-	o.TakeOut(func(section string) bool {
+	if _, err := o.TakeOut(func(section string) bool {
 		return section == ".note.ABI-tag" || p.dropUnwind && !p.foreign && objedit.UnwindTables(section)
-	})
+	}); err != nil {
+		return err
+	}
 	return p.addObject(name, o.Bytes())
 }
 
@@ -163,17 +165,14 @@ func checkStart(program string) error {
 // machine is the machine of the recorded objects: that of the first one.
 func (r *Recording) machine() *machine.Machine {
 	for _, in := range r.link.Inputs {
-		head := make([]byte, 64) // an ELF header
+		head := make([]byte, 64)
 		f, err := os.Open(filepath.Join(r.Dir, in.Stored))
 		if err != nil {
 			continue
 		}
 		_, err = io.ReadFull(f, head)
 		f.Close()
-		if err != nil || !objedit.IsELF(head) || !objedit.IsObject(head) {
-			continue
-		}
-		if m := objedit.MachineOf(head); m != nil {
+		if m := objedit.MachineOf(head); err == nil && m != nil {
 			return m
 		}
 	}

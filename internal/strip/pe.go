@@ -19,6 +19,7 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // pePlan is the rewrite of one image.
@@ -149,7 +150,7 @@ func (p *pePlan) droppable(i int) bool {
 		return true
 	}
 	start, end := s.rawRange()
-	wraps := s.Name == ".symtab" && s.Characteristics&scnMemDiscardable != 0 && start <= p.symbolsStart && p.symbolsEnd <= end
+	wraps := s.Name == ".symtab" && s.Characteristics&objfile.IMAGE_SCN_MEM_DISCARDABLE != 0 && start <= p.symbolsStart && p.symbolsEnd <= end
 	return wraps && !p.keepSymbols
 }
 
@@ -165,7 +166,7 @@ func isPEDebugName(name string) bool {
 
 // findPayload looks behind the sections for bytes that no header knows.
 func (p *pePlan) findPayload() error {
-	known := []claim{{0, uint64(p.SizeOfHeaders), ""}, {p.table, p.table + uint64(len(p.sections))*peSectionSize, ""}}
+	known := []claim{{0, uint64(p.SizeOfHeaders), ""}, {p.table, p.table + uint64(len(p.sections))*objfile.PESectionHeaderSize, ""}}
 	var lastSection uint64
 	for _, s := range p.sections {
 		start, end := s.rawRange()
@@ -243,7 +244,7 @@ func (p *pePlan) newSections() (out []peSection, oldIndex []int) {
 			if len(out) == 0 { // nothing before it could grow
 				s.SizeOfRawData, s.PointerToRawData = 0, 0
 				s.VirtualSize = uint32(p.sections[i].span())
-				copy(s.RawName[:], ".empty\x00\x00")
+				copy(s.PESectionHeader.Name[:], ".empty\x00\x00")
 				out, oldIndex = append(out, s), append(oldIndex, -1)
 			}
 			continue
@@ -262,8 +263,8 @@ func alignUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }
 // headerSize is where the first section may start: behind the table, unless
 // the header holds more than zeros there.
 func (p *pePlan) headerSize(sections int) uint64 {
-	end := p.table + uint64(sections)*peSectionSize
-	oldEnd := p.table + uint64(len(p.sections))*peSectionSize
+	end := p.table + uint64(sections)*objfile.PESectionHeaderSize
+	oldEnd := p.table + uint64(len(p.sections))*objfile.PESectionHeaderSize
 	whole := min(uint64(p.SizeOfHeaders), uint64(len(p.data)))
 	if p.directory(dirBoundImport).Size > 0 || oldEnd > whole || !allZero(p.data[oldEnd:whole]) {
 		return uint64(p.SizeOfHeaders)
@@ -370,8 +371,8 @@ func (p *pePlan) newSymbols(sections []peSection, oldIndex []int) []byte {
 		if oldIndex[i] >= 0 && len(s.Name) > 8 {
 			at := 4 + len(names)
 			names = append(append(names, s.Name...), 0)
-			s.RawName = [8]byte{}
-			copy(s.RawName[:], "/"+itoa(at))
+			s.PESectionHeader.Name = [8]byte{}
+			copy(s.PESectionHeader.Name[:], "/"+itoa(at))
 		}
 	}
 	if names == nil {
@@ -401,7 +402,7 @@ func (p *pePlan) renumbered(oldIndex []int) []byte {
 	}
 	const symDebug = 0xfffe // IMAGE_SYM_DEBUG: of no section
 	for i := uint32(0); i < p.NumberOfSymbols; i++ {
-		b := out[i*coffSymbolSize:]
+		b := out[i*objfile.COFFSymbolSize:]
 		old := binary.LittleEndian.Uint16(b[12:])
 		if to, ok := number[old]; ok {
 			binary.LittleEndian.PutUint16(b[12:], to)
@@ -418,7 +419,7 @@ func (p *pePlan) newHeader(size uint64, sections []peSection, symbols uint64, ha
 	le := binary.LittleEndian
 	h := make([]byte, size)
 	copy(h, p.data[:min(size, uint64(len(p.data)))])
-	oldTable := h[p.table:min(p.table+uint64(len(p.sections))*peSectionSize, size)]
+	oldTable := h[p.table:min(p.table+uint64(len(p.sections))*objfile.PESectionHeaderSize, size)]
 	clear(oldTable)
 	le.PutUint16(h[p.coff+2:], uint16(len(sections)))
 	switch {
@@ -443,14 +444,7 @@ func (p *pePlan) newHeader(size uint64, sections []peSection, symbols uint64, ha
 		clear(h[p.directoryTable+dirSecurity*8 : p.directoryTable+dirSecurity*8+8])
 	}
 	for i, s := range sections {
-		b := h[p.table+uint64(i)*peSectionSize:]
-		copy(b, s.RawName[:])
-		for j, v := range []uint32{s.VirtualSize, s.VirtualAddress, s.SizeOfRawData, s.PointerToRawData, s.PointerToRelocations, s.PointerToLinenumbers} {
-			le.PutUint32(b[8+4*j:], v)
-		}
-		le.PutUint16(b[32:], s.NumberOfRelocations)
-		le.PutUint16(b[34:], s.NumberOfLinenumbers)
-		le.PutUint32(b[36:], s.Characteristics)
+		s.Put(h[p.table+uint64(i)*objfile.PESectionHeaderSize:])
 	}
 	return h
 }

@@ -7,9 +7,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
-	"strconv"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 const (
@@ -17,24 +17,12 @@ const (
 
 	dirSecurity, dirDebug, dirBoundImport = 4, 6, 11
 
-	scnMemDiscardable = 0x02000000
-	coffSymbolSize    = 18
-	peSectionSize     = 40
-	peDebugEntrySize  = 28
+	peDebugEntrySize = 28
 )
 
 type peSection struct {
-	RawName              [8]byte
-	Name                 string // long names resolved
-	VirtualSize          uint32
-	VirtualAddress       uint32
-	SizeOfRawData        uint32
-	PointerToRawData     uint32
-	PointerToRelocations uint32
-	PointerToLinenumbers uint32
-	NumberOfRelocations  uint16
-	NumberOfLinenumbers  uint16
-	Characteristics      uint32
+	objfile.PESectionHeader
+	Name string // long names resolved
 }
 
 // span is the number of bytes that the section takes in memory.
@@ -91,14 +79,13 @@ func parsePE(data []byte) (*peFile, error) {
 	v := f.view
 	le := binary.LittleEndian
 	f.coff = uint64(le.Uint32(data[0x3c:])) + 4
-	head, err := v.Slice(f.coff, 20, "COFF header")
+	head, err := objfile.ReadPEFileHeader(v, f.coff)
 	if err != nil {
 		return nil, err
 	}
-	f.Machine = le.Uint16(head)
-	f.PointerToSymbolTable, f.NumberOfSymbols = le.Uint32(head[8:]), le.Uint32(head[12:])
+	f.Machine, f.PointerToSymbolTable, f.NumberOfSymbols = head.Machine, head.PointerToSymbolTable, head.NumberOfSymbols
 	f.optional = f.coff + 20
-	size := uint64(le.Uint16(head[16:]))
+	size := uint64(head.SizeOfOptionalHeader)
 	optional, err := v.Slice(f.optional, size, "optional header")
 	if err != nil {
 		return nil, err
@@ -144,7 +131,7 @@ func parsePE(data []byte) (*peFile, error) {
 	if err := f.readSymbols(); err != nil {
 		return nil, err
 	}
-	return f, f.readSections(uint64(le.Uint16(head[2:])))
+	return f, f.readSections(uint64(head.NumberOfSections))
 }
 
 // readSymbols finds the COFF symbol table and the string table behind it. A
@@ -154,10 +141,10 @@ func (f *peFile) readSymbols() error {
 		return nil
 	}
 	f.symbolsStart = uint64(f.PointerToSymbolTable)
-	if _, err := f.view.Table(f.symbolsStart, uint64(f.NumberOfSymbols), coffSymbolSize, "COFF symbol table"); err != nil {
+	if _, err := f.view.Table(f.symbolsStart, uint64(f.NumberOfSymbols), objfile.COFFSymbolSize, "COFF symbol table"); err != nil {
 		return err
 	}
-	at := f.symbolsStart + uint64(f.NumberOfSymbols)*coffSymbolSize
+	at := f.symbolsStart + uint64(f.NumberOfSymbols)*objfile.COFFSymbolSize
 	f.symbolsEnd = at
 	if at+4 > uint64(len(f.data)) {
 		return nil // no string table
@@ -175,26 +162,19 @@ func (f *peFile) readSymbols() error {
 }
 
 func (f *peFile) readSections(count uint64) error {
-	table, err := f.view.Table(f.table, count, peSectionSize, "section table")
+	table, err := f.view.Table(f.table, count, objfile.PESectionHeaderSize, "section table")
 	if err != nil {
 		return err
 	}
-	if end := f.table + count*peSectionSize; uint64(f.SizeOfHeaders) < end || uint64(f.SizeOfHeaders) > uint64(len(f.data)) {
+	if end := f.table + count*objfile.PESectionHeaderSize; uint64(f.SizeOfHeaders) < end || uint64(f.SizeOfHeaders) > uint64(len(f.data)) {
 		return byteio.Errorf(f.optional+60, "SizeOfHeaders", "%d, but the headers end at %d and the file at %d", f.SizeOfHeaders, end, len(f.data))
 	}
-	le := binary.LittleEndian
 	lastEnd := uint64(f.SizeOfHeaders)
 	for i := range count {
-		b := table[i*peSectionSize:]
-		s := peSection{
-			VirtualSize: le.Uint32(b[8:]), VirtualAddress: le.Uint32(b[12:]),
-			SizeOfRawData: le.Uint32(b[16:]), PointerToRawData: le.Uint32(b[20:]),
-			PointerToRelocations: le.Uint32(b[24:]), PointerToLinenumbers: le.Uint32(b[28:]),
-			NumberOfRelocations: le.Uint16(b[32:]), NumberOfLinenumbers: le.Uint16(b[34:]), Characteristics: le.Uint32(b[36:]),
-		}
-		copy(s.RawName[:], b)
-		s.Name = f.longName(s.RawName)
-		position := f.table + i*peSectionSize
+		b := table[i*objfile.PESectionHeaderSize:]
+		s := peSection{PESectionHeader: objfile.ReadPESectionHeader(b)}
+		s.Name = f.longName(s.PESectionHeader.Name)
+		position := f.table + i*objfile.PESectionHeaderSize
 		start, end := s.rawRange()
 		if _, err := f.view.Slice(start, end-start, "section's raw data"); err != nil {
 			return err
@@ -211,14 +191,11 @@ func (f *peFile) readSections(count uint64) error {
 	return nil
 }
 
-// longName resolves "/123", an offset into the string table in decimal.
+// longName looks a long name up in the string table.
 func (f *peFile) longName(raw [8]byte) string {
 	name := string(bytes.TrimRight(raw[:], "\x00"))
-	if len(name) < 2 || name[0] != '/' {
-		return name
-	}
-	at, err := strconv.ParseUint(name[1:], 10, 32)
-	if err != nil || at >= uint64(len(f.stringTable)) {
+	at, long := objfile.PESectionNameOffset(raw)
+	if !long || at >= uint64(len(f.stringTable)) {
 		return name
 	}
 	rest := f.stringTable[at:]
