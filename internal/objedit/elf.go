@@ -37,13 +37,10 @@ type elf struct {
 	frames  *frameTable
 }
 
-// elfSection is what only ELF's section headers have.
+// elfSection is a section header as it was in the input.
 type elfSection struct {
-	shType     uint32
-	link, info uint32
-	entsize    uint64
-	nameIndex  uint32
-	rela       int // the section of its relocations, or 0
+	objfile.Shdr
+	rela int // the section of its relocations, or 0
 }
 
 func isELF(data []byte) bool { return len(data) >= 4 && string(data[:4]) == "\x7fELF" }
@@ -107,14 +104,13 @@ func (o *elf) readSections(header []byte) error {
 	o.sections = make([]section, shnum)
 	o.headers = make([]elfSection, shnum)
 	for i := range o.sections {
-		h := table[i*sectionHdr:]
-		e := elfSection{nameIndex: le.Uint32(h), shType: le.Uint32(h[4:]), link: le.Uint32(h[0x28:]), info: le.Uint32(h[0x2c:]), entsize: le.Uint64(h[0x38:])}
-		flags, offset, size := le.Uint64(h[8:]), le.Uint64(h[0x18:]), le.Uint64(h[0x20:])
-		o.headers[i] = e
+		h := objfile.ReadShdr(table[i*sectionHdr:])
+		o.headers[i].Shdr = h
 		o.sections[i] = section{
-			header: shoff + uint64(i)*sectionHdr, offset: offset, size: size, inOffset: offset, inSize: size, align: le.Uint64(h[0x30:]),
-			loaded: flags&objfile.SHF_ALLOC != 0, code: flags&objfile.SHF_EXECINSTR != 0, bits: e.shType != objfile.SHT_NOBITS && e.shType != 0,
-			data: e.shType == objfile.SHT_PROGBITS, table: e.shType == objfile.SHT_SYMTAB || e.shType == objfile.SHT_RELA, root: flags&shfGNURetain != 0 || e.shType >= 14 && e.shType <= 16 || e.shType == objfile.SHT_NOTE,
+			header: shoff + uint64(i)*sectionHdr, offset: h.Off, size: h.Size, inOffset: h.Off, inSize: h.Size, align: h.Addralign,
+			loaded: h.Flags&objfile.SHF_ALLOC != 0, code: h.Flags&objfile.SHF_EXECINSTR != 0, bits: h.Type != objfile.SHT_NOBITS && h.Type != 0,
+			data: h.Type == objfile.SHT_PROGBITS, table: h.Type == objfile.SHT_SYMTAB || h.Type == objfile.SHT_RELA,
+			root: h.Flags&shfGNURetain != 0 || h.Type >= 14 && h.Type <= 16 || h.Type == objfile.SHT_NOTE, // 14 to 16: array sections
 		}
 	}
 	if shstrndx >= shnum {
@@ -126,7 +122,7 @@ func (o *elf) readSections(header []byte) error {
 	}
 	for i := range o.sections {
 		s, e := &o.sections[i], &o.headers[i]
-		if s.name, err = nameAt(names, uint64(e.nameIndex)); err != nil {
+		if s.name, err = nameAt(names, uint64(e.Name)); err != nil {
 			return fmt.Errorf("section %d: %w", i, err)
 		}
 		if i > 0 && s.bits {
@@ -135,20 +131,20 @@ func (o *elf) readSections(header []byte) error {
 			}
 		}
 		s.root = s.root || elfRoot(s.name)
-		s.unwinding = s.name == ".eh_frame" || e.shType == shtX86Unwind
-		switch e.shType {
+		s.unwinding = s.name == ".eh_frame" || e.Type == shtX86Unwind
+		switch e.Type {
 		case objfile.SHT_RELA:
-			if uint64(e.info) >= shnum {
-				return byteio.Errorf(o.view.Base+s.header+0x2c, "sh_info", "relocations of section %d of %d", e.info, shnum)
+			if uint64(e.Info) >= shnum {
+				return byteio.Errorf(o.view.Base+s.header+0x2c, "sh_info", "relocations of section %d of %d", e.Info, shnum)
 			}
-			if s.size%relaEntry != 0 || e.entsize != relaEntry {
-				return byteio.Errorf(o.view.Base+s.header+0x20, "sh_size", "%d bytes are no whole number of relocations of %d bytes", s.size, e.entsize)
+			if s.size%relaEntry != 0 || e.Entsize != relaEntry {
+				return byteio.Errorf(o.view.Base+s.header+0x20, "sh_size", "%d bytes are no whole number of relocations of %d bytes", s.size, e.Entsize)
 			}
-			o.headers[e.info].rela = i
-			target := &o.sections[e.info]
+			o.headers[e.Info].rela = i
+			target := &o.sections[e.Info]
 			target.relocs, target.count, target.inCount = s.offset, s.size/relaEntry, s.size/relaEntry
 		case objfile.SHT_REL, shtCrel:
-			return fmt.Errorf("%w: section %d (%s) has relocations of type %#x, not SHT_RELA", ErrUnsupported, i, s.name, e.shType)
+			return fmt.Errorf("%w: section %d (%s) has relocations of type %#x, not SHT_RELA", ErrUnsupported, i, s.name, e.Type)
 		case objfile.SHT_SYMTAB:
 			if o.symtab != 0 {
 				return byteio.Errorf(o.view.Base+s.header, "SHT_SYMTAB", "a second symbol table")
@@ -181,23 +177,23 @@ func (o *elf) readSymbols() error {
 	}
 	le := binary.LittleEndian
 	st, header := &o.sections[o.symtab], &o.headers[o.symtab]
-	if header.entsize != symbolEntry || st.size%symbolEntry != 0 {
-		return byteio.Errorf(o.view.Base+st.header+0x38, "sh_entsize", "symbols of %d bytes in %d, expected %d", header.entsize, st.size, symbolEntry)
+	if header.Entsize != symbolEntry || st.size%symbolEntry != 0 {
+		return byteio.Errorf(o.view.Base+st.header+0x38, "sh_entsize", "symbols of %d bytes in %d, expected %d", header.Entsize, st.size, symbolEntry)
 	}
-	if uint64(header.link) >= uint64(len(o.sections)) {
-		return byteio.Errorf(o.view.Base+st.header+0x28, "sh_link", "names in section %d of %d", header.link, len(o.sections))
+	if uint64(header.Link) >= uint64(len(o.sections)) {
+		return byteio.Errorf(o.view.Base+st.header+0x28, "sh_link", "names in section %d of %d", header.Link, len(o.sections))
 	}
 	table, err := o.content(o.symtab)
 	if err != nil {
 		return err
 	}
-	names, err := o.content(int(header.link))
+	names, err := o.content(int(header.Link))
 	if err != nil {
 		return err
 	}
 	var extended []byte
 	for i := range o.sections {
-		if o.headers[i].shType == objfile.SHT_SYMTAB_SHNDX && int(o.headers[i].link) == o.symtab {
+		if o.headers[i].Type == objfile.SHT_SYMTAB_SHNDX && int(o.headers[i].Link) == o.symtab {
 			v, err := o.content(i)
 			if err != nil {
 				return err

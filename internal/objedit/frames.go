@@ -64,7 +64,7 @@ func (o *elf) readFrames() error {
 	table := &frameTable{byPlace: map[place][]frame{}}
 	for i := range o.sections {
 		s := &o.sections[i]
-		if s.name != ".eh_frame" || !s.data && o.headers[i].shType != shtX86Unwind {
+		if s.name != ".eh_frame" || !s.data && o.headers[i].Type != shtX86Unwind {
 			continue
 		}
 		if err := o.readFrameSection(table, i); err != nil {

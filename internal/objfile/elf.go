@@ -310,7 +310,7 @@ func (e *ELFFile) readShdrs(v byteio.View) error {
 		if err != nil {
 			return err
 		}
-		if count = e.decodeShdr(first).Size; count == 0 {
+		if count = e.d.shdr(first).Size; count == 0 {
 			return nil
 		}
 	}
@@ -320,13 +320,18 @@ func (e *ELFFile) readShdrs(v byteio.View) error {
 	}
 	e.Shdrs = make([]Shdr, count)
 	for i := range e.Shdrs {
-		e.Shdrs[i] = e.decodeShdr(table[uint64(i)*size:])
+		e.Shdrs[i] = e.d.shdr(table[uint64(i)*size:])
 	}
 	return nil
 }
 
-func (e *ELFFile) decodeShdr(b []byte) Shdr {
-	d := e.d
+// ReadShdr reads a section header of a 64-bit little-endian file.
+func ReadShdr(b []byte) Shdr { return decoder{wide: true}.shdr(b) }
+
+// ReadPhdr reads a program header of a 64-bit little-endian file.
+func ReadPhdr(b []byte) Phdr { return decoder{wide: true}.phdr(b) }
+
+func (d decoder) shdr(b []byte) Shdr {
 	s := Shdr{Name: d.u32(b), Type: d.u32(b[4:])}
 	w := d.wordSize()
 	b = b[8:]
@@ -335,6 +340,15 @@ func (e *ELFFile) decodeShdr(b []byte) Shdr {
 	s.Link, s.Info = d.u32(b), d.u32(b[4:])
 	s.Addralign, s.Entsize = d.word(b[8:]), d.word(b[8+w:])
 	return s
+}
+
+func (d decoder) phdr(b []byte) Phdr {
+	if !d.wide {
+		return Phdr{Type: d.u32(b), Off: uint64(d.u32(b[4:])), Vaddr: uint64(d.u32(b[8:])), Paddr: uint64(d.u32(b[12:])),
+			Filesz: uint64(d.u32(b[16:])), Memsz: uint64(d.u32(b[20:])), Flags: d.u32(b[24:]), Align: uint64(d.u32(b[28:]))}
+	}
+	return Phdr{Type: d.u32(b), Flags: d.u32(b[4:]), Off: d.u64(b[8:]), Vaddr: d.u64(b[16:]), Paddr: d.u64(b[24:]),
+		Filesz: d.u64(b[32:]), Memsz: d.u64(b[40:]), Align: d.u64(b[48:])}
 }
 
 // readPhdrs reads the program header table; a table that a kernel would not
@@ -358,20 +372,9 @@ func (e *ELFFile) readPhdrs(v byteio.View) error {
 	if err != nil {
 		return err
 	}
-	d := e.d
 	e.Phdrs = make([]Phdr, count)
 	for i := range e.Phdrs {
-		b := table[uint64(i)*size:]
-		p := &e.Phdrs[i]
-		p.Type = d.u32(b)
-		if d.wide {
-			p.Flags, p.Off, p.Vaddr, p.Paddr = d.u32(b[4:]), d.u64(b[8:]), d.u64(b[16:]), d.u64(b[24:])
-			p.Filesz, p.Memsz, p.Align = d.u64(b[32:]), d.u64(b[40:]), d.u64(b[48:])
-		} else {
-			p.Off, p.Vaddr, p.Paddr = uint64(d.u32(b[4:])), uint64(d.u32(b[8:])), uint64(d.u32(b[12:]))
-			p.Filesz, p.Memsz = uint64(d.u32(b[16:])), uint64(d.u32(b[20:]))
-			p.Flags, p.Align = d.u32(b[24:]), uint64(d.u32(b[28:]))
-		}
+		e.Phdrs[i] = e.d.phdr(table[uint64(i)*size:])
 	}
 	return nil
 }

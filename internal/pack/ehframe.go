@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Unwind tables. .eh_frame_hdr is an index of .eh_frame, sorted by address:
@@ -25,7 +26,7 @@ func applyEHFrame(p *program, image []byte) ([]byte, bool) {
 	le := binary.LittleEndian
 	for _, h := range p.headers {
 		hdr := h.Vaddr - p.first
-		if h.Type != ptGNUEHFrame || h.Vaddr < p.first || h.Filesz < 12 || !rangeIn(image, hdr, h.Filesz) || string(image[hdr:hdr+4]) != ehFrameHeader {
+		if h.Type != objfile.PT_GNU_EH_FRAME || h.Vaddr < p.first || h.Filesz < 12 || !rangeIn(image, hdr, h.Filesz) || string(image[hdr:hdr+4]) != ehFrameHeader {
 			continue
 		}
 		frame := hdr + 4 + uint64(int64(int32(le.Uint32(image[hdr+4:]))))

@@ -18,34 +18,7 @@ import (
 //
 // Source: System V Application Binary Interface, chapter 5 (program loading).
 
-const (
-	ptLoad       = 1
-	ptInterp     = 3
-	ptTLS        = 7
-	ptGNUEHFrame = 0x6474e550
-	ptGNUStack   = 0x6474e551
-	ptGNUProp    = 0x6474e553
-	ptDynamic    = 2
-
-	pfX, pfW = 1, 2
-
-	etExec, etDyn = 2, 3
-
-	dtSoname, dtDebug, dtFlags1 = 14, 21, 0x6ffffffb
-	df1PIE                      = 0x08000000
-
-	shfAlloc, shfExec = 2, 4
-)
-
-type programHeader struct {
-	Type, Flags                                uint32
-	Offset, Vaddr, Paddr, Filesz, Memsz, Align uint64
-}
-
-type section struct {
-	Type                               uint32
-	Flags, Addr, Offset, Size, Entsize uint64
-}
+const dtDebug = 21
 
 // program is an executable taken apart.
 type program struct {
@@ -53,13 +26,13 @@ type program struct {
 	*port
 	fixed   bool // ET_EXEC
 	entry   uint64
-	headers []programHeader
-	loads   []programHeader
+	headers []objfile.Phdr
+	loads   []objfile.Phdr
 	first   uint64 // address of the image's first byte, aligned to pages of every size
 	span    uint64 // memory bytes from there to the end of the last segment
 	align   uint64
 	ehdr    uint64 // offset of the ELF header in the image
-	stack   programHeader
+	stack   objfile.Phdr
 	landing bool   // it asks for landing pads
 	symbols uint64 // bytes of symbols and debug information that are not loaded
 	notes   []string
@@ -125,9 +98,9 @@ func readProgram(data []byte) (*program, error) {
 	}
 	p.align = p.machine.LargestPage
 	switch typ := le.Uint16(ident[16:]); typ {
-	case etExec:
+	case objfile.ET_EXEC:
 		p.fixed = true
-	case etDyn:
+	case objfile.ET_DYN:
 	default:
 		return nil, refuse("", "ELF type %d: only programs can be packed", typ)
 	}
@@ -146,39 +119,39 @@ func readProgram(data []byte) (*program, error) {
 	interp := false
 	for i := range int(phnum) {
 		b := table[i*56:]
-		h := programHeader{le.Uint32(b), le.Uint32(b[4:]), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:]), le.Uint64(b[48:])}
+		h := objfile.ReadPhdr(b)
 		p.headers = append(p.headers, h)
 		where := phoff + uint64(i)*56
 		switch h.Type {
-		case ptInterp:
+		case objfile.PT_INTERP:
 			interp = true
-		case ptGNUStack:
+		case objfile.PT_GNU_STACK:
 			p.stack = h
-		case ptGNUProp:
+		case objfile.PT_GNU_PROPERTY:
 			if p.port.bti {
-				note, err := v.Slice(h.Offset, h.Filesz, "PT_GNU_PROPERTY")
+				note, err := v.Slice(h.Off, h.Filesz, "PT_GNU_PROPERTY")
 				if err != nil {
 					return nil, err
 				}
 				p.landing = hasBTI(note)
 			}
-		case ptLoad:
+		case objfile.PT_LOAD:
 			if h.Memsz == 0 {
 				continue
 			}
 			if h.Memsz < h.Filesz {
 				return nil, byteio.Errorf(where+32, "p_memsz", "at least p_filesz %#x expected, got %#x", h.Filesz, h.Memsz)
 			}
-			if _, err := v.Slice(h.Offset, h.Filesz, "PT_LOAD"); err != nil {
+			if _, err := v.Slice(h.Off, h.Filesz, "PT_LOAD"); err != nil {
 				return nil, err
 			}
 			if end, ok := byteio.Add(h.Vaddr, h.Memsz); !ok || end >= 1<<47 {
 				return nil, byteio.Errorf(where+16, "p_vaddr", "%#x bytes at %#x are outside a process", h.Memsz, h.Vaddr)
 			}
-			if (h.Vaddr-h.Offset)%0x1000 != 0 {
-				return nil, byteio.Errorf(where+16, "p_vaddr", "%#x is not congruent to p_offset %#x", h.Vaddr, h.Offset)
+			if (h.Vaddr-h.Off)%0x1000 != 0 {
+				return nil, byteio.Errorf(where+16, "p_vaddr", "%#x is not congruent to p_offset %#x", h.Vaddr, h.Off)
 			}
-			if h.Flags&pfW != 0 && h.Flags&pfX != 0 {
+			if h.Flags&objfile.PF_W != 0 && h.Flags&objfile.PF_X != 0 {
 				return nil, refuse("", "segment %d is writable and executable at once, which a packed program never has", i)
 			}
 			p.loads = append(p.loads, h)
@@ -190,7 +163,7 @@ func readProgram(data []byte) (*program, error) {
 	if !interp && !p.fixed && p.entry == 0 {
 		return nil, refuse("", "a shared library: only programs can be packed")
 	}
-	if p.stack.Type == 0 || p.stack.Flags&pfX != 0 {
+	if p.stack.Type == 0 || p.stack.Flags&objfile.PF_X != 0 {
 		return nil, refuse("", "the program asks for an executable stack, which is writable too")
 	}
 	if err := p.layOut(ident, phoff, uint64(phnum)*56); err != nil {
@@ -209,11 +182,11 @@ func readProgram(data []byte) (*program, error) {
 // former could no longer be loaded by anything.
 func (p *program) isLibrary(interp bool) bool {
 	d := p.dynamic
-	if d == nil || d[dtFlags1]&df1PIE != 0 {
+	if d == nil || d[objfile.DT_FLAGS_1]&objfile.DF_1_PIE != 0 {
 		return false
 	}
 	_, program := d[dtDebug]
-	_, named := d[dtSoname]
+	_, named := d[objfile.DT_SONAME]
 	return !program && (named || !interp)
 }
 
@@ -247,7 +220,7 @@ func (p *program) layOut(ident []byte, phoff, phsize uint64) error {
 		if h.Filesz == 0 {
 			continue // zeros alone, perhaps behind all that the file fills
 		}
-		if h.Offset == 0 && h.Filesz >= 64 && phoff >= 64 && phoff+phsize <= h.Filesz {
+		if h.Off == 0 && h.Filesz >= 64 && phoff >= 64 && phoff+phsize <= h.Filesz {
 			p.ehdr, found = h.Vaddr-p.first, true
 		}
 	}
@@ -270,7 +243,7 @@ func (p *program) reload(image []byte) {
 	clear(image)
 	for _, h := range p.loads {
 		if h.Filesz > 0 {
-			copy(image[h.Vaddr-p.first:], p.data[h.Offset:h.Offset+h.Filesz])
+			copy(image[h.Vaddr-p.first:], p.data[h.Off:h.Off+h.Filesz])
 		}
 	}
 }
@@ -283,7 +256,7 @@ func (p *program) isLoaded(image []byte) bool {
 			continue
 		}
 		start := h.Vaddr - p.first
-		if !allZero(image[at:start]) || !bytes.Equal(image[start:start+h.Filesz], p.data[h.Offset:h.Offset+h.Filesz]) {
+		if !allZero(image[at:start]) || !bytes.Equal(image[start:start+h.Filesz], p.data[h.Off:h.Off+h.Filesz]) {
 			return false
 		}
 		at = start + h.Filesz
@@ -309,7 +282,7 @@ func allZero(b []byte) bool {
 // readDynamic is the part of PT_DYNAMIC that the transforms use.
 func (p *program) readDynamic() map[uint64]uint64 {
 	for _, h := range p.headers {
-		if h.Type != ptDynamic {
+		if h.Type != objfile.PT_DYNAMIC {
 			continue
 		}
 		for _, l := range p.loads {
@@ -318,7 +291,7 @@ func (p *program) readDynamic() map[uint64]uint64 {
 			}
 			d := map[uint64]uint64{}
 			start := h.Vaddr - l.Vaddr
-			b := p.data[l.Offset+start : l.Offset+start+min(h.Filesz, l.Filesz-start)]
+			b := p.data[l.Off+start : l.Off+start+min(h.Filesz, l.Filesz-start)]
 			for ; len(b) >= 16; b = b[16:] {
 				tag := binary.LittleEndian.Uint64(b)
 				if tag == 0 {
@@ -360,18 +333,17 @@ func (p *program) findCode(v byteio.View, shoff uint64, shnum uint16) {
 	if table, err := v.Table(shoff, uint64(shnum), 64, "section headers"); err == nil {
 		for i := range int(shnum) {
 			b := table[i*64:]
-			le := binary.LittleEndian
-			s := section{le.Uint32(b[4:]), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[56:])}
-			if s.Flags&shfAlloc != 0 && s.Flags&shfExec != 0 && s.Type != 8 && s.Size < maxImage {
+			s := objfile.ReadShdr(b)
+			if s.Flags&objfile.SHF_ALLOC != 0 && s.Flags&objfile.SHF_EXECINSTR != 0 && s.Type != 8 && s.Size < maxImage {
 				ranges = append(ranges, [2]uint64{s.Addr, s.Addr + s.Size})
 			}
 		}
 	}
 	if len(ranges) == 0 {
 		for _, h := range p.loads {
-			if h.Flags&pfX != 0 {
+			if h.Flags&objfile.PF_X != 0 {
 				start := h.Vaddr
-				if h.Offset == 0 {
+				if h.Off == 0 {
 					start += 64 + uint64(len(p.headers))*56
 				}
 				ranges = append(ranges, [2]uint64{start, h.Vaddr + h.Filesz})

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack/codec"
 )
 
@@ -24,7 +25,7 @@ func tinyProgram(arch codec.Arch) []byte {
 	const code, rela, hdr, frame, dyn, words, shoff = 0x400, 0x600, 0x700, 0x780, 0x1000, 0x1800, 0x2000
 	b := make([]byte, shoff+2*sectionSize)
 	copy(b, "\x7fELF\x02\x01\x01")
-	le.PutUint16(b[16:], etDyn)
+	le.PutUint16(b[16:], objfile.ET_DYN)
 	le.PutUint16(b[18:], machine)
 	le.PutUint32(b[20:], 1)
 	le.PutUint64(b[24:], code)
@@ -33,24 +34,24 @@ func tinyProgram(arch codec.Arch) []byte {
 	for i, v := range []uint16{64, 56, 5, 64, 2, 0} {
 		le.PutUint16(b[52+2*i:], v)
 	}
-	for i, h := range []programHeader{
-		{ptLoad, 5, 0, 0, 0, 0x1000, 0x1000, 0x1000},
-		{ptLoad, 6, dyn, dyn, dyn, 0x1000, 0x1100, 0x1000},
-		{ptDynamic, 6, dyn, dyn, dyn, 64, 64, 8},
-		{ptGNUEHFrame, 4, hdr, hdr, hdr, 12 + 5*8, 12 + 5*8, 4},
-		{ptGNUStack, 6, 0, 0, 0, 0, 0, 16},
+	for i, h := range []objfile.Phdr{
+		{Type: objfile.PT_LOAD, Flags: 5, Filesz: 0x1000, Memsz: 0x1000, Align: 0x1000},
+		{Type: objfile.PT_LOAD, Flags: 6, Off: dyn, Vaddr: dyn, Paddr: dyn, Filesz: 0x1000, Memsz: 0x1100, Align: 0x1000},
+		{Type: objfile.PT_DYNAMIC, Flags: 6, Off: dyn, Vaddr: dyn, Paddr: dyn, Filesz: 64, Memsz: 64, Align: 8},
+		{Type: objfile.PT_GNU_EH_FRAME, Flags: 4, Off: hdr, Vaddr: hdr, Paddr: hdr, Filesz: 12 + 5*8, Memsz: 12 + 5*8, Align: 4},
+		{Type: objfile.PT_GNU_STACK, Flags: 6, Align: 16},
 	} {
 		at := b[64+56*i:]
 		le.PutUint32(at, h.Type)
 		le.PutUint32(at[4:], h.Flags)
-		for k, v := range []uint64{h.Offset, h.Vaddr, h.Paddr, h.Filesz, h.Memsz, h.Align} {
+		for k, v := range []uint64{h.Off, h.Vaddr, h.Paddr, h.Filesz, h.Memsz, h.Align} {
 			le.PutUint64(at[8+8*k:], v)
 		}
 	}
 	for at := code; at < rela; at += len(word) {
 		copy(b[at:], word)
 	}
-	for i, v := range []uint64{dtRela, rela, dtRelaSz, 6 * relaSize, 9, relaSize, dtDebug, 0} {
+	for i, v := range []uint64{objfile.DT_RELA, rela, objfile.DT_RELASZ, 6 * relaSize, 9, relaSize, dtDebug, 0} {
 		le.PutUint64(b[dyn+8*i:], v)
 	}
 	for i := range 6 {
@@ -75,7 +76,7 @@ func tinyProgram(arch codec.Arch) []byte {
 	}
 	text := b[shoff+sectionSize:]
 	le.PutUint32(text[4:], 1)
-	for i, v := range []uint64{shfAlloc | shfExec, code, code, rela - code} {
+	for i, v := range []uint64{objfile.SHF_ALLOC | objfile.SHF_EXECINSTR, code, code, rela - code} {
 		le.PutUint64(text[8+8*i:], v)
 	}
 	return b

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // .gnu.hash is a function of .dynsym and .dynstr and its own four header
@@ -13,8 +14,7 @@ import (
 // Source: the layout as in glibc's elf/dl-lookup.c and binutils' bfd/elflink.c.
 
 const (
-	dtStrTab, dtSymTab, dtGNUHash = 5, 6, 0x6ffffef5
-	symSize                       = 24
+	symSize = 24
 )
 
 // applyGNUHash's argument: image offsets of .gnu.hash, .dynsym, .dynstr, then
@@ -22,8 +22,8 @@ const (
 func applyGNUHash(p *program, image []byte) ([]byte, bool) {
 	le := binary.LittleEndian
 	d := p.dynamic
-	hash, symtab, strtab := d[dtGNUHash]-p.first, d[dtSymTab]-p.first, d[dtStrTab]-p.first
-	if d[dtGNUHash] == 0 || d[dtSymTab] == 0 || d[dtStrTab] == 0 || !rangeIn(image, hash, 16) || hash%4 != 0 {
+	hash, symtab, strtab := d[objfile.DT_GNU_HASH]-p.first, d[objfile.DT_SYMTAB]-p.first, d[objfile.DT_STRTAB]-p.first
+	if d[objfile.DT_GNU_HASH] == 0 || d[objfile.DT_SYMTAB] == 0 || d[objfile.DT_STRTAB] == 0 || !rangeIn(image, hash, 16) || hash%4 != 0 {
 		return nil, false
 	}
 	buckets, first, bloom := uint64(le.Uint32(image[hash:])), uint64(le.Uint32(image[hash+4:])), uint64(le.Uint32(image[hash+8:]))

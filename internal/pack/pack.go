@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack/codec"
 	"github.com/minsize/minsize/internal/pack/stub"
 )
@@ -329,11 +330,11 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 		payload = append(payload, 0)
 	}
 	vaddr := uint64(0)
-	elfType := uint16(etDyn)
+	elfType := uint16(objfile.ET_DYN)
 	if p.fixed {
 		// Behind the image, so that brk lies where the program expects it.
 		vaddr = (p.first + uint64(h.span) + 0xffff) &^ 0xffff
-		elfType = etExec
+		elfType = objfile.ET_EXEC
 		h.flags |= flagFixed
 		if p.first < (uint64(prefix)+p.align-1)&^(p.align-1)+0x10000 {
 			return nil, refuse("", "no room for the unpacker below the program's first address %#x", p.first)
@@ -357,13 +358,13 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 	for _, v := range []uint16{64, 56, 2, 0, 0, 0} {
 		out = le.AppendUint16(out, v)
 	}
-	for _, ph := range []programHeader{
-		{ptLoad, 5, 0, vaddr, vaddr, size, size, p.align},
-		{ptGNUStack, p.stack.Flags, 0, 0, 0, 0, p.stack.Memsz, 16},
+	for _, ph := range []objfile.Phdr{
+		{Type: objfile.PT_LOAD, Flags: 5, Vaddr: vaddr, Paddr: vaddr, Filesz: size, Memsz: size, Align: p.align},
+		{Type: objfile.PT_GNU_STACK, Flags: p.stack.Flags, Memsz: p.stack.Memsz, Align: 16},
 	} {
 		out = le.AppendUint32(out, ph.Type)
 		out = le.AppendUint32(out, ph.Flags)
-		for _, v := range []uint64{ph.Offset, ph.Vaddr, ph.Paddr, ph.Filesz, ph.Memsz, ph.Align} {
+		for _, v := range []uint64{ph.Off, ph.Vaddr, ph.Paddr, ph.Filesz, ph.Memsz, ph.Align} {
 			out = le.AppendUint64(out, v)
 		}
 	}

@@ -114,7 +114,7 @@ func (p *program) refusePayload() error {
 	}
 	cover(le.Uint64(p.data[32:]), uint64(len(p.headers))*56)
 	for _, h := range p.loads {
-		cover(h.Offset, h.Filesz)
+		cover(h.Off, h.Filesz)
 	}
 	v := byteio.View{Data: p.data, Order: le}
 	shoff, shnum, shstrndx := le.Uint64(p.data[40:]), uint64(le.Uint16(p.data[60:])), uint64(le.Uint16(p.data[62:]))
@@ -133,7 +133,7 @@ func (p *program) refusePayload() error {
 	var refusal error
 	var lookups objfile.NameLookups
 	for _, h := range p.loads {
-		lookups.Loaded = append(lookups.Loaded, p.data[h.Offset:h.Offset+h.Filesz])
+		lookups.Loaded = append(lookups.Loaded, p.data[h.Off:h.Off+h.Filesz])
 	}
 	for i := range shnum {
 		b := table[i*sectionSize:]
@@ -148,7 +148,7 @@ func (p *program) refusePayload() error {
 			name, _ = short.CString(0, "section name")
 		}
 		p.noteReader(name)
-		if flags := le.Uint64(b[8:]); flags&shfAlloc != 0 {
+		if flags := le.Uint64(b[8:]); flags&objfile.SHF_ALLOC != 0 {
 			named, ok := lookups.LookedUp(name, typ, flags, n)
 			switch {
 			case ok && named.Reader != "":

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // Relative relocations (R_*_RELATIVE): 24 bytes that say "add the load base to
@@ -15,8 +16,7 @@ import (
 // Architecture, section 5.7.
 
 const (
-	dtRela, dtRelaSz = 7, 8
-	relaSize         = 24
+	relaSize = 24
 )
 
 // applyRela's argument: image offset of the table, entries, relocation type,
@@ -24,7 +24,7 @@ const (
 func applyRela(p *program, image []byte) ([]byte, bool) {
 	le := binary.LittleEndian
 	d := p.dynamic
-	table, size := d[dtRela], d[dtRelaSz]
+	table, size := d[objfile.DT_RELA], d[objfile.DT_RELASZ]
 	if p.first != 0 || size < relaSize || !rangeIn(image, table, size) {
 		return nil, false
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack/codec"
 )
 
@@ -25,11 +26,11 @@ type trailer struct {
 }
 
 // gaps lists the ranges of a file of size bytes that no PT_LOAD fills.
-func gaps(loads []programHeader, size uint64) [][2]uint64 {
+func gaps(loads []objfile.Phdr, size uint64) [][2]uint64 {
 	covered := [][2]uint64{}
 	for _, h := range loads {
 		if h.Filesz > 0 {
-			covered = append(covered, [2]uint64{h.Offset, h.Offset + h.Filesz})
+			covered = append(covered, [2]uint64{h.Off, h.Off + h.Filesz})
 		}
 	}
 	var out [][2]uint64
@@ -53,13 +54,13 @@ func gaps(loads []programHeader, size uint64) [][2]uint64 {
 
 // sectionTableOf finds the section headers of an ELF file, if they are a table
 // of the usual kind in no PT_LOAD.
-func sectionTableOf(ehdr []byte, loads []programHeader, size uint64) (shoff, shnum, shstrndx uint64, ok bool) {
+func sectionTableOf(ehdr []byte, loads []objfile.Phdr, size uint64) (shoff, shnum, shstrndx uint64, ok bool) {
 	le := binary.LittleEndian
 	shoff, shnum, shstrndx = le.Uint64(ehdr[40:]), uint64(le.Uint16(ehdr[60:])), uint64(le.Uint16(ehdr[62:]))
 	end, fits := byteio.Add(shoff, shnum*sectionSize)
 	ok = shoff >= 64 && shnum > 1 && fits && end <= size && le.Uint16(ehdr[58:]) == sectionSize
 	for _, h := range loads {
-		ok = ok && (h.Filesz == 0 || end <= h.Offset || shoff >= h.Offset+h.Filesz)
+		ok = ok && (h.Filesz == 0 || end <= h.Off || shoff >= h.Off+h.Filesz)
 	}
 	return shoff, shnum, shstrndx, ok
 }
@@ -70,7 +71,7 @@ func (p *program) packRest() []byte {
 	c := columns{write: true}
 	if shoff, shnum, shstrndx, ok := sectionTableOf(p.data, p.loads, uint64(len(p.data))); ok {
 		if c.sectionTable(p.data, shoff, shnum, shstrndx, p.headers) == nil {
-			loads = append(loads[:len(loads):len(loads)], programHeader{Offset: shoff, Filesz: shnum * sectionSize})
+			loads = append(loads[:len(loads):len(loads)], objfile.Phdr{Off: shoff, Filesz: shnum * sectionSize})
 		} else {
 			c = columns{}
 		}
@@ -169,21 +170,21 @@ func rebuild(image, prefix []byte, first uint64, t *trailer) ([]byte, error) {
 		return nil, errDamaged("%d program headers", len(table)/56)
 	}
 	out := make([]byte, t.size)
-	var headers, loads []programHeader
+	var headers, loads []objfile.Phdr
 	for b := table; len(b) >= 56; b = b[56:] {
-		h := programHeader{Type: le.Uint32(b), Offset: le.Uint64(b[8:]), Vaddr: le.Uint64(b[16:]), Filesz: le.Uint64(b[32:]), Memsz: le.Uint64(b[40:])}
+		h := objfile.Phdr{Type: le.Uint32(b), Off: le.Uint64(b[8:]), Vaddr: le.Uint64(b[16:]), Filesz: le.Uint64(b[32:]), Memsz: le.Uint64(b[40:])}
 		headers = append(headers, h)
-		if h.Type != ptLoad || h.Memsz == 0 {
+		if h.Type != objfile.PT_LOAD || h.Memsz == 0 {
 			continue
 		}
 		loads = append(loads, h)
 		if h.Filesz == 0 {
 			continue // zeros alone, perhaps behind the image
 		}
-		if h.Vaddr < first || !rangeIn(image, h.Vaddr-first, h.Filesz) || !rangeIn(out, h.Offset, h.Filesz) {
+		if h.Vaddr < first || !rangeIn(image, h.Vaddr-first, h.Filesz) || !rangeIn(out, h.Off, h.Filesz) {
 			return nil, errDamaged("segment of %#x bytes at %#x is not in the image", h.Filesz, h.Vaddr)
 		}
-		copy(out[h.Offset:], image[h.Vaddr-first:][:h.Filesz])
+		copy(out[h.Off:], image[h.Vaddr-first:][:h.Filesz])
 	}
 	rest := t.rest
 	covered := loads
@@ -193,7 +194,7 @@ func rebuild(image, prefix []byte, first uint64, t *trailer) ([]byte, error) {
 		if !ok {
 			return nil, errDamaged("section headers at %#x are outside the file", shoff)
 		}
-		covered = append(loads[:len(loads):len(loads)], programHeader{Offset: shoff, Filesz: shnum * sectionSize})
+		covered = append(loads[:len(loads):len(loads)], objfile.Phdr{Off: shoff, Filesz: shnum * sectionSize})
 	}
 	for _, g := range gaps(covered, t.size) {
 		if g[1]-g[0] > uint64(len(rest)) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/objfile"
 )
 
 // The section header table, which nothing loads but Unpack must give back.
@@ -66,7 +67,7 @@ func unzigzag(v uint64) uint64 { return v>>1 ^ -(v & 1) }
 // sectionTable codes the table in file, whose other bytes are all there
 // already: size of the section names and their offset first, for names
 // predict the most.
-func (c *columns) sectionTable(file []byte, shoff, shnum, shstrndx uint64, headers []programHeader) error {
+func (c *columns) sectionTable(file []byte, shoff, shnum, shstrndx uint64, headers []objfile.Phdr) error {
 	le := binary.LittleEndian
 	table := file[shoff : shoff+shnum*sectionSize]
 	var namesAt, namesSize uint64
@@ -86,13 +87,13 @@ func (c *columns) sectionTable(file []byte, shoff, shnum, shstrndx uint64, heade
 	previous := habit{}
 	nameAt, addr, offset := uint64(0), uint64(0), uint64(64)
 	segment := 0
-	var loads []programHeader
+	var loads []objfile.Phdr
 	sizes := map[uint64]uint64{} // of what a program header describes alone
 	for _, h := range headers {
 		switch h.Type {
-		case ptLoad:
+		case objfile.PT_LOAD:
 			loads = append(loads, h)
-		case ptInterp, ptDynamic, ptGNUEHFrame:
+		case objfile.PT_INTERP, objfile.PT_DYNAMIC, objfile.PT_GNU_EH_FRAME:
 			sizes[h.Vaddr] = h.Filesz
 		}
 	}
@@ -127,7 +128,7 @@ func (c *columns) sectionTable(file []byte, shoff, shnum, shstrndx uint64, heade
 			c.field(&f[6], linkOf(h.link, index, i, name), &c.rest)
 			c.field(&f[7], map[string]uint64{".dynsym": 1}[name], &c.rest)
 			previous = habit{f[1], f[2], f[8], f[9], ""}
-			alloc := f[2]&shfAlloc != 0
+			alloc := f[2]&objfile.SHF_ALLOC != 0
 			if alloc {
 				addr, _ = byteio.AlignUp(addr, f[8])
 				for segment < len(loads) && (addr >= loads[segment].Vaddr+loads[segment].Memsz || i == 1) {
@@ -143,9 +144,9 @@ func (c *columns) sectionTable(file []byte, shoff, shnum, shstrndx uint64, heade
 				c.field(&f[3], addr, &c.rest)
 				for _, l := range loads {
 					if f[3] >= l.Vaddr && f[3]-l.Vaddr <= l.Memsz {
-						offset = l.Offset + f[3] - l.Vaddr
+						offset = l.Off + f[3] - l.Vaddr
 						if f[1] == 8 && f[2]&0x400 == 0 {
-							offset = l.Offset + l.Filesz
+							offset = l.Off + l.Filesz
 						}
 					}
 				}

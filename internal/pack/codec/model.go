@@ -234,6 +234,7 @@ type tracker struct {
 	prev    byte
 	region  int
 	machine machine
+	set     *instructionSet
 	inCode  bool
 	end     uint32 // of the region
 	region0 uint32 // count at the start of the region
@@ -243,7 +244,8 @@ type tracker struct {
 }
 
 func newTracker(p *Params) *tracker {
-	t := &tracker{p: p, machine: p.Layout.machine(), mask: 3}
+	set := p.Layout.set()
+	t := &tracker{p: p, set: set, machine: set.machine(), mask: 3}
 	if p.Small {
 		t.shift, t.mask = 2, 0
 	}
@@ -284,34 +286,36 @@ func (t *tracker) place() place {
 	kind, hash := t.machine.state()
 	w := place{matched: uint16(kind), match: kind, class: kindClass[kind], length: kindClass[kind], choice: kindClass[kind], start: kind == kindFirst}
 	hash >>= t.shift
-	if t.p.Layout.Arch == AArch64 {
-		switch kind {
-		case kindFirst:
-			w.literal = 8
-		case kindWord1:
-			w.literal = 256 + uint16(hash)
-		case kindWord2:
-			w.literal = 512 + uint16(hash)
-		default:
-			w.literal = 768 + uint16(hash)
-		}
-		return w
+	w.literal = t.set.literal(kind, hash, t.prev)
+	return w
+}
+
+func aarch64Literal(kind, hash, _ uint8) uint16 {
+	switch kind {
+	case kindFirst:
+		return 8
+	case kindWord1:
+		return 256 + uint16(hash)
+	case kindWord2:
+		return 512 + uint16(hash)
 	}
+	return 768 + uint16(hash)
+}
+
+func x86Literal(kind, hash, prev uint8) uint16 {
 	switch kind {
 	case kindFirst, kindRel32 + 3, kindRIP + 3:
-		w.literal = uint16(kind) * 8
+		return uint16(kind) * 8
 	case kindOpcode:
-		w.literal = 256 + uint16(hash)
+		return 256 + uint16(hash)
 	case kindModRM:
-		w.literal = 512 + uint16(hash)
+		return 512 + uint16(hash)
 	case kindRel32 + 2:
-		w.literal = 768 + uint16(t.prev)
+		return 768 + uint16(prev)
 	case kindRIP + 2:
-		w.literal = 1024 + uint16(t.prev)
-	default:
-		w.literal = uint16(kind)*8 + uint16(t.prev>>5)
+		return 1024 + uint16(prev)
 	}
-	return w
+	return uint16(kind)*8 + uint16(prev>>5)
 }
 
 // take moves over b.

@@ -31,7 +31,7 @@ func (l *Layout) Check(size int) error {
 		if r.Start < at || r.End < r.Start || uint64(r.End) > uint64(size) {
 			return fmt.Errorf("code region %#x..%#x does not lie in order within %d bytes", r.Start, r.End, size)
 		}
-		if l.Arch == AArch64 && (r.Start-l.Base)%4 != 0 {
+		if (r.Start-l.Base)%l.set().unit != 0 {
 			return fmt.Errorf("code region %#x is not aligned to a word", r.Start)
 		}
 		at = r.End
@@ -46,11 +46,28 @@ type machine interface {
 	step(b byte)
 }
 
-func (l *Layout) machine() machine {
-	if l.Arch == AArch64 {
-		return &aarch64Machine{}
+// instructionSet is what coding asks of an Arch.
+type instructionSet struct {
+	unit    uint32 // what addresses and lengths of code are multiples of
+	machine func() machine
+	// filter makes addresses absolute, or with decode relative again.
+	filter func(code []byte, base uint32, decode bool)
+	// literal is the place of a literal of code by the kind and hash of its
+	// byte and the byte before it.
+	literal func(kind, hash, prev uint8) uint16
+}
+
+var instructionSets = map[Arch]*instructionSet{
+	NoCode:  {1, func() machine { return &x86Machine{} }, func([]byte, uint32, bool) {}, x86Literal},
+	X86_64:  {1, func() machine { return &x86Machine{} }, filterX86, x86Literal},
+	AArch64: {4, func() machine { return &aarch64Machine{} }, filterAArch64, aarch64Literal},
+}
+
+func (l *Layout) set() *instructionSet {
+	if set := instructionSets[l.Arch]; set != nil {
+		return set
 	}
-	return &x86Machine{}
+	return instructionSets[NoCode]
 }
 
 // Filter makes the branch targets and PC-relative addresses of the code in
@@ -63,13 +80,7 @@ func (l *Layout) Unfilter(stream []byte) { l.filter(stream, true) }
 
 func (l *Layout) filter(stream []byte, decode bool) {
 	for _, r := range l.Regions {
-		code := stream[r.Start:r.End]
-		switch l.Arch {
-		case X86_64:
-			filterX86(code, r.Start-l.Base, decode)
-		case AArch64:
-			filterAArch64(code, r.Start-l.Base, decode)
-		}
+		l.set().filter(stream[r.Start:r.End], r.Start-l.Base, decode)
 	}
 }
 
