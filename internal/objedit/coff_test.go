@@ -595,3 +595,49 @@ func TestCOFFRust(t *testing.T) {
 		})
 	}
 }
+
+// TestCOFFHandlers: the handler of a function, and what it reads, go with the
+// function's body; those of its neighbours stay.
+func TestCOFFHandlers(t *testing.T) {
+	source := "void g(int *); void h(void);\nint f(void) { int x __attribute__((cleanup(g))) = 1; h(); return x; }\nint k(void) { int y __attribute__((cleanup(g))) = 2; h(); return y; }\n"
+	for _, flags := range [][]string{{"-O1", "-fexceptions"}, {"-O1", "-fexceptions", "-ffunction-sections"}} {
+		data := coffSource(t, source, mingw, flags...)
+		needs := func(data []byte) int {
+			o, err := Parse("a.obj", data, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refs, err := o.References()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, r := range refs {
+				if r.Symbol == "__gcc_personality_seh0" {
+					n++
+				}
+			}
+			return n
+		}
+		after := stubbed(t, "a.obj", data, map[string]machine.Stub{"f": machine.Zero})
+		if was, is := needs(data), needs(after); was != 2 || is != 1 {
+			t.Errorf("%q: %d functions have a handler, %d with a stub for one", flags, was, is)
+		}
+		file := filepath.Join(t.TempDir(), "a.obj")
+		if err := os.WriteFile(file, after, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		main := filepath.Join(t.TempDir(), "main.obj")
+		if err := os.WriteFile(main, coffSource(t, "#include <stdio.h>\nvoid g(int *x) { printf(\"cleanup %d\\n\", *x); } void h(void) { puts(\"h\"); } int f(void); int k(void); int main(void) { printf(\"%d\\n\", f()); printf(\"%d\\n\", k()); return 0; }", mingw, "-O1"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		program := filepath.Join(t.TempDir(), "a.exe")
+		if said, err := exec.Command(mingw, main, file, "-o", program).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		checkExceptionTable(t, program)
+		if said, status := runWindows(t, program); said != "0\nh\ncleanup 2\n2\n" || status != "" {
+			t.Errorf("%q: %.200q, %s", flags, said, status)
+		}
+	}
+}
