@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -123,6 +124,10 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 	return e.printRewritten(ctx, &f.rewriteFlags, len(args), result.Document(), smaller, err)
 }
 
+// largeFile is from which size on memory is worth reading pages twice, and
+// collecting garbage often.
+const largeFile = 64 << 20
+
 // stripFile does one file: open, plan, write behind the oracle.
 func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCargo bool) (report.StripFile, error) {
 	file := report.NewStripFile(path)
@@ -142,6 +147,10 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 	err = byteio.Guard(func() error {
 		var companion []byte
 		o := f.options
+		if len(in.Data) >= largeFile {
+			o.Forget = in.Forget
+			defer debug.SetGCPercent(debug.SetGCPercent(20))
+		}
 		if f.onlyKeepDebug != "" {
 			if companion, err = strip.Companion(in.Data); err != nil {
 				return err
