@@ -242,12 +242,22 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	var missing *recipe.MissingError
 	switch {
 	case err == nil && old.IsFor(project):
-		adopted = f.adopt(&old.Check)
+		adopted = f.adopt(&old.Check, recipe.Name)
 		if old.Strict && !cmd.Flags().Changed("strict") {
 			f.strict = true
 			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipe.Name+" (--strict=false ends it)", "; ")
 		}
-	case err == nil, errors.As(err, &missing), errors.Is(err, recipe.ErrOtherVersion):
+	case errors.As(err, &missing):
+		wishes := missing.Wishes
+		if wishes == nil {
+			if wishes, err = recipe.WishesOf(project.Package.ManifestPath); err != nil {
+				return withStatus(exitFailed, "correct it: level, strict, [check] and [budget] as in minsize.toml", err)
+			}
+		}
+		if wishes != nil {
+			adopted = f.wish(wishes, project.Short(wishes.From), cmd.Flags().Changed)
+		}
+	case err == nil, errors.Is(err, recipe.ErrOtherVersion):
 	default: // its checks may be edited: a slip there is not to be lost
 		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", project.Short(path), errors.Unwrap(err)))
 	}

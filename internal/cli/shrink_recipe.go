@@ -9,9 +9,24 @@ import (
 	"github.com/minsize/minsize/internal/technique"
 )
 
-// adopt takes the checks and the bench of an earlier run where none were
-// typed, so that edits of minsize.toml count. It says what it took.
-func (f *shrinkFlags) adopt(c *recipe.Check) string {
+// wish takes what a file says before the first search, where nothing else was
+// typed. It says what it took.
+func (f *shrinkFlags) wish(w *recipe.Wishes, name string, changed func(string) bool) (said string) {
+	said = f.adopt(&w.Check, name)
+	if w.Level != "" && !changed("level") {
+		f.level = w.Level
+		said += "; level = " + w.Level + " of " + name
+	}
+	if w.Strict && !changed("strict") {
+		f.strict = true
+		said += "; strict = true of " + name
+	}
+	return strings.TrimPrefix(said, "; ")
+}
+
+// adopt takes the checks and the bench of a file where none were typed, so that
+// edits of minsize.toml count. It says what it took.
+func (f *shrinkFlags) adopt(c *recipe.Check, from string) string {
 	if len(f.checks) > 0 || f.bench != "" || len(c.Commands) == 0 && c.Bench == "" {
 		return ""
 	}
@@ -30,7 +45,7 @@ func (f *shrinkFlags) adopt(c *recipe.Check) string {
 	if f.bench != "" {
 		said = append(said, "bench "+f.bench)
 	}
-	return fmt.Sprintf("checks of %s: %s", recipe.Name, strings.Join(said, "; "))
+	return fmt.Sprintf("checks of %s: %s", from, strings.Join(said, "; "))
 }
 
 // record puts what was typed into the recipe of a plan.

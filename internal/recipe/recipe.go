@@ -250,14 +250,17 @@ func (e *FileError) Unwrap() error { return e.Err }
 // MissingError says that shrink has not run here.
 type MissingError struct {
 	path   string
-	budget bool // there is a file with a budget alone
+	Wishes *Wishes // of a file that is there and has no settings yet; nil for none
 }
 
 func (e *MissingError) Error() string {
-	if e.budget {
+	switch {
+	case e.Wishes == nil:
+		return e.path + ": not there"
+	case e.Wishes.Budget != nil:
 		return e.path + ": a budget, and no settings yet"
 	}
-	return e.path + ": not there"
+	return e.path + ": no settings yet"
 }
 
 // ErrOtherVersion: a file with this program's name that this version does not
@@ -372,8 +375,12 @@ func Parse(path string, data []byte) (*Recipe, error) {
 	if err != nil {
 		return nil, &FileError{path, err}
 	}
-	if _, made := head["schema"]; !made && head["budget"] != nil && len(head) == 1 {
-		return nil, &MissingError{path: path, budget: true} // written before the first search
+	if onlyWishes(head) {
+		wishes, err := readWishes(head, path)
+		if err != nil {
+			return nil, &FileError{path, err}
+		}
+		return nil, &MissingError{path: path, Wishes: wishes}
 	}
 	if schema, _ := head["schema"].(string); schema != Schema {
 		return nil, &FileError{path, fmt.Errorf("schema %q, expected %q: %w", schema, Schema, ErrOtherVersion)}
