@@ -57,6 +57,8 @@ type shrinkFlags struct {
 	needSmaller bool
 	strict      bool
 
+	objective string
+
 	prune bool
 	list  bool
 	out   reportFlags
@@ -107,6 +109,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.deploy, "allow-deployment", false, "the program may need a newer system (RELR: glibc 2.36)")
 	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
 	flags.BoolVar(&f.security, "allow-security", false, "mitigations against attacks may be given up (no-pie, norelro, ...)")
+	flags.StringVar(&f.objective, "objective", executor.Objectives[0].Name, "the size that is made small: "+strings.Join(executor.ObjectiveNames(), ", "))
 	flags.BoolVar(&f.strict, "strict", false, "give up nothing that the program was seen to rely on (catch_unwind, panic hooks, {:?}, ...)")
 	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the result must run on, such as 2.31 or manylinux2014")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
@@ -125,12 +128,13 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 
 // shrinkPlan is the flags resolved, without touching the machine.
 type shrinkPlan struct {
-	policy  technique.Policy
-	checks  []verify.Check
-	ignore  []*regexp.Regexp
-	maxSlow float64
-	table   []*technique.Technique
-	prove   bool // a cut of the user's is right only where the function returns nothing
+	policy    technique.Policy
+	checks    []verify.Check
+	ignore    []*regexp.Regexp
+	maxSlow   float64
+	table     []*technique.Technique
+	objective *executor.Objective
+	prove     bool // a cut of the user's is right only where the function returns nothing
 }
 
 // resolve refuses bad combinations, each with a hint.
@@ -153,6 +157,9 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		if changed(class.flag) {
 			p.policy.Allow[class.risk] = class.value
 		}
+	}
+	if p.objective, err = executor.ParseObjective(f.objective); err != nil {
+		return nil, usageError("--objective "+strings.Join(executor.ObjectiveNames(), ", --objective "), "%v", err)
 	}
 	p.policy.Strict, p.policy.Insist = f.strict, f.insists()
 	if f.glibc != "" {
@@ -243,6 +250,10 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	switch {
 	case err == nil && old.IsFor(project):
 		adopted = f.adopt(&old.Check, recipe.Name)
+		if old.Objective != "" && !cmd.Flags().Changed("objective") {
+			f.objective = old.Objective
+			adopted = strings.TrimPrefix(fmt.Sprintf("%s; objective %s of %s", adopted, f.objective, recipe.Name), "; ")
+		}
 		if old.Strict && !cmd.Flags().Changed("strict") {
 			f.strict = true
 			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipe.Name+" (--strict=false ends it)", "; ")
@@ -286,7 +297,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	defer x.Close()
 	x.Bootstrap = f.bootstrap
 	x.Codegen = f.codegen > 0 || !cmd.Flags().Changed("codegen-budget")
-	x.SaveTemps = x.Codegen
+	x.SaveTemps, x.Objective = x.Codegen, plan.objective
 	x.Proof = executor.NewProof(f.cuts, f.yes)
 	if plan.prove {
 		if err := x.Proof.Prepare(ctx, x); err != nil {
@@ -354,7 +365,8 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.Note(adopted)
 	}
 	result, err := ladder.Run(ctx, search)
-	asked := fmt.Sprintf("%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, x.Codegen)
+	result.Objective = f.objective
+	asked := fmt.Sprintf("%+v %s %q %q %v %v", plan.policy, f.objective, f.cuts, f.checks, f.bootstrap, x.Codegen)
 	if err != nil && !result.Final {
 		view.end()
 		for _, n := range x.KeepVerified(result, asked) {
@@ -379,7 +391,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 			return diskError(err)
 		}
 	}
-	result.Advice = advice.Beyond(project, result.FinalSize, func() (string, error) {
+	result.Advice = advice.Beyond(project, result.FinalRaw, func() (string, error) {
 		file, err := x.Finish(ctx, result.BestBuild, result.BestPlan.Named())
 		if err != nil {
 			return "", err

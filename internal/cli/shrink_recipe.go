@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/technique"
 )
@@ -51,6 +52,9 @@ func (f *shrinkFlags) adopt(c *recipe.Check, from string) string {
 // record puts what was typed into the recipe of a plan.
 func (f *shrinkFlags) record(c *recipe.Recipe, plan technique.Plan) {
 	c.Level, c.Strict = f.level, f.strict
+	if f.objective != executor.Objectives[0].Name {
+		c.Objective = f.objective
+	}
 	for _, name := range f.insists() {
 		if plan.Has(name) {
 			c.Build.With = append(c.Build.With, name)

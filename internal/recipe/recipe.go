@@ -36,14 +36,15 @@ const Name = "minsize.toml"
 // Recipe is minsize.toml: everything that makes the winner again to the byte,
 // and what has to be the same for that. It is the file of one program.
 type Recipe struct {
-	Schema  string `toml:"schema"` // the constant
-	Package string `toml:"package"`
-	Bin     string `toml:"bin,omitempty"`
-	Example string `toml:"example,omitempty"`
-	Lib     string `toml:"lib,omitempty"`
-	Crate   string `toml:"crate-type,omitempty" comment:"what is made of the library"`
-	Level   string `toml:"level"`
-	Strict  bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
+	Schema    string `toml:"schema"` // the constant
+	Package   string `toml:"package"`
+	Bin       string `toml:"bin,omitempty"`
+	Example   string `toml:"example,omitempty"`
+	Lib       string `toml:"lib,omitempty"`
+	Crate     string `toml:"crate-type,omitempty" comment:"what is made of the library"`
+	Level     string `toml:"level"`
+	Objective string `toml:"objective,omitempty" comment:"the size that is made small, instead of the file's own"`
+	Strict    bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
 
 	Cargo     Cargo     `toml:"cargo"`
 	Toolchain Toolchain `toml:"toolchain"`
