@@ -61,7 +61,7 @@ them before it takes the old one's place by a rename. What would be lost
 func (f *stripFlags) register(flags *pflag.FlagSet) {
 	f.levelFlags.register(flags)
 	f.rewriteFlags.register(flags, "say what would go, and write nothing")
-	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `file`, and link to it")
+	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `FILE`, and link to it")
 	f.out.register(flags)
 	f.cargo.register(flags)
 }
