@@ -15,6 +15,7 @@ all: build
 build:
 	$(GO) build -trimpath -ldflags="$(LDFLAGS)" -o $(MINSIZE) ./cmd/minsize
 	ln -sf minsize $(dir $(MINSIZE))cargo-minsize
+	$(GO) build -trimpath -ldflags="-s -w" -o $(dir $(MINSIZE))minsize-link ./cmd/minsize-link
 
 # A manual page for each verb, as help says it.
 man: build

@@ -47,6 +47,9 @@ type Request struct {
 	// Links links a program as this project does, with more compiler flags,
 	// and runs it. It gives the linker's kind ("lld", "bfd").
 	Links func(ctx context.Context, rustflags []string) (linker string, err error)
+	// Linker is minsize as cargo can call it, to be the linker of the profile's
+	// builds; "" where it shall not.
+	Linker string
 }
 
 // Diff is the edit as a unified diff, with the path as seen from root.
@@ -65,6 +68,7 @@ type Edit struct {
 	Left      []Left
 	Overruled []Overruled
 	Notes     []string
+	Linked    bool // minsize is the linker from now on
 
 	Refused []technique.Refused  // what the program as it is now does not bear
 	Relies  []technique.Reliance // who relies on what the edit gives up
@@ -142,6 +146,9 @@ func Plan(ctx context.Context, r Request) (*Edit, error) {
 		return nil, err
 	}
 	if err := w.flags(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.linker(); err != nil {
 		return nil, err
 	}
 	w.rest()
@@ -227,7 +234,7 @@ func (w *writer) profile() error {
 		return err
 	}
 	keys := slices.Clone(w.Plan.Setting.Profile)
-	if w.Plan.Rewrite.StripSymbols {
+	if w.Plan.Rewrite.StripSymbols && w.Linker == "" {
 		keys = append(keys, technique.KeyValue{Key: "strip", Value: `"symbols"`})
 	}
 	for _, kv := range keys {
@@ -292,6 +299,9 @@ func canonical(key, value string) string {
 // rest lists what no file of cargo's can say.
 func (w *writer) rest() {
 	p := w.Plan
+	if w.Linker != "" {
+		p.Link, p.Rewrite = technique.Link{}, technique.Rewrite{} // minsize-link does them
+	}
 	for _, name := range p.Link.Cuts {
 		w.left("cut "+name, "functions are replaced while the link is replayed")
 	}

@@ -56,7 +56,7 @@ func (w *writer) flags(ctx context.Context) error {
 				continue
 			}
 			w.left(name, "%s", w.whyNotFlag(t.Set))
-		case t.Link != nil:
+		case t.Link != nil && w.Linker == "":
 			twin, err := w.twin(ctx, t, harmless)
 			if err != nil {
 				return err
@@ -68,6 +68,9 @@ func (w *writer) flags(ctx context.Context) error {
 		if !known[flag] { // typed into minsize.toml by its owner
 			add(flag)
 		}
+	}
+	if w.Linker != "" && w.Plan.Link.Pipeline != "" {
+		add("-Csave-temps") // the bitcode that is optimised again
 	}
 	if s := w.Plan.Setting; s.Target != "" {
 		w.left("target "+s.Target, "the target is chosen on the command line: cargo build --target TRIPLE")

@@ -217,6 +217,22 @@ func (c *Config) GetString(key ...string) (string, string) {
 	return s, v.Origin
 }
 
+// variable is what cargo gives its children in a variable of the environment:
+// its own, else that of an [env] table.
+func (c *Config) variable(name string) (value, origin string) {
+	if value, ok := lookupEnv(c.env, name); ok {
+		return value, name
+	}
+	for _, key := range [][]string{{"env", name}, {"env", name, "value"}} {
+		for _, v := range c.All(key...) {
+			if s, ok := v.Value.(string); ok {
+				return s, v.Origin
+			}
+		}
+	}
+	return "", ""
+}
+
 // Strings reads a list of words that TOML or the environment spells either as
 // a list or as one text with spaces (StringList in cargo).
 func Strings(value any) []string {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/launch"
 	"github.com/minsize/minsize/internal/target"
 )
 
@@ -162,15 +163,6 @@ func FindRoot(ctx context.Context, o Options) (root, pkg string, err error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), pkg, nil
 }
 
-// FindManifest is the Cargo.toml that cargo would take.
-func FindManifest(o Options) (string, error) {
-	dir, err := o.dir()
-	if err != nil {
-		return "", err
-	}
-	return findManifest(dir, o.ManifestPath)
-}
-
 // findManifest looks for Cargo.toml as cargo does, to give the error first.
 func findManifest(dir, asked string) (string, error) {
 	if asked != "" {
@@ -227,8 +219,18 @@ func (p *Project) readTarget(ctx context.Context) error {
 	} else if all := p.Config.targetValues("linker", name, cfg); len(all) > 0 {
 		p.Linker = all[0]
 	}
+	if named, _ := p.Linker.Value.(string); launch.IsLinker(named) {
+		p.Linker = Value{}
+		if behind, origin := p.Config.variable(launch.LinkerVariable(name)); behind != "" {
+			p.Linker = Value{behind, origin}
+		}
+	}
 	return nil
 }
+
+// LinkProfile is the environment variable that names the profile whose builds
+// minsize-link changes, where it is not minsize.toml's.
+const LinkProfile = "MINSIZE_PROFILE"
 
 // Foreign says whether the program is for another machine than this one.
 func (p *Project) Foreign() bool { return p.Triple.Name != p.Toolchain.Host }

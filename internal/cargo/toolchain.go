@@ -319,7 +319,26 @@ func distributionBins() []string {
 
 // describe asks the compiler what it is and looks at what lies beside it.
 func (t *Toolchain) describe(ctx context.Context, dir string, env []string) error {
-	out, err := output(ctx, dir, t.Environ(env), t.Rustc, "-vV")
+	if err := t.ask(ctx, dir, t.Environ(env)); err != nil {
+		return err
+	}
+	t.Std = findStdSources(t.Sysroot, t.Version)
+	t.Targets = installedTargets(t.Sysroot)
+	t.LLVMTools = findLLVMTools(ctx, t)
+	t.ImmediateAbort = t.probeImmediateAbort(ctx)
+	return ctx.Err()
+}
+
+// CompilerOf asks the compiler of a sysroot what it is, and nothing else: a
+// linker has no time for more.
+func CompilerOf(ctx context.Context, sysroot string) (*Toolchain, error) {
+	t := &Toolchain{Sysroot: sysroot, Rustc: filepath.Join(sysroot, "bin", exe("rustc"))}
+	return t, t.ask(ctx, "", nil)
+}
+
+// ask has the compiler say what it is.
+func (t *Toolchain) ask(ctx context.Context, dir string, env []string) error {
+	out, err := output(ctx, dir, env, t.Rustc, "-vV")
 	if err != nil {
 		return noToolchain(t.Rustc, err)
 	}
@@ -343,11 +362,7 @@ func (t *Toolchain) describe(ctx context.Context, dir string, env []string) erro
 		return &NoToolchainError{What: t.Rustc, Reason: errors.New("does not answer -vV as rustc does")}
 	}
 	t.Channel = channelOf(t.Version)
-	t.Std = findStdSources(t.Sysroot, t.Version)
-	t.Targets = installedTargets(t.Sysroot)
-	t.LLVMTools = findLLVMTools(ctx, t)
-	t.ImmediateAbort = t.probeImmediateAbort(ctx)
-	return ctx.Err()
+	return nil
 }
 
 func channelOf(version string) string {

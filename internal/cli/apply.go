@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,9 +15,12 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/executor"
+	"github.com/minsize/minsize/internal/launch"
 	"github.com/minsize/minsize/internal/recipe"
+	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -25,6 +31,7 @@ type applyFlags struct {
 	yes    bool
 	dryRun bool
 	undo   bool
+	link   bool
 }
 
 func newApplyCommand(e *env) *cobra.Command {
@@ -42,13 +49,21 @@ The project is built once as it is, where shrink's own build of the same sources
 is gone: who in the program relies on what is given up is named, and where
 minsize.toml is strict that is left out.
 
+--link makes minsize the linker of these builds as well, so that "cargo build
+--release", "cargo install" and what calls cargo give what "minsize build"
+gives; debug builds and tests are linked as before (docs/link.md).
+
 --undo takes the last apply back, to the byte.`,
 		Example: `  minsize apply --dry-run
   minsize apply --yes
   minsize apply --profile dist      # writes [profile.dist], made if need be
+  minsize apply --link --yes
   minsize apply --undo`,
 		Args: takes(0, 0, "", "minsize apply --dry-run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.undo && f.link {
+				return usageError("minsize apply --undo", "--undo takes back what was written last, --link too")
+			}
 			if f.undo && cmd.Flags().Changed("profile") {
 				return usageError("minsize apply --undo", "--undo takes back what was written last, whichever profile that was")
 			}
@@ -62,10 +77,11 @@ minsize.toml is strict that is left out.
 	flags.SortFlags = false
 	flags.BoolVarP(&f.yes, "yes", "y", false, "write without asking")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the diff and write nothing")
+	flags.BoolVar(&f.link, "link", false, "have cargo call minsize as the linker, for what cargo cannot express")
 	flags.BoolVar(&f.undo, "undo", false, "take the last apply of this workspace back")
 	f.output.register(flags)
 	f.cargo.register(flags)
-	flags.Lookup("profile").Usage = "the `PROFILE` to write to (default: the one that shrink measured)"
+	flags.Lookup("profile").Usage = "the profile to write to (default: the one that shrink measured)"
 	return cmd
 }
 
@@ -77,13 +93,19 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	if err != nil {
 		return err
 	}
+	linker := ""
+	if f.link {
+		if linker, err = ownLinker(project); err != nil {
+			return err
+		}
+	}
 	heeded, err := e.heed(ctx, project, c)
 	if err != nil {
 		return err
 	}
 	edit, err := apply.Plan(ctx, apply.Request{
 		Project: project, Profile: f.cargo.Profile, Plan: heeded.plan, Toolchain: c.Toolchain.ID,
-		Links: project.TryLink, Saves: c.Result.Saves,
+		Links: project.TryLink, Saves: c.Result.Saves, Linker: linker,
 	})
 	if err != nil {
 		return cargoError(err)
@@ -118,6 +140,26 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	e.note("written; minsize apply --undo takes it back")
 	return nil
+}
+
+// ownLinker is minsize-link as cargo can call it: by its name where that is on
+// the PATH, for then the settings hold on other machines too.
+func ownLinker(p *cargo.Project) (string, error) {
+	if f := relink.FlavourOf(p.Triple); f == nil || f.Name != target.GNU {
+		return "", withStatus(exitRefused, "minsize apply without --link", fmt.Errorf("minsize-link is for ELF targets, and %s is none", p.Triple.Name))
+	}
+	if _, err := exec.LookPath(launch.Name); err == nil {
+		return launch.Name, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	beside := filepath.Join(filepath.Dir(self), launch.Name+filepath.Ext(self))
+	if _, err := os.Stat(beside); err != nil {
+		return "", withStatus(exitFailed, "ln -s "+filepath.Base(self)+" "+beside, fmt.Errorf("%s is neither on the PATH nor beside this program", launch.Name))
+	}
+	return beside, nil
 }
 
 // heeded is a recipe's plan, less what the program of today does not bear.

@@ -21,6 +21,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/executor"
+	"github.com/minsize/minsize/internal/launch"
 	"github.com/minsize/minsize/internal/manual"
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/report"
@@ -112,9 +114,9 @@ var groups = []*cobra.Group{
 
 var verbs = []verb{
 	{groupShrink, newShrinkCommand},
-	{groupShrink, newInitCommand},
 	{groupShrink, newBuildCommand},
 	{groupShrink, newApplyCommand},
+	{groupShrink, newLinkCommand},
 	{groupShrink, newDoctorCommand},
 	{groupShrink, newNewCommand},
 	{groupRewrite, newStripCommand},
@@ -154,6 +156,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	if relink.ActsAsLinker() { // before all else: rustc's arguments are not ours
 		return relink.LinkerMain(ctx, args, stdin, stdout, stderr)
+	}
+	if launch.IsLinker(args[0]) {
+		return executor.LinkMain(ctx, args[1:], stderr)
 	}
 	// Whoever listens gets an error of the write where others would die of it.
 	gone := make(chan os.Signal, 1)
@@ -215,9 +220,6 @@ func newRootCommand(e *env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
 				return printVersion(e)
-			}
-			if e.hereFirst(cmd.Context()) {
-				return nil
 			}
 			return cmd.Help()
 		},

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"minsize":       func() { os.Exit(Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
 		"cargo-minsize": func() { os.Exit(Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"minsize-link":  func() { os.Exit(Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
 

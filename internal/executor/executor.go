@@ -16,7 +16,6 @@
 package executor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +44,6 @@ type Executor struct {
 	Bootstrap bool                 // RUSTC_BOOTSTRAP=1 was allowed
 	Codegen   bool                 // codegen replay may be tried
 	SaveTemps bool                 // builds with fat LTO keep their bitcode, where something here reads it
-	Objective *Objective           // what is made small; nil for the file itself
 	Proof     *Proof               // of cuts that return at once; nil where they were proved before
 	Log       io.Writer            // cargo's own words; nil for none
 	Progress  func(cargo.Progress) // of builds; nil for none
@@ -163,7 +161,7 @@ func (x *Executor) request(p technique.Plan) (cargo.Request, error) {
 	if t == nil {
 		return cargo.Request{}, fmt.Errorf("the toolchain %q is not here", p.Toolchain)
 	}
-	r := cargo.Request{Toolchain: t, Rustflags: p.Setting.Rustflags, Target: targetOf(x.Project.Triple, p.Setting.Target), Unstable: p.Setting.Unstable,
+	r := cargo.Request{Toolchain: t, Rustflags: p.Setting.Rustflags, Target: targetOf(x.Project.Triple, p.Setting), Unstable: p.Setting.Unstable,
 		TargetDir: x.buildDir, Progress: x.Progress, Log: x.Log}
 	set := func(key string, kv technique.KeyValue) error {
 		value, err := kv.Decoded()
@@ -200,16 +198,23 @@ func (x *Executor) request(p technique.Plan) (cargo.Request, error) {
 	return r, nil
 }
 
-// targetOf is the triple that a plan builds for: "musl" stands for the musl
-// twin of the project's own.
-func targetOf(t target.Triple, asked string) string {
-	if asked == "musl" {
+// targetOf is the triple that a plan names to cargo: "musl" stands for the musl
+// twin of the project's own. Without a name cargo builds for this machine as it
+// does for the user, to the byte; but then compiler flags reach build scripts
+// and proc macros, too, which no plan is about.
+func targetOf(t target.Triple, s technique.Setting) string {
+	switch {
+	case s.Target == "musl":
 		if twin, can := t.Musl(); can {
 			return twin.Name
 		}
 		return t.Name
+	case s.Target != "":
+		return s.Target
+	case len(s.Rustflags)+len(s.Unstable) > 0:
+		return t.Name
 	}
-	return cmp.Or(asked, t.Name)
+	return ""
 }
 
 // keepsBitcode says whether the build of p leaves its merged bitcode.

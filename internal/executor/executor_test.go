@@ -400,7 +400,7 @@ func TestRequests(t *testing.T) {
 		t.Errorf("with --bootstrap: %+v, %v", r, err)
 	}
 	musl := set(func(s *technique.Setting) { s.Target = "musl" })
-	if r, err := x.request(musl); err != nil || r.Target != targetOf(x.Project.Triple, "musl") {
+	if r, err := x.request(musl); err != nil || r.Target != targetOf(x.Project.Triple, technique.Setting{Target: "musl"}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -92,6 +92,12 @@ func (x *Executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 	if err != nil {
 		return nil, err
 	}
+	result, err := x.link(ctx, recording, p, out, symbols)
+	return cutNotes(result), err
+}
+
+// link makes a recorded link as p says.
+func (x *Executor) link(ctx context.Context, recording *relink.Recording, p technique.Plan, out string, symbols bool) (*relink.Result, error) {
 	v := relink.Variant{Options: p.Link.Options, Add: p.Link.Add, Symbols: symbols}
 	if p.Link.Linker != "" {
 		works := x.linkers(ctx, recording)
@@ -112,13 +118,13 @@ func (x *Executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 		}
 	}
 	if p.Link.Pipeline != "" {
+		var err error
 		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline}
 		if v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain]); err != nil {
 			return nil, err
 		}
 	}
-	result, err := recording.Link(ctx, v, out)
-	return cutNotes(result), err
+	return recording.Link(ctx, v, out)
 }
 
 // cutNotes says which cuts met nothing.
@@ -199,6 +205,10 @@ func (x *Executor) LinkerID(ctx context.Context, b *ladder.Build, p technique.Pl
 	if err != nil {
 		return ""
 	}
+	return x.linkerOf(ctx, recording, p)
+}
+
+func (x *Executor) linkerOf(ctx context.Context, recording *relink.Recording, p technique.Plan) string {
 	for _, l := range x.linkers(ctx, recording) {
 		if string(l.Kind) == p.Link.Linker {
 			return l.ID()

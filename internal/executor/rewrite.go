@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -29,12 +28,12 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 	if err != nil {
 		return fmt.Errorf("stripping: %w", err)
 	}
+	file.Stripped = int64(len(stripped))
 	level, by := strip.Level(0), ""
 	if r.Optimizer != "" {
-		if stripped, err = optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
+		if data, err = optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
 			return err
 		}
-		data = stripped
 	}
 	switch {
 	case r.Layout:
@@ -52,11 +51,7 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		for _, note := range report.Notes {
 			file.Notes = append(file.Notes, ladder.Note{About: by, Text: note})
 		}
-		stripped = data
-	}
-	file.Bare = int64(len(stripped))
-	if file.Stripped, err = x.Objective.size(stripped); err != nil {
-		return err
+		file.Stripped = int64(len(data))
 	}
 	if r.Pack != "" {
 		packed, packing, err := pack.Pack(data, pack.Options{})
@@ -69,11 +64,7 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		}
 		data = packed
 	}
-	if file.Raw, file.Size = int64(len(data)), file.Stripped; !bytes.Equal(data, stripped) {
-		if file.Size, err = x.Objective.size(data); err != nil {
-			return err
-		}
-	}
+	file.Size = int64(len(data))
 	os.Remove(file.Path)
 	return os.WriteFile(file.Path, data, 0o777)
 }

@@ -11,9 +11,7 @@ package oracle
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -38,7 +36,7 @@ var tableTags = []uint64{tagPltRelSize, tagRela, tagRelaSize, tagRel, tagRelSize
 // word is what relative relocations make of a word.
 type word struct {
 	at, value uint64
-	bases     uint32 // how often the base is added
+	bases     uint64 // how often the base is added
 	adds      bool   // to what is there, while the list is made
 }
 
@@ -245,16 +243,10 @@ func (l *loaded) applied(gone, same []Span) (*Image, error) {
 	}
 	i := l.image
 	i.words, i.relocations = l.words, l.others
-	done := append(l.done, same...)
-	last := Span{}
-	for _, w := range l.words { // in order, most of them one behind the other
-		if w.at > last.End {
-			done = append(done, last)
-			last.Start = w.at
-		}
-		last.End = w.at + l.wordSize()
+	for _, w := range l.words {
+		l.done = append(l.done, Span{w.at, w.at + l.wordSize()})
 	}
-	done = merged(append(done, last))
+	done := merged(append(l.done, same...))
 	for k := range i.Regions {
 		r := &i.Regions[k]
 		from, _ := slices.BinarySearchFunc(done, r.Addr, func(s Span, at uint64) int { return cmp.Compare(s.End, at) })
@@ -460,11 +452,6 @@ func (l *loaded) applyPacked(addr, n uint64) error {
 	if addr%size != 0 || n%size != 0 {
 		return byteio.Errorf(0, "packed relocations", "%d bytes at %#x", n, addr)
 	}
-	named := 0
-	for b := c.Data; len(b) > 0; b = b[4:] {
-		named += bits.OnesCount32(binary.LittleEndian.Uint32(b)) // at most: addresses have bits too
-	}
-	l.words = slices.Grow(l.words, named)
 	next := uint64(0)
 	add := func(at uint64) error {
 		value, err := l.inPlace(at)

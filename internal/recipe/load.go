@@ -2,6 +2,9 @@ package recipe
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 
 	"github.com/minsize/minsize/internal/cargo"
 )
@@ -28,6 +31,27 @@ func Locate(ctx context.Context, o cargo.Options) (*Recipe, string, error) {
 		of.Package = folder // as cargo chooses
 	}
 	return Find(root, of)
+}
+
+// Above finds a program's recipe in the folder of its package or in one above,
+// where the workspace is; nil where there is none of this program. The error is
+// of a file that is there and cannot be used.
+func Above(folder string, of Program) (*Recipe, error) {
+	for ; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, Name)); err == nil {
+			c, _, err := Find(folder, of)
+			var missing *MissingError // a budget alone
+			if err != nil && !errors.As(err, &missing) {
+				return nil, err
+			}
+			if err == nil && of.Fits(c) {
+				return c, nil
+			}
+		}
+		if folder == filepath.Dir(folder) {
+			return nil, nil
+		}
+	}
 }
 
 // Load reads the recipe of a workspace, then the project as it was searched.

@@ -225,7 +225,7 @@ func (p *plan) relocationModel() string {
 // where it has been made before.
 func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipeline, tools LLVM, cuts []Cut, relocation string, p *plan) (string, codegenMeta, error) {
 	var meta codegenMeta
-	digest, err := r.edit.digest(filepath.Join(r.Dir, bitcode))
+	digest, err := r.edit.digest(r.file(bitcode))
 	if err != nil {
 		return "", meta, err
 	}
@@ -248,7 +248,7 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	defer os.RemoveAll(scratch)
 	at := func(name string) string { return filepath.Join(scratch, name) }
 
-	if err := p.tool(ctx, tools, "llvm-dis", filepath.Join(r.Dir, bitcode), "-o", at("in.ll")); err != nil {
+	if err := p.tool(ctx, tools, "llvm-dis", r.file(bitcode), "-o", at("in.ll")); err != nil {
 		return "", meta, err
 	}
 	m, err := r.matcher(cuts)

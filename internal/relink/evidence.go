@@ -193,7 +193,7 @@ type evidenceFile struct {
 
 func (r *Recording) evidenceFiles() (list []evidenceFile, err error) {
 	for _, in := range r.link.Inputs {
-		file, err := objedit.OpenFile(filepath.Base(in.Path), filepath.Join(r.Dir, in.Stored))
+		file, err := objedit.OpenFile(filepath.Base(in.Path), r.file(in.Stored))
 		if err == nil && file != nil {
 			list = append(list, evidenceFile{file, filepath.Base(in.Path)})
 		}

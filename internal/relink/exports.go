@@ -39,7 +39,7 @@ func (r *Recording) exports() (names []string, every bool) {
 func (r *Recording) text(path string) string {
 	for _, in := range r.link.Inputs {
 		if in.Path == path {
-			data, _ := os.ReadFile(filepath.Join(r.Dir, in.Stored))
+			data, _ := os.ReadFile(r.file(in.Stored))
 			return string(data)
 		}
 	}

@@ -80,8 +80,8 @@ func OptionByName(name string) *Option {
 	return nil
 }
 
-// driver is what rustc would have called.
-func (f *Flavour) driver() string {
+// Driver is what rustc would have called.
+func (f *Flavour) Driver() string {
 	for _, name := range f.Drivers {
 		if path, err := exec.LookPath(name); err == nil {
 			return path

@@ -73,7 +73,7 @@ func (r *Recording) graph(cuts []Cut) (*graph, error) {
 	var objects []*objedit.Object
 	var fromArchive []bool
 	for _, in := range r.link.Inputs {
-		file, err := objedit.OpenFile(filepath.Base(in.Path), filepath.Join(r.Dir, in.Stored))
+		file, err := objedit.OpenFile(filepath.Base(in.Path), r.file(in.Stored))
 		if err != nil {
 			return nil, err
 		}

@@ -130,10 +130,9 @@ func compareVersions(a, b string) int {
 	return slices.Compare(numbers(a), numbers(b))
 }
 
-// Linkers lists the linkers that link this recording as it was recorded,
-// found on the recorded PATH, in the recorded -B folders and in the
-// toolchain's own. The others come back with the reason why not.
-func (r *Recording) Linkers(ctx context.Context) (works []Linker, fails map[string]error) {
+// Candidates lists the linkers on the recorded PATH, in the recorded -B folders
+// and in the toolchain's own.
+func (r *Recording) Candidates(ctx context.Context) []Linker {
 	var extra []string
 	for _, arg := range r.link.Args {
 		if dir, ok := strings.CutPrefix(arg, "-B"); ok && dir != "" {
@@ -146,13 +145,19 @@ func (r *Recording) Linkers(ctx context.Context) (works []Linker, fails map[stri
 			extra = append(extra, dir)
 		}
 	}
+	return r.flavour.FindLinkers(ctx, r.link.Env["PATH"], extra...)
+}
+
+// Linkers lists the candidates that link this recording as it was recorded. The
+// others come back with the reason why not.
+func (r *Recording) Linkers(ctx context.Context) (works []Linker, fails map[string]error) {
 	fails = map[string]error{}
 	probe, err := os.MkdirTemp("", "minsize-linkers-*")
 	if err != nil {
 		return nil, map[string]error{"": err}
 	}
 	defer os.RemoveAll(probe)
-	for i, l := range r.flavour.FindLinkers(ctx, r.link.Env["PATH"], extra...) {
+	for i, l := range r.Candidates(ctx) {
 		_, err := r.Link(ctx, Variant{Linker: l}, filepath.Join(probe, fmt.Sprint(i)))
 		if err != nil {
 			fails[l.Path] = err

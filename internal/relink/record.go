@@ -88,7 +88,7 @@ func LinkerMain(ctx context.Context, args []string, stdin io.Reader, stdout, std
 	}
 	driver := os.Getenv(envRecordLinker)
 	if driver == "" {
-		driver = flavour.driver()
+		driver = flavour.Driver()
 	}
 	rec := &recordedLink{Version: recordVersion, Flavour: flavour.Name, Driver: driver, Args: args[1:]}
 	bin, crate := os.Getenv(envRecordBin), os.Getenv(envRecordCrate)
@@ -174,18 +174,17 @@ func (s *staging) discard() {
 	}
 }
 
-// stage copies the inputs while they exist.
-func (l *recordedLink) stage(root string) (*staging, error) {
-	var err error
+// describe notes where the linker is called, and for what.
+func (l *recordedLink) describe() (err error) {
 	if l.Dir, err = os.Getwd(); err != nil {
-		return nil, err
+		return err
 	}
 	if l.Args, err = expandResponseFiles(l.Args, l.Dir); err != nil {
-		return nil, err
+		return err
 	}
 	at, before, err := outputOf(l.Args)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	l.Output = absolute(l.Dir, l.Args[at][len(before):])
 	l.Package, l.Bin = os.Getenv("CARGO_PKG_NAME"), cmp.Or(os.Getenv("CARGO_BIN_NAME"), os.Getenv("CARGO_CRATE_NAME"))
@@ -195,10 +194,19 @@ func (l *recordedLink) stage(root string) (*staging, error) {
 			l.Env[name] = value
 		}
 	}
+	return nil
+}
+
+// stage copies the inputs while they exist.
+func (l *recordedLink) stage(root string) (*staging, error) {
+	if err := l.describe(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return nil, err
 	}
 	s := &staging{final: filepath.Join(root, filepath.Base(l.Output))}
+	var err error
 	if s.dir, err = os.MkdirTemp(root, ".recording-*"); err != nil {
 		return nil, err
 	}
@@ -209,11 +217,8 @@ func (l *recordedLink) stage(root string) (*staging, error) {
 	return s, nil
 }
 
-// keepInputs copies every regular file that an argument names.
-func (l *recordedLink) keepInputs(dir string) error {
-	if err := os.Mkdir(filepath.Join(dir, "inputs"), 0o777); err != nil {
-		return err
-	}
+// findInputs lists every regular file that an argument names, where it lies.
+func (l *recordedLink) findInputs() {
 	seen := map[string]bool{}
 	values := flavourNamed(l.Flavour).Values
 	for i, arg := range l.Args {
@@ -225,24 +230,65 @@ func (l *recordedLink) keepInputs(dir string) error {
 			continue
 		}
 		seen[path] = true
-		source := absolute(l.Dir, path)
-		in := recordedInput{Path: path, Stored: filepath.Join("inputs", fmt.Sprintf("%03d-%s", len(l.Inputs), filepath.Base(path)))}
-		if err := keep(source, filepath.Join(dir, in.Stored)); err != nil {
-			return err
-		}
-		if base, isObject := strings.CutSuffix(source, ".o"); isObject {
-			bitcode := base + bitcodeSuffix
-			if _, err := os.Stat(bitcode); err == nil {
-				in.Bitcode = strings.TrimSuffix(in.Stored, ".o") + bitcodeSuffix
-				if err := byteio.CopyFile(bitcode, filepath.Join(dir, in.Bitcode), 0o666); err != nil {
-					return err
-				}
+		in := recordedInput{Path: path, Stored: absolute(l.Dir, path)}
+		if base, isObject := strings.CutSuffix(in.Stored, ".o"); isObject {
+			if _, err := os.Stat(base + bitcodeSuffix); err == nil {
+				in.Bitcode = base + bitcodeSuffix
 			}
 		}
 		l.Inputs = append(l.Inputs, in)
 	}
+}
+
+// keepInputs copies the inputs.
+func (l *recordedLink) keepInputs(dir string) error {
+	if err := os.Mkdir(filepath.Join(dir, "inputs"), 0o777); err != nil {
+		return err
+	}
+	l.findInputs()
+	for i := range l.Inputs {
+		in := &l.Inputs[i]
+		source, bitcode := in.Stored, in.Bitcode
+		in.Stored = filepath.Join("inputs", fmt.Sprintf("%03d-%s", i, filepath.Base(in.Path)))
+		if err := keep(source, filepath.Join(dir, in.Stored)); err != nil {
+			return err
+		}
+		if bitcode != "" {
+			in.Bitcode = strings.TrimSuffix(in.Stored, ".o") + bitcodeSuffix
+			if err := byteio.CopyFile(bitcode, filepath.Join(dir, in.Bitcode), 0o666); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
+
+// Here is the link that this process is called for, as a recording that keeps
+// nothing: its inputs are where rustc left them, until this process ends.
+func Here(flavour *Flavour, driver string, args []string) (*Recording, error) {
+	if driver == "" {
+		driver = flavour.Driver()
+	}
+	r := &Recording{flavour: flavour, link: recordedLink{Version: recordVersion, Flavour: flavour.Name, Driver: driver, Args: args}}
+	if err := r.link.describe(); err != nil {
+		return nil, err
+	}
+	r.link.findInputs()
+	return r, nil
+}
+
+// file is where an input lies.
+func (r *Recording) file(stored string) string {
+	if filepath.IsAbs(stored) {
+		return stored
+	}
+	return filepath.Join(r.Dir, stored)
+}
+
+// Args are the link's arguments, response files expanded; Output is the file
+// that it writes.
+func (r *Recording) Args() []string { return r.link.Args }
+func (r *Recording) Output() string { return r.link.Output }
 
 // bitcodeSuffix replaces ".o" in the name of the merged bitcode that rustc
 // leaves before fat LTO's optimisation when it is given -C save-temps.

@@ -114,7 +114,7 @@ type planFile struct {
 
 func (p *plan) inputs() error {
 	for _, in := range p.recording.link.Inputs {
-		p.files = append(p.files, planFile{recordedInput: in, now: filepath.Join(p.recording.Dir, in.Stored)})
+		p.files = append(p.files, planFile{recordedInput: in, now: p.recording.file(in.Stored)})
 	}
 	p.environment = p.recording.environment()
 	return nil

@@ -76,7 +76,7 @@ func (r *Recording) Returning(ctx context.Context, cuts []Cut, tools LLVM) ([]Re
 		if in.Bitcode == "" {
 			continue
 		}
-		if err := returnsInBitcode(ctx, tools, filepath.Join(r.Dir, in.Bitcode), list, index); err != nil {
+		if err := returnsInBitcode(ctx, tools, r.file(in.Bitcode), list, index); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +92,7 @@ func inCatalogue(name string) bool {
 // An object is valid until yield returns.
 func (r *Recording) ObjectFiles(yield func(*objedit.Object) error) error {
 	for _, in := range r.link.Inputs {
-		file, err := objedit.OpenFile(filepath.Base(in.Path), filepath.Join(r.Dir, in.Stored))
+		file, err := objedit.OpenFile(filepath.Base(in.Path), r.file(in.Stored))
 		if errors.Is(err, objedit.ErrUnsupported) || err == nil && file == nil {
 			continue
 		}

@@ -166,7 +166,7 @@ func checkStart(program string) error {
 func (r *Recording) machine() *machine.Machine {
 	for _, in := range r.link.Inputs {
 		head := make([]byte, 64)
-		f, err := os.Open(filepath.Join(r.Dir, in.Stored))
+		f, err := os.Open(r.file(in.Stored))
 		if err != nil {
 			continue
 		}
