@@ -6,10 +6,11 @@ go 1.26.0
 // project's own business (size search, attribution, rewriting, packing) is
 // written here instead; see docs/architecture.md.
 require (
+	github.com/andybalholm/brotli v1.3.0 // shrink --objective: what a program weighs as brotli
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/google/go-containerregistry v0.22.1 // image: digests, layouts, registry login
 	github.com/ianlancetaylor/demangle v0.0.0-20260724033716-83e58baca724 // demangle: C++ names; test oracle for Rust names
-	github.com/klauspost/compress v1.20.3 // ladder cache, image layers, compressed debug sections: zstd
+	github.com/klauspost/compress v1.20.3 // ladder cache, image layers, compressed debug sections, shrink --objective: zstd
 	github.com/mattn/go-runewidth v0.0.16 // report: columns that a name takes on a terminal
 	github.com/pelletier/go-toml/v2 v2.4.3 // toml: the TOML grammar; our splices keep the user's format
 	github.com/rogpeppe/go-internal v1.16.0 // tests: testscript

@@ -49,6 +49,7 @@ var house = []lane{
 		{"recipe", "byteio cargo technique toml", "", "minsize.toml: a plan as text, the conditions it was found under, which of a workspace's files is meant"},
 		{"speed", "artefact byteio cargo demangle ladder objfile process technique", "", "a bench that is judged before it is believed, and the packages that it spends its time in"},
 		{"executor", "artefact byteio cargo dwarf ladder launch objedit objfile oracle pack recipe relink strip target technique toml verify", "", "a plan becomes a finished file: full builds, replays, rewrites, symbol files, proofs; what is kept of a run"},
+		{"precedent", "", "", "commands that a project itself shows, in its README and tests, as proposals for checks"},
 		{"rustsyntax", "", "", "a lossless lexer and a parser of items"},
 		{"outline", "apply cargo rustsyntax strip verify", "golden", "which generic functions can be outlined, the rewrite, the proof in a scratch copy"},
 		{"artefact", "byteio target", "", "program, library, static library: what a build makes, which host loads it and where"},
@@ -56,7 +57,7 @@ var house = []lane{
 		{"llvmlines", "cargo demangle", "", "lines of LLVM IR per generic"},
 	}},
 	{"both", []row{
-		{"cli", "advice apply artefact attrib budget byteio cargo dwarf executor forge history inspect ladder launch llvmlines manual objfile oci outline pack parcel recipe refgraph relink report speed stream strip target technique verify", "golden testbin",
+		{"cli", "advice apply artefact attrib budget byteio cargo dwarf executor forge history inspect ladder launch llvmlines manual objfile oci outline pack parcel precedent recipe refgraph relink report speed stream strip target technique toml verify", "golden testbin",
 			"`cli.go` command table and exit statuses, `flags.go` what was typed; a file per verb: resolve options, call the stages in order, hand one result to report"},
 		{"manual", "byteio report", "", "help and manual pages, set from the command table"},
 		{"inspect", "attrib byteio cargo dwarf objfile oci pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},

@@ -136,16 +136,23 @@ var ErrNone = errors.New("no [budget] with limits in it")
 //	file = "500 KiB"
 //
 // Its limits come in the order of their names.
-func Read(data []byte) (*Budget, error) {
-	file, err := toml.Decode(data)
+func Read(data []byte) (*Budget, error) { return ReadBelow(data) }
+
+// ReadBelow reads the table [budget] below another one, such as
+// [package.metadata.minsize] of a manifest.
+func ReadBelow(data []byte, above ...string) (*Budget, error) {
+	table, err := toml.Decode(data)
 	if err != nil {
 		return nil, err
 	}
-	table, ok := file["budget"].(map[string]any)
-	if !ok || len(table) == 0 {
+	path := append(slices.Clone(above), "budget")
+	for _, key := range path {
+		table, _ = table[key].(map[string]any)
+	}
+	if len(table) == 0 {
 		return nil, ErrNone
 	}
-	return fromTable(table, []string{"budget"})
+	return fromTable(table, path)
 }
 
 // fromTable reads the decoded table at path.

@@ -26,6 +26,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 )
 
 var (
@@ -87,9 +88,14 @@ func WriteFile(ctx context.Context, path string, content Content, o WriteOptions
 		return Written{}, err
 	}
 	defer t.abort()
+	size := content.Len()
 	steps := []func() error{
 		t.create,
-		func() error { return t.write(ctx, content) },
+		func() error {
+			err := t.write(ctx, content)
+			content = nil // the check looks at what is on disk
+			return err
+		},
 		t.metadata,
 		t.sync,
 		t.check,
@@ -104,7 +110,7 @@ func WriteFile(ctx context.Context, path string, content Content, o WriteOptions
 		}
 	}
 	t.syncFolder()
-	return Written{Path: t.target, Size: content.Len(), Notes: t.notes}, nil
+	return Written{Path: t.target, Size: size, Notes: t.notes}, nil
 }
 
 // transaction is one WriteFile.
@@ -345,6 +351,9 @@ func (t *transaction) sync() error {
 
 // check closes nothing yet: the lock on the temporary file must outlive the
 // rename, or another run could take it for stale.
+// muchMemory is how much is worth a run of the garbage collector.
+const muchMemory = 64 << 20
+
 func (t *transaction) check() error {
 	if t.Check == nil {
 		return nil
@@ -354,6 +363,9 @@ func (t *transaction) check() error {
 		return err
 	}
 	defer m.Close()
+	if len(m.Data) > muchMemory {
+		debug.FreeOSMemory() // of the content: the check has two files in memory already
+	}
 	return Guard(func() error { return t.Check(m.Data) })
 }
 

@@ -163,6 +163,15 @@ func FindRoot(ctx context.Context, o Options) (root, pkg string, err error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), pkg, nil
 }
 
+// FindManifest is the Cargo.toml that cargo would take.
+func FindManifest(o Options) (string, error) {
+	dir, err := o.dir()
+	if err != nil {
+		return "", err
+	}
+	return findManifest(dir, o.ManifestPath)
+}
+
 // findManifest looks for Cargo.toml as cargo does, to give the error first.
 func findManifest(dir, asked string) (string, error) {
 	if asked != "" {

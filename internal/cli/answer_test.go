@@ -21,7 +21,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/golden"
-	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
@@ -305,7 +304,7 @@ func testSchema(t *testing.T, schemas string, answer []byte) {
 	if err := json.Unmarshal(answer, &names); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := os.ReadFile(filepath.Join(schemas, report.SchemaFile(names.Schema)))
+	schema, err := os.ReadFile(filepath.Join(schemas, golden.SchemaFile(names.Schema)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ gives; debug builds and tests are linked as before (docs/link.md).
 	flags.BoolVar(&f.undo, "undo", false, "take the last apply of this workspace back")
 	f.output.register(flags)
 	f.cargo.register(flags)
-	flags.Lookup("profile").Usage = "the profile to write to (default: the one that shrink measured)"
+	flags.Lookup("profile").Usage = "the `PROFILE` to write to (default: the one that shrink measured)"
 	return cmd
 }
 

@@ -27,23 +27,23 @@ func (c *cargoFlags) register(flags *pflag.FlagSet) {
 
 func (c *cargoFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.ManifestPath, "manifest-path", "", "the project's `Cargo.toml`")
-	flags.StringVarP(&c.Package, "package", "p", "", "the workspace's package that holds the program or library")
-	flags.StringVar(&c.Bin, "bin", "", "the program, where a package has several")
-	flags.StringVar(&c.Example, "example", "", "an example as the program or library")
+	flags.StringVarP(&c.Package, "package", "p", "", "the workspace's `PACKAGE` that holds the program or library")
+	flags.StringVar(&c.Bin, "bin", "", "the program `NAME`, where a package has several")
+	flags.StringVar(&c.Example, "example", "", "the example `NAME` as the program or library")
 	flags.BoolVar(&c.Lib, "lib", false, "the package's library")
-	flags.StringVar(&c.CrateType, "crate-type", "", "with --lib, the `form` of the library: cdylib, dylib, staticlib")
-	flags.StringSliceVarP(&c.Features, "features", "F", nil, "features to turn on")
+	flags.StringVar(&c.CrateType, "crate-type", "", "with --lib, the `FORM` of the library: cdylib, dylib, staticlib")
+	flags.StringSliceVarP(&c.Features, "features", "F", nil, "`FEATURES` to turn on")
 	flags.BoolVar(&c.AllFeatures, "all-features", false, "turn all features on")
 	flags.BoolVar(&c.NoDefaultFeatures, "no-default-features", false, "leave the default features out")
-	flags.StringVar(&c.Target, "target", "", "build for another machine: a target `triple`")
-	flags.StringVar(&c.TargetDir, "target-dir", "", "cargo's target `folder`; minsize works in its folder minsize")
-	flags.StringVar(&c.Profile, "profile", "", "the profile to start from (default release)")
-	flags.StringVarP(&c.Jobs, "jobs", "j", "", "how many jobs cargo may run at once")
+	flags.StringVar(&c.Target, "target", "", "build for another machine: a target `TRIPLE`")
+	flags.StringVar(&c.TargetDir, "target-dir", "", "cargo's target `FOLDER`; minsize works in its folder minsize")
+	flags.StringVar(&c.Profile, "profile", "", "the `PROFILE` to start from (default release)")
+	flags.StringVarP(&c.Jobs, "jobs", "j", "", "cargo may run `N` jobs at once")
 	flags.BoolVar(&c.Locked, "locked", false, "fail if Cargo.lock would change")
 	flags.BoolVar(&c.Offline, "offline", false, "use no network")
 	flags.BoolVar(&c.Frozen, "frozen", false, "--locked and --offline")
 	flags.StringArrayVar(&c.Config, "config", nil, "cargo setting `KEY=VALUE`, or a config file")
-	flags.StringArrayVarP(&c.Unstable, "unstable", "Z", nil, "cargo's unstable `flag`")
+	flags.StringArrayVarP(&c.Unstable, "unstable", "Z", nil, "cargo's unstable `FLAG`")
 }
 
 // cargoOptions is what was typed, +toolchain too.

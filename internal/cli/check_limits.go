@@ -9,6 +9,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
+	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/recipe"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -67,7 +68,8 @@ func recordedSize(path string, data []byte) uint64 {
 	return uint64(max(c.Result.Size, 0))
 }
 
-// projectLimits are those of the project's minsize.toml, if there are any.
+// projectLimits are those of the project's minsize.toml, else of its manifest, if
+// there are any.
 func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *budget.Wanted) error {
 	c, path, err := recipe.Locate(ctx, e.cargoOptions(&f.size.cargo))
 	if path == "" {
@@ -77,14 +79,24 @@ func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *budget.Wanted
 	if err != nil && !errors.As(err, &none) && !errors.Is(err, recipe.ErrOtherVersion) {
 		return withStatus(exitUsage, "correct the file", err)
 	}
+	recorded := uint64(0)
 	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err == nil {
+		recorded = recordedSize(path, data)
+	}
 	b, err := budget.Read(data)
+	if errors.Is(err, budget.ErrNone) { // perhaps the manifest has one
+		if path, err = cargo.FindManifest(e.cargoOptions(&f.size.cargo)); err != nil {
+			return err
+		}
+		if data, err = os.ReadFile(path); err != nil {
+			return err
+		}
+		b, err = budget.ReadBelow(data, recipe.ManifestTable...)
+	}
 	if errors.Is(err, budget.ErrNone) {
 		return nil
 	}
@@ -95,7 +107,7 @@ func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *budget.Wanted
 	if triple == "" && c != nil {
 		triple = c.Cargo.Target
 	}
-	w.Take(b.For(triple), path, data, recordedSize(path, data))
+	w.Take(b.For(triple), path, data, recorded)
 	return nil
 }
 

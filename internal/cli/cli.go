@@ -114,6 +114,7 @@ var groups = []*cobra.Group{
 
 var verbs = []verb{
 	{groupShrink, newShrinkCommand},
+	{groupShrink, newInitCommand},
 	{groupShrink, newBuildCommand},
 	{groupShrink, newApplyCommand},
 	{groupShrink, newLinkCommand},
@@ -220,6 +221,9 @@ func newRootCommand(e *env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
 				return printVersion(e)
+			}
+			if e.hereFirst(cmd.Context()) {
+				return nil
 			}
 			return cmd.Help()
 		},

@@ -123,5 +123,5 @@ func (e *env) live() bool {
 // registerDebugFile adds the flag of all verbs that need names.
 func registerDebugFile(flags *pflag.FlagSet, file *string) {
 	flags.StringVar(file, "debug-file", "", "symbols and debug information from this separate `FILE`: a debug file, a symbol file of shrink or build, a .dwp package or .dwo file, a .pdb")
-	flags.StringVar(file, "symbols", "", "the same as --debug-file")
+	flags.StringVar(file, "symbols", "", "the same as --debug-file `FILE`")
 }

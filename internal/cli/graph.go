@@ -40,7 +40,7 @@ func (f *graphFlags) register(flags *pflag.FlagSet) {
 	f.output.bytes = true
 	bytes := flags.Lookup("bytes")
 	bytes.DefValue, bytes.Usage = "true", "exact bytes; --bytes=false for KiB and MiB"
-	choose(flags, &f.edges, "edges", "", "twiggy", "which references of a Wasm module count: `twiggy` (as Twiggy does) or all (indirect calls' types, addresses of data, initial values, too)", "twiggy", "all")
+	choose(flags, &f.edges, "edges", "", "twiggy", "which references of a Wasm module count: `WHICH` is twiggy (as Twiggy does) or all (indirect calls' types, addresses of data, initial values, too)", "twiggy", "all")
 	registerDebugFile(flags, &f.debugFile)
 	f.cargo.register(flags)
 	registerOwn(flags, &f.own)

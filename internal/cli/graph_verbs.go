@@ -24,7 +24,7 @@ func newTopCommand(e *env) *cobra.Command {
 		Args:    takes(0, 1, "one file", ""),
 	}
 	flags := cmd.Flags()
-	flags.IntP("max-items", "n", 0, "rows, 0 for all (default 25, all in json and csv)")
+	flags.IntP("max-items", "n", 0, "`N` rows, 0 for all (default 25, all in json and csv)")
 	flags.BoolVar(&o.Retained, "retained", false, "sort by retained size, and show it")
 	flags.BoolVarP(&o.Paths, "retaining-paths", "r", false, "show what keeps each item: its dominators, nearest first")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, _ []string) (*report.Document, error) {
@@ -53,8 +53,8 @@ func newDominatorsCommand(e *env) *cobra.Command {
 		Example: "  minsize dominators -d 3 app\n  minsize dominators app core::fmt::write\n  minsize dominators --html --report app.html app",
 	}
 	flags := cmd.Flags()
-	flags.IntP("max-depth", "d", 0, "levels of the tree, 0 for all")
-	flags.IntP("max-rows", "r", 0, "rows, 0 for all (default 25, all in json and csv)")
+	flags.IntP("max-depth", "d", 0, "`N` levels of the tree, 0 for all")
+	flags.IntP("max-rows", "r", 0, "`N` rows, 0 for all (default 25, all in json and csv)")
 	flags.BoolVar(&regex, "regex", false, "items are regular expressions")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		t := c.Graph.Dominators()
@@ -94,9 +94,9 @@ func newPathsCommand(e *env) *cobra.Command {
 		Example: "  minsize paths app core::fmt::write\n  minsize paths --descending -d 3 app 'app::main'\n  minsize paths --html --report paths.html app core::fmt::write",
 	}
 	flags := cmd.Flags()
-	flags.IntVarP(&o.Depth, "max-depth", "d", 10, "steps from the item")
-	flags.IntVarP(&o.Width, "max-paths", "r", 10, "referrers of each item that are followed")
-	flags.IntVar(&o.Rows, "max-rows", 0, fmt.Sprintf("rows in all, 0 for no limit (default 25, %d in json and csv)", pathRows))
+	flags.IntVarP(&o.Depth, "max-depth", "d", 10, "`N` steps from the item")
+	flags.IntVarP(&o.Width, "max-paths", "r", 10, "`N` referrers of each item that are followed")
+	flags.IntVar(&o.Rows, "max-rows", 0, fmt.Sprintf("`N` rows in all, 0 for no limit (default 25, %d in json and csv)", pathRows))
 	flags.BoolVar(&o.Descending, "descending", false, "follow references from the item instead of those to it")
 	flags.BoolVar(&regex, "regex", false, "items are regular expressions")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
@@ -132,7 +132,7 @@ func newGarbageCommand(e *env) *cobra.Command {
 		Args:    takes(0, 1, "one file", ""),
 	}
 	flags := cmd.Flags()
-	flags.IntP("max-items", "n", 0, "rows, 0 for all (default 10, all in json and csv)")
+	flags.IntP("max-items", "n", 0, "`N` rows, 0 for all (default 10, all in json and csv)")
 	flags.BoolVarP(&all, "all", "a", false, "all items, whatever -n says")
 	flags.BoolVar(&segments, "show-data-segments", false, "list data segments of a Wasm module too, not only their sum")
 	return e.graphCommand(cmd, &f, func(_ context.Context, c *report.GraphContext, _ []string) (*report.Document, error) {

@@ -26,14 +26,14 @@ func newWhyCommand(e *env) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&cuts, "cut", nil, "what if everything under this `PATTERN` went; may be given several times")
-	flags.StringSliceVar(&own, "own", nil, "your own crates, for the chain (default: those with a main function)")
+	flags.StringSliceVar(&own, "own", nil, "your own `CRATES`, for the chain (default: those with a main function)")
 	flags.BoolVar(&regex, "regex", false, "patterns are regular expressions on the readable names")
 	v.register(flags)
 	cmd.PreRun = func(*cobra.Command, []string) {
 		way, err := v.chosen(flags)
 		f.builds = way != "" && err == nil
 	}
-	flags.IntP("max-items", "n", 0, "rows of each list, 0 for all (default one screen in text, 5 in pages, all in json and csv; -v shows 5 in text)")
+	flags.IntP("max-items", "n", 0, "`N` rows of each list, 0 for all (default one screen in text, 5 in pages, all in json and csv; -v shows 5 in text)")
 	return e.graphCommand(cmd, &f, func(ctx context.Context, c *report.GraphContext, items []string) (*report.Document, error) {
 		if len(items) == 0 {
 			return nil, usageError("minsize why FILE core::fmt", "no pattern given")
@@ -77,8 +77,8 @@ func newMonosCommand(e *env) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.OnlyGeneric, "only-generics", "g", false, "show the generic functions without their copies")
-	flags.IntVarP(&o.MaxGenerics, "max-generics", "m", 10, "generic functions to list, 0 for all")
-	flags.IntVarP(&o.MaxCopies, "max-monos", "n", 10, "copies to list of each, 0 for all")
+	flags.IntVarP(&o.MaxGenerics, "max-generics", "m", 10, "`N` generic functions to list, 0 for all")
+	flags.IntVarP(&o.MaxCopies, "max-monos", "n", 10, "`N` copies to list of each, 0 for all")
 	flags.BoolVarP(&all, "all", "a", false, "all generics and all copies, whatever -m and -n say")
 	flags.BoolVar(&allGenerics, "all-generics", false, "all generics, whatever -m says")
 	flags.BoolVar(&allMonos, "all-monos", false, "all copies of each, whatever -n says")

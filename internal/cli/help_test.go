@@ -6,8 +6,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // TestExitStatusesInREADME: help and README list the same statuses.
@@ -47,6 +50,12 @@ func TestEveryVerbIsExplained(t *testing.T) {
 		if strings.Count(text, "--quiet") != 1 || !strings.Contains(text, "\nFlags of every verb:\n") {
 			t.Errorf("%s: the flags of every verb are not there once:\n%s", cmd.CommandPath(), text)
 		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			takes, _ := pflag.UnquoteUsage(f)
+			if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(takes, "[")); takes != "" && f.Value.Type() != "count" && !unicode.IsUpper(first) {
+				t.Errorf("%s --%s takes %q: what a flag takes is a word in capitals", cmd.CommandPath(), f.Name, takes)
+			}
+		})
 		for _, line := range strings.Split(text, "\n") {
 			if i := strings.Index(line, "--"); i > 0 && strings.TrimSpace(line[:i]) == "" && len(strings.Fields(line)) < 3 {
 				t.Errorf("%s: a flag without a description: %s", cmd.CommandPath(), line)

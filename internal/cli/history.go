@@ -93,7 +93,7 @@ func newHistoryShowCommand(e *env) *cobra.Command {
 	flags.StringVar(&f.file, "file", historyFile, "the history: a `FILE` of JSON lines")
 	flags.StringVar(&f.program, "program", "", "of this `NAME` (default: the one that was added last)")
 	choose(flags, &f.view, "view", "d", "crates", "by `WHAT` to tell the changes: crates, kind or functions", history.ViewNames()...)
-	flags.IntVarP(&f.n, "max-items", "n", 20, "the last N builds, 0 for all")
+	flags.IntVarP(&f.n, "max-items", "n", 20, "the last `N` builds, 0 for all")
 	f.size.output.parts = []report.Part{report.Figure}
 	f.size.output.register(flags)
 	return cmd

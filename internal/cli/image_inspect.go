@@ -36,9 +36,9 @@ seen because a later layer wrote or deleted them, and the image that
 		RunE: func(cmd *cobra.Command, args []string) error { return e.imageInspect(cmd.Context(), f, args[0]) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.platform, "platform", "", "`os/arch[/variant]`, where there are several")
+	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]`, where there are several")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak to a registry on localhost without TLS")
-	flags.IntVarP(&f.limit, "max-items", "n", 20, "rows of the file tables; 0 for all")
+	flags.IntVarP(&f.limit, "max-items", "n", 20, "`N` rows of the file tables; 0 for all")
 	f.out.register(flags)
 	return cmd
 }

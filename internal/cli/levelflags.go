@@ -19,17 +19,17 @@ type levelFlags struct {
 func (f *levelFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.debug, "debug", "g", false, "drop debug info only")
 	flags.BoolVar(&f.sections, "sections", false, "drop ELF section headers too")
-	flags.BoolVar(&f.max, "max", false, "close padding and cut trailing zeros too")
+	flags.BoolVar(&f.max, "max", false, "as small as it gets: close padding, cut trailing zeros, pack relative relocations, write Wasm modules anew")
 	flags.BoolVar(&f.relocations, "relocations", false, "pack relative relocations, which the file then applies itself; without a\nlevel nothing else goes")
 	flags.BoolVar(&f.keepRelocations, "keep-relocations", false, "with --max: leave relocations as they are")
 	flags.BoolVar(&f.undoRelocations, "undo-relocations", false, "give the file as it was before its relocations were packed")
 
 	o := &f.options
-	flags.StringArrayVarP(&o.KeepSymbols, "keep-symbol", "K", nil, "keep symbols that match this `pattern`")
-	flags.StringArrayVar(&o.KeepSections, "keep-section", nil, "keep sections that match this `pattern`")
-	flags.StringArrayVarP(&o.RemoveSections, "remove-section", "R", nil, "drop unloaded sections that match this `pattern`")
+	flags.StringArrayVarP(&o.KeepSymbols, "keep-symbol", "K", nil, "keep symbols that match this `PATTERN`")
+	flags.StringArrayVar(&o.KeepSections, "keep-section", nil, "keep sections that match this `PATTERN`")
+	flags.StringArrayVarP(&o.RemoveSections, "remove-section", "R", nil, "drop unloaded sections that match this `PATTERN`")
 	flags.BoolVar(&o.DropHeaders, "drop-section-headers", false, "with --sections and --max: drop them although a program or tool may look\nup a loaded section by its name")
-	flags.Uint64Var(&o.PageSize, "page-size", 0, "`bytes` of the largest page the program will meet, for --max and --relocations\n(default: the machine's largest)")
+	flags.Uint64Var(&o.PageSize, "page-size", 0, "`BYTES` of the largest page the program will meet, for --max and --relocations\n(default: the machine's largest)")
 	flags.BoolVar(&o.KeepPayload, "keep-payload", false, "move appended data behind the new end")
 	flags.BoolVar(&o.DropPayload, "drop-payload", false, "lose appended data")
 	flags.BoolVar(&o.DropSignature, "drop-signature", false, "lose an Authenticode signature")

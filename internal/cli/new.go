@@ -56,8 +56,8 @@ func newNewCommand(e *env) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&tierName, "tier", "", "one of "+strings.Join(names, ", "))
-	cmd.Flags().StringVar(&name, "name", "", "the package's name (default: the folder's)")
+	cmd.Flags().StringVar(&tierName, "tier", "", "the `TIER`: one of "+strings.Join(names, ", "))
+	cmd.Flags().StringVar(&name, "name", "", "the package's `NAME` (default: the folder's)")
 	cmd.RegisterFlagCompletionFunc("tier", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

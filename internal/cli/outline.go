@@ -65,9 +65,9 @@ workspace is ever written to.`,
 	flags.BoolVar(&f.refused, "refused", false, "list the functions that cannot be outlined, and why")
 	flags.BoolVar(&f.noTests, "no-tests", false, "do not run the project's tests")
 	flags.StringVar(&f.patch, "patch", "", "write the patch to `FILE`; - prints it instead of the table")
-	flags.StringVar(&f.only, "only", "", "only functions whose path matches this `regexp`")
-	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same before and after, {} is the program; repeatable")
-	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "what this `regexp` matches may differ")
+	flags.StringVar(&f.only, "only", "", "only functions whose path matches this `REGEXP`")
+	flags.StringArrayVar(&f.checks, "check", nil, "`COMMAND` that must do the same before and after, {} is the program; repeatable")
+	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "what this `REGEXP` matches may differ")
 	return cmd
 }
 

@@ -97,7 +97,7 @@ func (o *reportFlags) register(flags *pflag.FlagSet) {
 	}
 	flags.BoolVarP(&o.wide, "wide", wide, false, "do not cut long names to the terminal")
 	if flags.Lookup("output") == nil {
-		flags.VarP(file, "output", "o", "the same as --report")
+		flags.VarP(file, "output", "o", "the same as --report `FILE`")
 		flags.Lookup("output").Hidden = true
 	}
 }

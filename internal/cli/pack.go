@@ -65,9 +65,9 @@ func (f *packFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.privileged, "allow-privileged", false, "pack set-user-ID files and files with capabilities too")
 	flags.BoolVar(&f.payload, "allow-payload", false, "pack programs with data that is not loaded too; they find none of it in the packed file")
 	flags.BoolVar(&f.fastStart, "fast-start", false, "plain LZMA: starts faster, a few percent larger")
-	flags.BoolVar(&f.max, "max", false, "context mixing: a tenth smaller, and 1.5 seconds of start-up for each MB")
+	flags.BoolVar(&f.max, "max", false, "a tenth smaller (context mixing), for 1.5 seconds at each start and MB")
 	flags.BoolVar(&f.best, "best", false, "search longer for the same form: a third more packing time, up to one percent smaller")
-	flags.DurationVar(&f.budget, "startup-budget", 0, "refuse forms that cost more CPU `time` at every start, as 50ms")
+	flags.DurationVar(&f.budget, "startup-budget", 0, "refuse forms that cost more CPU `TIME` at every start, as 50ms")
 	f.out.register(flags)
 }
 

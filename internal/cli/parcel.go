@@ -69,7 +69,7 @@ func newParcelCommand(e *env, kind parcel.Kind, use, short, long string) *cobra.
 	flags := cmd.Flags()
 	f.levelFlags.register(flags)
 	f.rewriteFlags.register(flags, "say what would go, and write nothing")
-	flags.StringArrayVar(&f.leave, "leave", nil, "leave members as they are that match this `pattern`")
+	flags.StringArrayVar(&f.leave, "leave", nil, "leave members as they are that match this `PATTERN`")
 	flags.StringArrayVar(&f.checks, "check", nil, "a `COMMAND` to run before and after, {} the folder with the package's files:\nexit status and output must stay the same")
 	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "what matches this `REGEXP` in a check's output is not compared")
 	f.out.register(flags)

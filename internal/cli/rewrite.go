@@ -31,7 +31,7 @@ type rewriteFlags struct {
 
 // register adds the flags; dryRun says what that does, "" where it is none.
 func (f *rewriteFlags) register(flags *pflag.FlagSet, dryRun string) {
-	flags.StringVarP(&f.output, "output", "o", "", "write the program to this `FILE` instead of in place; - is stdout")
+	flags.StringVarP(&f.output, "output", "o", "", "write the result to this `FILE` instead of in place; - is stdout")
 	flags.BoolVarP(&f.keep, "keep", "k", false, "keep the old file as FILE~")
 	if dryRun != "" {
 		flags.BoolVar(&f.dryRun, "dry-run", false, dryRun)

@@ -57,6 +57,8 @@ type shrinkFlags struct {
 	needSmaller bool
 	strict      bool
 
+	objective string
+
 	prune bool
 	list  bool
 	out   reportFlags
@@ -92,27 +94,28 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.level, "level", "safe", "how much may be lost: "+strings.Join(technique.LevelNames(), ", "))
-	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same on every result, {} is the program or library; repeatable")
-	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "`regexp` of output that may differ, such as times; repeatable")
+	flags.StringVar(&f.level, "level", "safe", "how much may be lost: `LEVEL` is one of "+strings.Join(technique.LevelNames(), ", "))
+	flags.StringArrayVar(&f.checks, "check", nil, "`COMMAND` that must do the same on every result, {} is the program or library; repeatable")
+	flags.StringArrayVar(&f.checkIgnore, "check-ignore", nil, "`REGEXP` of output that may differ, such as times; repeatable")
 	flags.BoolVar(&f.checkFiles, "check-files", false, "run checks in an empty folder and compare what they write there, too; $MINSIZE_CHECK_DIR is this folder")
-	flags.DurationVar(&f.checkTimeout, "check-timeout", time.Minute, "how long one check may run on the release build")
+	flags.DurationVar(&f.checkTimeout, "check-timeout", time.Minute, "the longest `TIME` that a check may run on the release build")
 	flags.StringVar(&f.stage, "stage", "", "a library's `PLACE` where its host finds it while checks run, such as app/_native.abi3.so")
-	flags.StringVar(&f.bench, "bench", "", "`command` whose speed is measured, {} is the program or library")
-	flags.StringVar(&f.maxSlowdown, "max-slowdown", "", "with --bench: how much slower the result may be, such as 5%")
-	flags.StringSliceVar(&f.with, "with", nil, "techniques by `name`, beyond the level (see --list-techniques)")
-	flags.StringSliceVar(&f.without, "without", nil, "techniques by `name` that are left out")
+	flags.StringVar(&f.bench, "bench", "", "`COMMAND` whose speed is measured, {} is the program or library")
+	flags.StringVar(&f.maxSlowdown, "max-slowdown", "", "with --bench: the result may be slower by this `SHARE`, such as 5%")
+	flags.StringSliceVar(&f.with, "with", nil, "techniques by `NAME`, beyond the level (see --list-techniques)")
+	flags.StringSliceVar(&f.without, "without", nil, "techniques by `NAME` that are left out")
 	flags.BoolVar(&f.list, "list-techniques", false, "list all techniques, with where each enters and what it loses")
 	flags.BoolVar(&f.debug, "allow-debuggability", true, "debuggers and backtraces may see less")
 	flags.BoolVar(&f.deploy, "allow-deployment", false, "the program may need a newer system (RELR: glibc 2.36)")
 	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
 	flags.BoolVar(&f.security, "allow-security", false, "mitigations against attacks may be given up (no-pie, norelro, ...)")
+	flags.StringVar(&f.objective, "objective", executor.Objectives[0].Name, "the size that is made small: "+strings.Join(executor.ObjectiveNames(), ", "))
 	flags.BoolVar(&f.strict, "strict", false, "give up nothing that the program was seen to rely on (catch_unwind, panic hooks, {:?}, ...)")
-	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc that the result must run on, such as 2.31 or manylinux2014")
+	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc `VERSION` that the result must run on, such as 2.31 or manylinux2014")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
 	flags.BoolVar(&f.suggest, "suggest-cuts", false, "list functions and crates by what cutting each would really save; nothing is applied")
-	flags.DurationVar(&f.codegen, "codegen-budget", 0, "time for making the machine code again from the bitcode, such as 5m; 0 for none (default as long as the builds took)")
+	flags.DurationVar(&f.codegen, "codegen-budget", 0, "`TIME` for making the machine code again from the bitcode, such as 5m; 0 for none (default as long as the builds took)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return and =zero are right, where nothing proves it")
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
@@ -125,12 +128,13 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 
 // shrinkPlan is the flags resolved, without touching the machine.
 type shrinkPlan struct {
-	policy  technique.Policy
-	checks  []verify.Check
-	ignore  []*regexp.Regexp
-	maxSlow float64
-	table   []*technique.Technique
-	prove   bool // a cut of the user's is right only where the function returns nothing
+	policy    technique.Policy
+	checks    []verify.Check
+	ignore    []*regexp.Regexp
+	maxSlow   float64
+	table     []*technique.Technique
+	objective *executor.Objective
+	prove     bool // a cut of the user's is right only where the function returns nothing
 }
 
 // resolve refuses bad combinations, each with a hint.
@@ -153,6 +157,9 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		if changed(class.flag) {
 			p.policy.Allow[class.risk] = class.value
 		}
+	}
+	if p.objective, err = executor.ParseObjective(f.objective); err != nil {
+		return nil, usageError("--objective "+strings.Join(executor.ObjectiveNames(), ", --objective "), "%v", err)
 	}
 	p.policy.Strict, p.policy.Insist = f.strict, f.insists()
 	if f.glibc != "" {
@@ -242,12 +249,26 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	var missing *recipe.MissingError
 	switch {
 	case err == nil && old.IsFor(project):
-		adopted = f.adopt(&old.Check)
+		adopted = f.adopt(&old.Check, recipe.Name)
+		if old.Objective != "" && !cmd.Flags().Changed("objective") {
+			f.objective = old.Objective
+			adopted = strings.TrimPrefix(fmt.Sprintf("%s; objective %s of %s", adopted, f.objective, recipe.Name), "; ")
+		}
 		if old.Strict && !cmd.Flags().Changed("strict") {
 			f.strict = true
 			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipe.Name+" (--strict=false ends it)", "; ")
 		}
-	case err == nil, errors.As(err, &missing), errors.Is(err, recipe.ErrOtherVersion):
+	case errors.As(err, &missing):
+		wishes := missing.Wishes
+		if wishes == nil {
+			if wishes, err = recipe.WishesOf(project.Package.ManifestPath); err != nil {
+				return withStatus(exitFailed, "correct it: level, strict, [check] and [budget] as in minsize.toml", err)
+			}
+		}
+		if wishes != nil {
+			adopted = f.wish(wishes, project.Short(wishes.From), cmd.Flags().Changed)
+		}
+	case err == nil, errors.Is(err, recipe.ErrOtherVersion):
 	default: // its checks may be edited: a slip there is not to be lost
 		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", project.Short(path), errors.Unwrap(err)))
 	}
@@ -276,7 +297,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	defer x.Close()
 	x.Bootstrap = f.bootstrap
 	x.Codegen = f.codegen > 0 || !cmd.Flags().Changed("codegen-budget")
-	x.SaveTemps = x.Codegen
+	x.SaveTemps, x.Objective = x.Codegen, plan.objective
 	x.Proof = executor.NewProof(f.cuts, f.yes)
 	if plan.prove {
 		if err := x.Proof.Prepare(ctx, x); err != nil {
@@ -344,7 +365,8 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.Note(adopted)
 	}
 	result, err := ladder.Run(ctx, search)
-	asked := fmt.Sprintf("%+v %q %q %v %v", plan.policy, f.cuts, f.checks, f.bootstrap, x.Codegen)
+	result.Objective = f.objective
+	asked := fmt.Sprintf("%+v %s %q %q %v %v", plan.policy, f.objective, f.cuts, f.checks, f.bootstrap, x.Codegen)
 	if err != nil && !result.Final {
 		view.end()
 		for _, n := range x.KeepVerified(result, asked) {
@@ -369,7 +391,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 			return diskError(err)
 		}
 	}
-	result.Advice = advice.Beyond(project, result.FinalSize, func() (string, error) {
+	result.Advice = advice.Beyond(project, result.FinalRaw, func() (string, error) {
 		file, err := x.Finish(ctx, result.BestBuild, result.BestPlan.Named())
 		if err != nil {
 			return "", err

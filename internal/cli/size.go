@@ -89,8 +89,8 @@ func newSizeCommand(e *env) *cobra.Command {
 
 // registerViews adds the flags that size and diff share.
 func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
-	flags.StringSliceVarP(&f.views, "views", "d", nil, "views to nest, the first outermost")
-	flags.IntVarP(&f.n, "max-items", "n", 20, "rows of each level, 0 for all")
+	flags.StringSliceVarP(&f.views, "views", "d", nil, "`VIEWS` to nest, the first outermost")
+	flags.IntVarP(&f.n, "max-items", "n", 20, "`N` rows of each level, 0 for all")
 	choose(flags, &f.sort, "sort", "s", "file", "sort by `WHAT`: file, memory, both (the larger) or name", "file", "memory", "both", "name")
 	choose(flags, &f.domain, "domain", "", "both", "bytes to count: `WHICH` is file, memory or both", "file", "memory", "both")
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")

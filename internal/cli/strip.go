@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -60,7 +61,7 @@ them before it takes the old one's place by a rename. What would be lost
 func (f *stripFlags) register(flags *pflag.FlagSet) {
 	f.levelFlags.register(flags)
 	f.rewriteFlags.register(flags, "say what would go, and write nothing")
-	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `file`, and link to it")
+	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `FILE`, and link to it")
 	f.out.register(flags)
 	f.cargo.register(flags)
 }
@@ -123,6 +124,10 @@ func (e *env) strip(ctx context.Context, f *stripFlags, args []string) error {
 	return e.printRewritten(ctx, &f.rewriteFlags, len(args), result.Document(), smaller, err)
 }
 
+// largeFile is from which size on memory is worth reading pages twice, and
+// collecting garbage often.
+const largeFile = 64 << 20
+
 // stripFile does one file: open, plan, write behind the oracle.
 func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCargo bool) (report.StripFile, error) {
 	file := report.NewStripFile(path)
@@ -142,6 +147,10 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 	err = byteio.Guard(func() error {
 		var companion []byte
 		o := f.options
+		if len(in.Data) >= largeFile {
+			o.Forget = in.Forget
+			defer debug.SetGCPercent(debug.SetGCPercent(20))
+		}
 		if f.onlyKeepDebug != "" {
 			if companion, err = strip.Companion(in.Data); err != nil {
 				return err

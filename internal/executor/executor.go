@@ -44,6 +44,7 @@ type Executor struct {
 	Bootstrap bool                 // RUSTC_BOOTSTRAP=1 was allowed
 	Codegen   bool                 // codegen replay may be tried
 	SaveTemps bool                 // builds with fat LTO keep their bitcode, where something here reads it
+	Objective *Objective           // what is made small; nil for the file itself
 	Proof     *Proof               // of cuts that return at once; nil where they were proved before
 	Log       io.Writer            // cargo's own words; nil for none
 	Progress  func(cargo.Progress) // of builds; nil for none

@@ -39,7 +39,7 @@ func (x *Executor) KeepVerified(r *ladder.Result, asked string) (notes []string)
 	short := x.Project.Short(out)
 	if sum, err := os.ReadFile(x.wonRecord(asked)); err == nil {
 		now, _ := byteio.SHA256(out)
-		if info, err := os.Stat(out); err == nil && now == string(sum) && info.Size() <= r.FinalSize {
+		if info, err := os.Stat(out); err == nil && now == string(sum) && info.Size() <= r.FinalRaw {
 			return []string{short + " is what a whole search of the same sources found, and stays"}
 		}
 	}
@@ -55,7 +55,7 @@ func (x *Executor) KeepVerified(r *ladder.Result, asked string) (notes []string)
 		notes = append(notes, fmt.Sprintf("beside %s: %v", short, err))
 	}
 	return append(notes, fmt.Sprintf("%s is the smallest that was verified: %d bytes, with %s; %s is not written by a search that was ended",
-		short, r.FinalSize, r.Rungs[r.Best].Name, recipe.Name))
+		short, r.FinalRaw, r.Rungs[r.Best].Name, recipe.Name))
 }
 
 // Keep puts the winner of a whole search into target/minsize, with its names
@@ -109,7 +109,7 @@ func (x *Executor) CargoAlone(r *ladder.Result) int64 {
 	if err != nil {
 		return 0
 	}
-	return file.Size
+	return file.Raw
 }
 
 // Recipe is the winner of a search as minsize.toml has it, without what was
@@ -122,7 +122,7 @@ func (x *Executor) Recipe(r *ladder.Result) (*recipe.Recipe, error) {
 		return nil, err
 	}
 	c.Toolchain.Bootstrap = x.Bootstrap && !t.Unstable()
-	c.Result = recipe.Result{Size: r.FinalSize, Baseline: r.BaseStrip, Cargo: x.CargoAlone(r), Saves: r.LinkSavings()}
+	c.Result = recipe.Result{Size: r.FinalRaw, Baseline: r.BaseRaw, Cargo: x.CargoAlone(r), Saves: r.LinkSavings()}
 	if plan.Link.Linker != "" {
 		c.Link.Version = x.LinkerID(context.Background(), r.BestBuild, plan)
 	}

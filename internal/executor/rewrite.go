@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -28,12 +29,12 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 	if err != nil {
 		return fmt.Errorf("stripping: %w", err)
 	}
-	file.Stripped = int64(len(stripped))
 	level, by := strip.Level(0), ""
 	if r.Optimizer != "" {
-		if data, err = optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
+		if stripped, err = optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
 			return err
 		}
+		data = stripped
 	}
 	switch {
 	case r.Layout:
@@ -51,7 +52,11 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		for _, note := range report.Notes {
 			file.Notes = append(file.Notes, ladder.Note{About: by, Text: note})
 		}
-		file.Stripped = int64(len(data))
+		stripped = data
+	}
+	file.Bare = int64(len(stripped))
+	if file.Stripped, err = x.Objective.size(stripped); err != nil {
+		return err
 	}
 	if r.Pack != "" {
 		packed, packing, err := pack.Pack(data, pack.Options{})
@@ -64,7 +69,11 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		}
 		data = packed
 	}
-	file.Size = int64(len(data))
+	if file.Raw, file.Size = int64(len(data)), file.Stripped; !bytes.Equal(data, stripped) {
+		if file.Size, err = x.Objective.size(data); err != nil {
+			return err
+		}
+	}
 	os.Remove(file.Path)
 	return os.WriteFile(file.Path, data, 0o777)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -91,4 +92,9 @@ func allowed(types, value any) bool {
 		return slices.Contains(is, want)
 	}
 	return false
+}
+
+// SchemaFile is the name of a schema's file in docs/schema.
+func SchemaFile(schema string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(schema, "minsize."), "/", "-") + ".json"
 }

@@ -60,8 +60,10 @@ type Build struct {
 // File is a finished program.
 type File struct {
 	Path     string
-	Size     int64         // bytes of the file
-	Stripped int64         // bytes without symbols, the rank; Size where it is stripped
+	Raw      int64         // bytes of the file
+	Bare     int64         // the same without symbols
+	Size     int64         // the same by the objective: compressed, where that is what counts
+	Stripped int64         // without symbols, the rank; Size where it is stripped
 	Wall     time.Duration // to make it
 	Notes    []Note        // what the reader must know
 }
@@ -189,6 +191,7 @@ type Rung struct {
 	Notes    []string       `json:"notes,omitempty"`
 	Plan     technique.Plan `json:"-"`
 	File     string         `json:"-"`
+	Raw      int64          `json:"-"` // bytes of File
 }
 
 // Baseline is the Kind of the rung that all others are measured against.
@@ -201,6 +204,11 @@ func (r *Rung) Bytes() int64 {
 		return r.Size
 	}
 	return r.Stripped
+}
+
+// file is what the rung made.
+func (r *Rung) file() *File {
+	return &File{Path: r.File, Raw: r.Raw, Size: r.Size, Stripped: r.Stripped}
 }
 
 // LeftOut is a technique that was not allowed or cannot be used here.
@@ -263,9 +271,13 @@ type Result struct {
 	Symbols     string               `json:"symbols,omitempty"`      // the winner's symbol file
 	SymbolsNote string               `json:"symbols_note,omitempty"` // why there is none
 
+	// Sizes are by the objective: those of rungs, of what is left out, and these.
+	Objective  string         `json:"objective"`              // raw: bytes of the file; else as compressed
 	Baseline   int64          `json:"baseline_size"`          // as cargo leaves it
 	BaseStrip  int64          `json:"baseline_stripped_size"` // the denominator of every share
 	FinalSize  int64          `json:"final_size"`
+	BaseRaw    int64          `json:"baseline_stripped_bytes"` // of the file, whatever the objective
+	FinalRaw   int64          `json:"final_bytes"`
 	BestBuild  *Build         `json:"-"`
 	BestPlan   technique.Plan `json:"-"`
 	BestFile   string         `json:"-"`

@@ -40,7 +40,7 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 	if last.Link != nil {
 		s.linked(plan, file)
 	}
-	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
+	r.Size, r.Stripped, r.File, r.Raw, r.Wall = file.Size, file.Stripped, file.Path, file.Raw, file.Wall.Seconds()
 	for _, n := range file.Notes { // what others of the plan had to say was said at their rung
 		if n.of(last) {
 			r.Notes = append(r.Notes, n.Text)
@@ -173,7 +173,7 @@ func (s *search) sameLink(other, best *candidate) (*candidate, error) {
 		return nil, nil
 	}
 	s.linked(plan, file)
-	r.Size, r.Stripped, r.File, r.Wall = file.Size, file.Stripped, file.Path, file.Wall.Seconds()
+	r.Size, r.Stripped, r.File, r.Raw, r.Wall = file.Size, file.Stripped, file.Path, file.Raw, file.Wall.Seconds()
 	r.Change, r.Share = file.Stripped-best.file.Stripped, share(file.Stripped, s.result.BaseStrip)
 	if r.Check, err = s.verify(file.Path, list); err != nil {
 		return nil, err
@@ -313,7 +313,7 @@ func (s *search) finalCheck(best *candidate) error {
 		r := &s.result.Rungs[best.rung]
 		if v.Status != Failed || best.rung == 0 {
 			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
-			s.result.BestFile, s.result.BestVerify, s.result.FinalSize = best.file.Path, v, best.file.Size
+			s.result.BestFile, s.result.BestVerify, s.result.FinalSize, s.result.FinalRaw = best.file.Path, v, best.file.Size, best.file.Raw
 			s.result.Final = true
 			s.result.GivenUp = givenUp(best.plan)
 			s.result.Relies = best.plan.Reliances(slices.Concat(s.base.Evidence, best.build.Evidence))
@@ -342,11 +342,11 @@ func (s *search) below(c *candidate) *candidate {
 		r := s.result.Rungs[i]
 		if r.Kept && r.File != "" {
 			return &candidate{side: c.side, plan: r.Plan, build: s.builds[r.Plan.BuildKey()], rung: i,
-				file: &File{Path: r.File, Size: r.Size, Stripped: r.Stripped}}
+				file: r.file()}
 		}
 	}
 	return &candidate{side: s.Base, plan: s.result.Rungs[0].Plan, build: s.base, rung: 0,
-		file: &File{Path: s.base.Program, Size: s.base.Size, Stripped: s.result.BaseStrip}}
+		file: s.result.Rungs[0].file()}
 }
 
 // suggest tries the suggested cuts on top of the winner, one at a time, with

@@ -138,7 +138,7 @@ func (s *search) keepSmallest() {
 			continue
 		}
 		s.result.Best, s.result.BestPlan, s.result.BestBuild = i, r.Plan, s.builds[r.Plan.BuildKey()]
-		s.result.BestFile, s.result.BestVerify, s.result.FinalSize = r.File, r.Check, r.Size
+		s.result.BestFile, s.result.BestVerify, s.result.FinalSize, s.result.FinalRaw = r.File, r.Check, r.Size, r.Raw
 		if s.result.BestBuild == nil {
 			s.result.BestBuild = s.base
 		}
@@ -169,11 +169,11 @@ func (s *search) baseline() (*candidate, error) {
 	if err != nil {
 		return nil, s.fatal(&BaselineError{"build", fmt.Errorf("replaying the link of the baseline: %w", err)})
 	}
-	s.result.Baseline, s.result.BaseStrip = b.Size, stripped.Stripped
-	s.add(Rung{Name: "release", Kind: Baseline, Size: b.Size, Stripped: stripped.Stripped,
+	s.result.Baseline, s.result.BaseStrip, s.result.BaseRaw = stripped.Size, stripped.Stripped, stripped.Bare
+	s.add(Rung{Name: "release", Kind: Baseline, Size: stripped.Size, Stripped: stripped.Stripped, Raw: b.Size,
 		CPU: b.CPU.Seconds(), Wall: b.Wall.Seconds(), Cached: b.Cached, Check: verdict, Kept: true,
-		Share: share(b.Size, stripped.Stripped), Plan: plan, File: b.Program})
-	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Size: b.Size, Stripped: stripped.Stripped}, rung: 0}
+		Share: share(stripped.Size, stripped.Stripped), Plan: plan, File: b.Program})
+	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Raw: b.Size, Size: stripped.Size, Stripped: stripped.Stripped}, rung: 0}
 	for _, t := range s.Table {
 		if ok, _ := s.Policy.Allows(t); ok && t.Rewrite != nil && t.Rewrite.StripSymbols {
 			if next, err := s.step(c, t); err != nil || next != nil {
@@ -375,7 +375,7 @@ func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added [
 		s.add(r)
 		return nil, nil
 	}
-	r.Size, r.Stripped, r.File = file.Size, file.Stripped, file.Path
+	r.Size, r.Stripped, r.File, r.Raw = file.Size, file.Stripped, file.Path, file.Raw
 	r.Change, r.Share = file.Stripped-on.file.Stripped, share(file.Stripped, s.result.BaseStrip)
 	if r.Check, err = s.verify(file.Path, added); err != nil {
 		return nil, err

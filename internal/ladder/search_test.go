@@ -90,7 +90,7 @@ func (w *world) Finish(ctx context.Context, b *Build, p technique.Plan) (*File, 
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	f := &File{Path: "file-" + p.Key(), Size: w.size(p), Stripped: w.size(p), Wall: time.Millisecond}
+	f := &File{Path: "file-" + p.Key(), Raw: 2 * w.size(p), Size: w.size(p), Stripped: w.size(p), Wall: time.Millisecond}
 	if !p.Has("strip-symbols") {
 		f.Stripped -= w.saves["strip-symbols"]
 	}

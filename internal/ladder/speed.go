@@ -146,7 +146,7 @@ func (s *search) fastest() (*candidate, error) {
 			build = s.base
 		}
 		c := &candidate{side: s.sideOf(r.Plan).with(build), plan: r.Plan, build: build, rung: i,
-			file: &File{Path: r.File, Size: r.Size, Stripped: r.Stripped}}
+			file: r.file()}
 		if build == s.base {
 			return c, nil
 		}

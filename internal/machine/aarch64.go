@@ -25,8 +25,8 @@ var AArch64 = &Machine{
 		// ABS64, PREL64, PREL32, ADR_PREL_LO21, ADR_PREL_PG_HI21, ADD_ABS_LO12_NC, LDST8_, LDST16_, LDST32_, LDST64_ABS_LO12_NC
 		Data: []uint32{257, 260, 261, 274, 275, 277, 278, 284, 285, 286},
 	},
-	Narrow:    &Relocations{Relative: 183, Sizes: aarch64Sizes}, // ILP32: R_AARCH64_P32_*
-	COFFSizes: map[uint32]uint8{14: 8, 1: 4, 2: 4, 8: 4, 17: 4}, // IMAGE_REL_ARM64_ADDR64, ADDR32, ADDR32NB, SECREL, REL32
+	Narrow:    &Relocations{Relative: 183, IRelative: 188, GlobDat: 181, JumpSlot: 182, Sizes: aarch64Sizes}, // ILP32: R_AARCH64_P32_*
+	COFFSizes: map[uint32]uint8{14: 8, 1: 4, 2: 4, 8: 4, 17: 4},                                              // IMAGE_REL_ARM64_ADDR64, ADDR32, ADDR32NB, SECREL, REL32
 	Decoder:   machinecode.AArch64,
 	Blank:     blankAArch64,
 	CodeUnit:  4, StubAlign: 16,

@@ -207,8 +207,3 @@ func (o *Object) empty(i int) {
 func UnwindTables(name string) bool {
 	return name == ".eh_frame" || name == ".gcc_except_table" || strings.HasPrefix(name, ".gcc_except_table.")
 }
-
-// DebugSections is a match for TakeOut: what a stripped program never has.
-func DebugSections(name string) bool {
-	return strings.HasPrefix(name, ".debug_") || strings.HasPrefix(name, ".zdebug_")
-}

@@ -11,9 +11,10 @@ import (
 	"syscall"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
-	"pgregory.net/rapid"
 )
 
 // source is a program whose functions are cut one by one; main prints what

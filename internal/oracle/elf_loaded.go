@@ -11,7 +11,9 @@ package oracle
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -36,7 +38,7 @@ var tableTags = []uint64{tagPltRelSize, tagRela, tagRelaSize, tagRel, tagRelSize
 // word is what relative relocations make of a word.
 type word struct {
 	at, value uint64
-	bases     uint64 // how often the base is added
+	bases     uint32 // how often the base is added
 	adds      bool   // to what is there, while the list is made
 }
 
@@ -243,10 +245,16 @@ func (l *loaded) applied(gone, same []Span) (*Image, error) {
 	}
 	i := l.image
 	i.words, i.relocations = l.words, l.others
-	for _, w := range l.words {
-		l.done = append(l.done, Span{w.at, w.at + l.wordSize()})
+	done := append(l.done, same...)
+	last := Span{}
+	for _, w := range l.words { // in order, most of them one behind the other
+		if w.at > last.End {
+			done = append(done, last)
+			last.Start = w.at
+		}
+		last.End = w.at + l.wordSize()
 	}
-	done := merged(append(l.done, same...))
+	done = merged(append(done, last))
 	for k := range i.Regions {
 		r := &i.Regions[k]
 		from, _ := slices.BinarySearchFunc(done, r.Addr, func(s Span, at uint64) int { return cmp.Compare(s.End, at) })
@@ -452,6 +460,11 @@ func (l *loaded) applyPacked(addr, n uint64) error {
 	if addr%size != 0 || n%size != 0 {
 		return byteio.Errorf(0, "packed relocations", "%d bytes at %#x", n, addr)
 	}
+	named := 0
+	for b := c.Data; len(b) > 0; b = b[4:] {
+		named += bits.OnesCount32(binary.LittleEndian.Uint32(b)) // at most: addresses have bits too
+	}
+	l.words = slices.Grow(l.words, named)
 	next := uint64(0)
 	add := func(at uint64) error {
 		value, err := l.inPlace(at)

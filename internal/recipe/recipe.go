@@ -36,14 +36,15 @@ const Name = "minsize.toml"
 // Recipe is minsize.toml: everything that makes the winner again to the byte,
 // and what has to be the same for that. It is the file of one program.
 type Recipe struct {
-	Schema  string `toml:"schema"` // the constant
-	Package string `toml:"package"`
-	Bin     string `toml:"bin,omitempty"`
-	Example string `toml:"example,omitempty"`
-	Lib     string `toml:"lib,omitempty"`
-	Crate   string `toml:"crate-type,omitempty" comment:"what is made of the library"`
-	Level   string `toml:"level"`
-	Strict  bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
+	Schema    string `toml:"schema"` // the constant
+	Package   string `toml:"package"`
+	Bin       string `toml:"bin,omitempty"`
+	Example   string `toml:"example,omitempty"`
+	Lib       string `toml:"lib,omitempty"`
+	Crate     string `toml:"crate-type,omitempty" comment:"what is made of the library"`
+	Level     string `toml:"level"`
+	Objective string `toml:"objective,omitempty" comment:"the size that is made small, instead of the file's own"`
+	Strict    bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
 
 	Cargo     Cargo     `toml:"cargo"`
 	Toolchain Toolchain `toml:"toolchain"`
@@ -250,14 +251,17 @@ func (e *FileError) Unwrap() error { return e.Err }
 // MissingError says that shrink has not run here.
 type MissingError struct {
 	path   string
-	budget bool // there is a file with a budget alone
+	Wishes *Wishes // of a file that is there and has no settings yet; nil for none
 }
 
 func (e *MissingError) Error() string {
-	if e.budget {
+	switch {
+	case e.Wishes == nil:
+		return e.path + ": not there"
+	case e.Wishes.Budget != nil:
 		return e.path + ": a budget, and no settings yet"
 	}
-	return e.path + ": not there"
+	return e.path + ": no settings yet"
 }
 
 // ErrOtherVersion: a file with this program's name that this version does not
@@ -372,8 +376,12 @@ func Parse(path string, data []byte) (*Recipe, error) {
 	if err != nil {
 		return nil, &FileError{path, err}
 	}
-	if _, made := head["schema"]; !made && head["budget"] != nil && len(head) == 1 {
-		return nil, &MissingError{path: path, budget: true} // written before the first search
+	if onlyWishes(head) {
+		wishes, err := readWishes(head, path)
+		if err != nil {
+			return nil, &FileError{path, err}
+		}
+		return nil, &MissingError{path: path, Wishes: wishes}
 	}
 	if schema, _ := head["schema"].(string); schema != Schema {
 		return nil, &FileError{path, fmt.Errorf("schema %q, expected %q: %w", schema, Schema, ErrOtherVersion)}

@@ -195,6 +195,13 @@ func pointers(t *testing.T, path string) []uint64 {
 	return places
 }
 
+// noGain is a program that lets what it starts make no memory executable.
+const noGain = `
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(int argc, char **argv) { prctl(65, 1, 0, 0, 0); execv(argv[1], argv + 1); return 1; } // PR_SET_MDWE
+`
+
 func TestProgramsRelocateThemselves(t *testing.T) {
 	for _, c := range toolchains {
 		t.Run(c.name, func(t *testing.T) {
@@ -222,6 +229,9 @@ func TestProgramsRelocateThemselves(t *testing.T) {
 			}
 			if c.run != nil {
 				return
+			}
+			if got := c.said(t, nil, c.link(t, noGain, true), small); got != want {
+				t.Errorf("under PR_SET_MDWE: %s, want %s", got, want)
 			}
 			if got := c.said(t, nil, "/lib64/ld-linux-x86-64.so.2", small); got != want {
 				t.Errorf("by ld.so: %s, want %s", got, want)

@@ -307,6 +307,7 @@ func (p *packer) isTaken(address uint64) bool {
 // those that stay.
 func (p *packer) choose() error {
 	table := p.data[p.at : p.at+p.relacount*relaEntry]
+	p.packed = make([]pointer, 0, p.relacount) // a large library has millions
 	var before uint64
 	segment := -1
 	for i := uint64(0); i < p.relacount; i++ {

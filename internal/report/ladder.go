@@ -110,7 +110,7 @@ func ladderBlock(r *ladder.Result) Block {
 		cells = append(cells, remark)
 		t.Rows = append(t.Rows, Row{Cells: cells, Strong: i == r.Best, Faint: !rung.Kept})
 	}
-	notes := []string{"size and change are without symbols; share is of the stripped release build (" + FormatBytes(r.BaseStrip, true) + " bytes)"}
+	notes := []string{"size and change are" + asObjective(r) + " without symbols; share is of the stripped release build (" + FormatBytes(r.BaseStrip, true) + " bytes)"}
 	for _, rung := range r.Rungs {
 		for _, n := range rung.Notes {
 			notes = append(notes, rung.Name+": "+n)
@@ -137,10 +137,26 @@ func nonZero(n int64) Cell {
 	return n
 }
 
+// asObjective says how sizes are meant, where it is not the file itself.
+func asObjective(r *ladder.Result) string {
+	if r.Objective == "" || r.Objective == "raw" {
+		return ""
+	}
+	return " as " + r.Objective
+}
+
+// inFile is asObjective with what the file itself has.
+func inFile(r *ladder.Result) string {
+	if as := asObjective(r); as != "" {
+		return fmt.Sprintf("%s (%s in the file)", as, FormatBytes(r.FinalRaw, true))
+	}
+	return ""
+}
+
 func ladderOutcome(r *ladder.Result) Block {
 	b := Block{Heading: "The best", Part: "given up"}
-	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes, %s of the stripped release build (%s), %s of what cargo leaves (%s)",
-		r.Program, FormatBytes(r.FinalSize, true), formatShare(ratio(r.FinalSize, r.BaseStrip)), FormatBytes(r.BaseStrip, true),
+	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes%s, %s of the stripped release build (%s), %s of what cargo leaves (%s)",
+		r.Program, FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)), FormatBytes(r.BaseStrip, true),
 		formatShare(ratio(r.FinalSize, r.Baseline)), FormatBytes(r.Baseline, true)))
 	switch {
 	case r.BestVerify.Status == ladder.Passed:

@@ -46,8 +46,8 @@ func LadderScreen(r *ladder.Result, o ScreenOptions) *Document {
 
 // answerBlock is what was asked for.
 func answerBlock(r *ladder.Result, o ScreenOptions) Block {
-	b := Block{Heading: fmt.Sprintf("%s: %s -> %s bytes, %s of the stripped release build", r.Program,
-		FormatBytes(r.BaseStrip, true), FormatBytes(r.FinalSize, true), formatShare(ratio(r.FinalSize, r.BaseStrip)))}
+	b := Block{Heading: fmt.Sprintf("%s: %s -> %s bytes%s, %s of the stripped release build", r.Program,
+		FormatBytes(r.BaseStrip, true), FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)))}
 	var lines []string
 	if len(r.Relies) > 0 { // before all else: the checks that passed may not show it
 		relied := reliesBlock(r)

@@ -59,8 +59,8 @@ func TestSchemas(t *testing.T) {
 	seen := map[string]bool{}
 	for _, d := range everyDocument(t) {
 		seen[d.Schema] = true
-		schema := SchemaOf(d.Schema, d.Data)
-		folder.Compare(t, SchemaFile(d.Schema), schema)
+		schema := schemaOf(d.Schema, d.Data)
+		folder.Compare(t, golden.SchemaFile(d.Schema), schema)
 		var printed bytes.Buffer
 		if err := Write(&printed, "json", d, Options{}); err != nil {
 			t.Fatal(err)

@@ -52,6 +52,9 @@ func planRelocated(data []byte, o Options, r *Report) (byteio.Content, error) {
 		return content, nil
 	}
 	stripped := content.Bytes()
+	if o.Forget != nil && len(content) > 1 {
+		o.Forget(data)
+	}
 	if len(stripped) >= len(before) && !o.asked() {
 		stripped = before // as Plan does: what saves nothing changes nothing
 		r.Removed = nil

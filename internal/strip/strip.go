@@ -82,6 +82,10 @@ type Options struct {
 
 	WasmNames bool // Wasm: the name section stays
 
+	// Forget, if not nil, is told of input that is not looked at again while the
+	// plan is made: a copy has taken its place.
+	Forget func(part []byte)
+
 	// DebugLink, if not nil, is recorded in the stripped file so that
 	// debuggers find the companion.
 	DebugLink *DebugLink

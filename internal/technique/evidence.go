@@ -11,7 +11,6 @@ package technique
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/minsize/minsize/internal/relink"
 )
@@ -108,18 +107,4 @@ func (p Plan) Reliances(found []relink.Evidence) []Reliance {
 		}
 	}
 	return list
-}
-
-// Evidence says which kinds speak against t, for docs.
-func (t *Technique) evidence() string {
-	var parts []string
-	for _, k := range t.Against {
-		parts = append(parts, "**"+string(k)+"**")
-	}
-	for _, l := range t.Loses {
-		for _, k := range l.Shown {
-			parts = append(parts, string(k))
-		}
-	}
-	return strings.Join(parts, ", ")
 }

@@ -136,7 +136,7 @@ func TestNeedsOfAFullMachine(t *testing.T) {
 }
 
 func TestDocsAreCurrent(t *testing.T) {
-	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(Docs()))
+	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(docs()))
 }
 
 // TestOldSpellingOfImmediateAbort: before late September 2025 it was a feature

@@ -51,9 +51,6 @@ func (r Risk) String() string { return risks[r].name }
 // Explain is one plain sentence: what the class gives up.
 func (r Risk) Explain() string { return risks[r].loses }
 
-// Risks returns all classes, mildest first.
-func Risks() []Risk { return []Risk{Size, Debuggability, Deployment, Behaviour, Security} }
-
 // Level names a bundle of techniques that are tried without being asked for
 // one by one. A level holds everything of the levels before it.
 type Level uint8
@@ -338,4 +335,15 @@ func (a *Setting) Key(key string) (string, bool) {
 // Zero says that the link is left as recorded.
 func (a *Link) Zero() bool {
 	return a.Linker == "" && len(a.Options) == 0 && len(a.Add) == 0 && len(a.Cuts) == 0 && a.Pipeline == ""
+}
+
+// Enters says where a technique comes in by itself, or how it is asked for.
+func (t *Technique) Enters() string {
+	switch {
+	case t.ByName:
+		return "`--with " + t.Name + "`"
+	case t.Level == Asked:
+		return "`--allow-" + t.Risk.String() + "`"
+	}
+	return t.Level.String()
 }

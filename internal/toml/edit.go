@@ -282,41 +282,6 @@ func (d *Document) freshLine() string {
 	return ""
 }
 
-// Remove takes a key out with its line, or a table with all its own keys;
-// false where there is none. Tables below it stay, for they can stand alone.
-func (d *Document) Remove(path ...string) (bool, error) {
-	x, err := scan(d.data)
-	if err != nil {
-		return false, err
-	}
-	if i := x.find(path); i >= 0 {
-		e := x.entries[i]
-		if e.inline < 0 {
-			return true, d.cut(path, span{x.lineStart(e.key.start), x.lineEnd(e.value.end)})
-		}
-		cut := span{e.key.start, e.value.end}
-		if e.first {
-			cut.end = skip(d.data, cut.end, " \t")
-			if cut.end < len(d.data) && d.data[cut.end] == ',' {
-				cut.end = skip(d.data, cut.end+1, " \t")
-			}
-		} else {
-			for cut.start > 0 && d.data[cut.start] != ',' {
-				cut.start--
-			}
-		}
-		return true, d.cut(path, cut)
-	}
-	if h := x.findHeader(path); h >= 0 {
-		cut := span{x.headers[h].line.start, x.sectionEnd(h)}
-		if before := strings.TrimRight(string(d.data[:cut.start]), "\r\n"); len(before) > 0 && cut.start-len(before) >= 2*len(d.newline) {
-			cut.start -= len(d.newline) // the blank line above goes with it
-		}
-		return true, d.cut(path, cut)
-	}
-	return false, nil
-}
-
 func skip(data []byte, at int, set string) int {
 	for at < len(data) && strings.IndexByte(set, data[at]) >= 0 {
 		at++
@@ -358,9 +323,6 @@ func (d *Document) Append(path []string, words ...string) error {
 	}
 	return d.splice(path, span{last.end, last.end}, separator+strings.Join(quoted, separator))
 }
-
-// cut removes bytes.
-func (d *Document) cut(path []string, at span) error { return d.splice(path, at, "") }
 
 // splice replaces bytes, and makes sure that the result is TOML: an edit that
 // breaks the file must never get out, whatever form the file has.

@@ -102,31 +102,6 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
-func TestRemove(t *testing.T) {
-	for _, c := range []struct{ before, path, after string }{
-		{"a = 1\nb = 2 # two\nc = 3\n", "b", "a = 1\nc = 3\n"},
-		{"[t]\na = 1\n\n[u]\nb = 1\n", "t", "\n[u]\nb = 1\n"},
-		{"[t]\na = 1\n\n[u]\nb = 1\n", "u", "[t]\na = 1\n"},
-		{"a = { b = 1, c = 2 }\n", "a.b", "a = { c = 2 }\n"},
-		{"a = { b = 1, c = 2 }\n", "a.c", "a = { b = 1 }\n"},
-		{"a = { b = 1 }\n", "a.b", "a = { }\n"},
-		{"a = [\n1,\n2]\nb = 1\n", "a", "b = 1\n"},
-		{"a = 1\n", "b", "a = 1\n"},
-	} {
-		d, err := Parse([]byte(c.before))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found, err := d.Remove(strings.Split(c.path, ".")...)
-		if err != nil || found != (c.before != c.after) {
-			t.Errorf("%q: %v, %v", c.before, found, err)
-		}
-		if diff := cmp.Diff(c.after, string(d.Bytes())); diff != "" {
-			t.Errorf("%q minus %s: %s", c.before, c.path, diff)
-		}
-	}
-}
-
 func TestAppend(t *testing.T) {
 	for _, c := range []struct{ before, after string }{
 		{"r = ['-C', 'a']\n", "r = ['-C', 'a', \"-C\", \"b\"]\n"},
@@ -203,24 +178,17 @@ func TestOnlyTheNamedBytesChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		remove := rapid.Bool().Draw(t, "remove")
 		_, existed := d.Get(path...)
-		if remove {
-			if _, err := d.Remove(path...); err != nil {
-				t.Skip("refused")
+		if err := d.Set(path, "new value"); err != nil {
+			if !bytes.Equal(d.Bytes(), []byte(before)) {
+				t.Fatalf("a refused edit changed the file")
 			}
-		} else {
-			if err := d.Set(path, "new value"); err != nil {
-				if !bytes.Equal(d.Bytes(), []byte(before)) {
-					t.Fatalf("a refused edit changed the file")
-				}
-				return
-			}
-			put(want, path, "new value")
-			got, err := Decode(d.Bytes())
-			if err != nil || !reflect.DeepEqual(want, got) {
-				t.Fatalf("%s = new value gives\n%s\nfrom\n%s(%v)", Key(path), d.Bytes(), before, err)
-			}
+			return
+		}
+		put(want, path, "new value")
+		got, err := Decode(d.Bytes())
+		if err != nil || !reflect.DeepEqual(want, got) {
+			t.Fatalf("%s = new value gives\n%s\nfrom\n%s(%v)", Key(path), d.Bytes(), before, err)
 		}
 		edited++
 		// One stretch: what stands before and behind it is as it was.
@@ -233,11 +201,11 @@ func TestOnlyTheNamedBytesChange(t *testing.T) {
 		for tail < len(before)-head && tail < len(after)-head && before[len(before)-1-tail] == after[len(after)-1-tail] {
 			tail++
 		}
-		if !remove && !existed && head+tail < len(before) {
+		if !existed && head+tail < len(before) {
 			t.Fatalf("an insertion took bytes away:\n%s\nfrom\n%s", after, before)
 		}
 		for _, line := range strings.Split(before, "\n") {
-			if strings.HasPrefix(strings.TrimSpace(line), "# note") && strings.Count(after, "# note") < strings.Count(before, "# note") && !remove {
+			if strings.HasPrefix(strings.TrimSpace(line), "# note") && strings.Count(after, "# note") < strings.Count(before, "# note") {
 				t.Fatalf("a comment is gone:\n%s\nfrom\n%s", after, before)
 			}
 		}
@@ -275,9 +243,6 @@ func FuzzEdit(f *testing.F) {
 		if d.Set(path, "v") == nil {
 			if got, ok := d.Get(path...); !ok || got != "v" {
 				t.Fatalf("%q reads back as %v in\n%s", path, got, d.Bytes())
-			}
-			if ok, err := d.Remove(path...); err == nil && !ok {
-				t.Fatalf("%q was set and cannot be found in\n%s", path, d.Bytes())
 			}
 		}
 		d.Append(path, "w")

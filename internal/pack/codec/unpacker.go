@@ -1,7 +1,5 @@
 package codec
 
-import "fmt"
-
 // The coder of the unpacker itself: bytes under the top five bits of the byte
 // before (all eight are no better, and touch eight times the memory), with XLZ's
 // probabilities and range coder, so that the part of the stub that must be
@@ -27,18 +25,4 @@ func EncodeUnpacker(code []byte) []byte {
 		prev = b
 	}
 	return e.finish()
-}
-
-// DecodeUnpacker gives back the size bytes that EncodeUnpacker was given.
-func DecodeUnpacker(in []byte, size int) ([]byte, error) {
-	d, m, prev := newRangeDecoder(true, in), newUnpackerModel(), byte(0)
-	var out []byte
-	for len(out) < size {
-		if d.overrun() {
-			return nil, fmt.Errorf("%w: %d of %d bytes decoded where it ends", ErrDamaged, len(out), size)
-		}
-		prev = byte(d.tree(m[prev>>3][:], 8))
-		out = append(out, prev)
-	}
-	return out, nil
 }

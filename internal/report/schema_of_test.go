@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// SchemaOf derives the JSON Schema (2020-12) of a Document's JSON from the
+// schemaOf derives the JSON Schema (2020-12) of a Document's JSON from the
 // type of its Data. The derived text is committed under docs/schema and a test
 // compares: so a field that is renamed or dropped is seen as a change of the
 // contract. Fields may be added; readers must pass over what they do not know.
-func SchemaOf(schema string, data any) []byte {
+func schemaOf(schema string, data any) []byte {
 	root := typeSchema(reflect.TypeOf(data), map[reflect.Type]bool{})
 	properties := root.get("properties").(*ordered)
 	head := &ordered{}
@@ -29,11 +29,6 @@ func SchemaOf(schema string, data any) []byte {
 		panic(err) // plain data: cannot fail
 	}
 	return out.Bytes()
-}
-
-// SchemaFile is the name of a schema's file in docs/schema.
-func SchemaFile(schema string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(schema, "minsize."), "/", "-") + ".json"
 }
 
 // typeSchema describes one type by encoding/json's rules.

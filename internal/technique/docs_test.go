@@ -7,8 +7,8 @@ import (
 	"github.com/minsize/minsize/internal/relink"
 )
 
-// Docs is docs/techniques.md, made from the tables.
-func Docs() string {
+// docs is docs/techniques.md, made from the tables.
+func docs() string {
 	var b strings.Builder
 	b.WriteString(`# Techniques
 
@@ -24,7 +24,7 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 | class | what may be lost |
 |---|---|
 `)
-	for _, r := range Risks() {
+	for _, r := range []Risk{Size, Debuggability, Deployment, Behaviour, Security} {
 		fmt.Fprintf(&b, "| %s | %s |\n", r, r.Explain())
 	}
 	b.WriteString(`
@@ -69,17 +69,6 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 	return b.String()
 }
 
-// Enters says where a technique comes in by itself, or how it is asked for.
-func (t *Technique) Enters() string {
-	switch {
-	case t.ByName:
-		return "`--with " + t.Name + "`"
-	case t.Level == Asked:
-		return "`--allow-" + t.Risk.String() + "`"
-	}
-	return t.Level.String()
-}
-
 // told is the setting, or the twin, as one line.
 func (t *Technique) told() string {
 	s := t.Set
@@ -116,3 +105,17 @@ func orNothing(s string) string {
 }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
+
+// evidence says which kinds speak against t, for docs.
+func (t *Technique) evidence() string {
+	var parts []string
+	for _, k := range t.Against {
+		parts = append(parts, "**"+string(k)+"**")
+	}
+	for _, l := range t.Loses {
+		for _, k := range l.Shown {
+			parts = append(parts, string(k))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

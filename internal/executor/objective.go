@@ -1,0 +1,95 @@
+package executor
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/minsize/minsize/internal/pack"
+)
+
+// Objective is the size that a search makes small. What is downloaded is
+// compressed, and then equal code in two places costs next to nothing while a
+// table of addresses costs more than it looks.
+type Objective struct {
+	Name    string
+	Summary string
+	measure func([]byte) (int64, error)
+}
+
+// Objectives is the table, each at its format's strongest level, as archives
+// that are made once and fetched often are.
+var Objectives = []Objective{
+	{"raw", "the file itself", func(data []byte) (int64, error) { return int64(len(data)), nil }},
+	{"gzip", "gzip -9: wheels, npm, layers, most web servers", through(func(w io.Writer) (io.WriteCloser, error) {
+		return gzip.NewWriterLevel(w, gzip.BestCompression)
+	})},
+	{"zstd", "zstd at its best: packages of distributions, layers", through(func(w io.Writer) (io.WriteCloser, error) {
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	})},
+	{"brotli", "brotli -q 11: what browsers fetch", through(func(w io.Writer) (io.WriteCloser, error) {
+		return brotli.NewWriterLevel(w, brotli.BestCompression), nil
+	})},
+	{"packed", "the file that unpacks itself (minsize pack)", func(data []byte) (int64, error) {
+		packed, _, err := pack.Pack(data, pack.Options{})
+		return int64(len(packed)), err
+	}},
+}
+
+// ParseObjective reads an objective's name.
+func ParseObjective(name string) (*Objective, error) {
+	i := slices.IndexFunc(Objectives, func(o Objective) bool { return o.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("unknown objective %q (one of %s)", name, strings.Join(ObjectiveNames(), ", "))
+	}
+	return &Objectives[i], nil
+}
+
+// ObjectiveNames are what --objective takes.
+func ObjectiveNames() (names []string) {
+	for _, o := range Objectives {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+// size is what data weighs; a nil objective is the first.
+func (o *Objective) size(data []byte) (int64, error) {
+	o = cmp.Or(o, &Objectives[0])
+	n, err := o.measure(data)
+	if err != nil {
+		err = fmt.Errorf("its size as %s: %w", o.Name, err)
+	}
+	return n, err
+}
+
+// through measures what a compressor makes of the data.
+func through(open func(io.Writer) (io.WriteCloser, error)) func([]byte) (int64, error) {
+	return func(data []byte) (int64, error) {
+		var n count
+		w, err := open(&n)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := io.Copy(w, bytes.NewReader(data)); err != nil {
+			return 0, err
+		}
+		err = w.Close() // which writes the rest
+		return int64(n), err
+	}
+}
+
+// count is a writer that keeps the number of bytes alone.
+type count int64
+
+func (n *count) Write(p []byte) (int, error) {
+	*n += count(len(p))
+	return len(p), nil
+}

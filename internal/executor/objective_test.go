@@ -1,0 +1,74 @@
+package executor
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/technique"
+)
+
+// TestObjectives: each weighs a program as its format makes it, the same each
+// time, and what repeats weighs less than what does not.
+func TestObjectives(t *testing.T) {
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Skip("needs /proc/self/exe")
+	}
+	if len(self) > 1<<20 {
+		self = self[:1<<20]
+	}
+	for _, o := range Objectives {
+		if o.Name == "packed" {
+			continue // whole programs alone: TestRewriteObjective
+		}
+		n, err := o.size(self)
+		again, _ := o.size(bytes.Clone(self))
+		twice, _ := o.size(append(bytes.Clone(self[:8192]), self[:8192]...))
+		once, _ := o.size(self[:8192])
+		if err != nil || n == 0 || n != again {
+			t.Errorf("%s: %d and %d bytes, %v", o.Name, n, again, err)
+		}
+		if raw := o.Name == "raw"; raw != (n == int64(len(self))) || raw != (twice > once*3/2) {
+			t.Errorf("%s: %d of %d bytes, %d once and %d twice", o.Name, n, len(self), once, twice)
+		}
+	}
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	must(t, err)
+	w.Write(self)
+	must(t, w.Close())
+	if n, _ := Objectives[1].size(self); n != int64(b.Len()) {
+		t.Errorf("gzip: %d bytes, a file has %d", n, b.Len())
+	}
+	if _, err := ParseObjective("rar"); err == nil || !strings.Contains(err.Error(), "brotli") {
+		t.Errorf("rar: %v", err)
+	}
+}
+
+// TestRewriteObjective: the rank is the objective's, and the file's own size is
+// not lost.
+func TestRewriteObjective(t *testing.T) {
+	self, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		t.Skip("needs /bin/sh")
+	}
+	raw := ladder.File{Path: filepath.Join(t.TempDir(), "sh")}
+	must(t, (&Executor{}).rewrite(context.Background(), self, technique.Rewrite{StripSymbols: true}, &raw))
+	if raw.Raw != raw.Size || raw.Bare != raw.Stripped || raw.Size == 0 {
+		t.Errorf("%+v", raw)
+	}
+	for i := range Objectives[1:] {
+		o := &Objectives[1+i]
+		file := ladder.File{Path: filepath.Join(t.TempDir(), "sh")}
+		must(t, (&Executor{Objective: o}).rewrite(context.Background(), self, technique.Rewrite{StripSymbols: true}, &file))
+		if file.Raw != raw.Raw || file.Bare != raw.Bare || file.Stripped >= raw.Stripped || file.Stripped != file.Size {
+			t.Errorf("%s: %+v, as it is %+v", o.Name, file, raw)
+		}
+	}
+}
