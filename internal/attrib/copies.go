@@ -85,6 +85,27 @@ func (p *Program) CopyByPath(crate, file string) *CrateCopy {
 	return nil
 }
 
+// OnlyVersion is the version of a crate that there is one of, as far as its
+// sources tell it: "std" for the standard library's own, "" where nothing does.
+func (p *Program) OnlyVersion(crate string) string {
+	if p.debug == nil || p.debug.data == nil {
+		return ""
+	}
+	for i := range p.debug.data.Units {
+		if p.debug.crates[i] != crate {
+			continue
+		}
+		switch folder := p.unitFolder(&p.debug.data.Units[i]); folder {
+		case "":
+		case stdFolder:
+			return "std"
+		default:
+			return p.versionOf(folder)
+		}
+	}
+	return ""
+}
+
 // unitLabel is how the crate of a unit is named.
 func (p *Program) unitLabel(unit int32, crate string) string {
 	p.copies.once.Do(p.findCopies)

@@ -183,10 +183,14 @@ func (g *Graph) matcher(p Pattern) (*matcher, error) {
 			m.copies = append(m.copies, c)
 		}
 	}
-	if labels == nil {
-		return m, nil // a symbol with a version, or a crate that there is one of
-	}
-	if m.copies == nil {
+	if labels == nil { // a crate that there is one of, or a symbol with a version
+		if selector[0] != '@' || !slices.Contains(g.crates().names, name) {
+			return m, nil
+		}
+		if version := g.Program.OnlyVersion(name); version != "" && version != selector[1:] {
+			return nil, &NoMatchError{Pattern: p.Text, Similar: []string{name + "@" + version}}
+		}
+	} else if m.copies == nil {
 		return nil, &NoMatchError{Pattern: p.Text, Similar: labels}
 	}
 	m.text = name

@@ -97,7 +97,17 @@ func TestCratesOfOneName(t *testing.T) {
 	for part, pattern := range map[string]string{"old": "parse@1.0.1", "new": "parse@2.0.2"} {
 		size, w := sum(whole, pattern)
 		parts += size
-		real := whole.Loaded() - open(build("no-"+part, "", part), folders).Loaded()
+		rest := open(build("no-"+part, "", part), folders)
+		real := whole.Loaded() - rest.Loaded()
+		left := map[string]string{"old": "parse@2.0.2", "new": "parse@1.0.1"}[part]
+		if all, _ := sum(rest, "parse"); all == 0 {
+			t.Errorf("%s is not there", left)
+		} else if only, _ := sum(rest, left); only != all {
+			t.Errorf("the only parse has %d bytes, %s %d", all, left, only)
+		}
+		if _, err := rest.Why(rest.Dominators(), WhyOptions{Patterns: []Pattern{{Text: pattern}}}); err == nil || !strings.Contains(err.Error(), left) {
+			t.Errorf("%s, of which there is %s alone: %v", pattern, left, err)
+		}
 		p := w.Prediction
 		t.Logf("%s: real %d, predicted %d, %d to %d", pattern, real, p.Estimate, p.Low, p.High)
 		if real < p.Low || real > p.High {
@@ -119,7 +129,11 @@ func TestCratesOfOneName(t *testing.T) {
 	if !slices.Contains(labels, "miniz_oxide@std") || !slices.Contains(labels, "miniz_oxide@9.0.1") {
 		t.Errorf("a crate that std has as well: %q", labels)
 	}
-	alone, _ := sum(open(build("no-runs", "", "runs"), folders), "miniz_oxide")
+	one := open(build("no-runs", "", "runs"), folders)
+	alone, _ := sum(one, "miniz_oxide")
+	if same, _ := sum(one, "miniz_oxide@std"); same != alone {
+		t.Errorf("the only miniz_oxide has %d bytes, %d with its version", alone, same)
+	}
 	std, _ := sum(whole, "miniz_oxide@std")
 	if diff := int64(std) - int64(alone); alone == 0 || diff < -16 || diff > 16 {
 		t.Errorf("std's miniz_oxide has %d bytes beside another one, %d without", std, alone)
