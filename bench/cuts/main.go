@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minsize/minsize/bench/harness"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/relink"
 )
@@ -85,31 +86,29 @@ func main() {
 	if len(args) == 0 {
 		args = checks{""}
 	}
-	dirs := flag.Args()
+	harness.Main(func() error { return run(*cargo, args, flag.Args()) })
+}
+
+func run(cargo string, args checks, dirs []string) error {
 	work, err := os.MkdirTemp("", "bench-cuts-*")
 	if err != nil {
-		fail(err)
+		return err
 	}
 	defer os.RemoveAll(work)
 	if len(dirs) == 0 {
 		hello := filepath.Join(work, "hello")
 		if err := writeHello(hello); err != nil {
-			fail(err)
+			return err
 		}
 		dirs = []string{hello}
 	}
 	for _, dir := range dirs {
-		b := &bench{dir: dir, cargo: *cargo, checks: args, work: filepath.Join(work, "build", filepath.Base(dir))}
+		b := &bench{dir: dir, cargo: cargo, checks: args, work: filepath.Join(work, "build", filepath.Base(dir))}
 		if err := b.run(); err != nil {
-			os.RemoveAll(work)
-			fail(err)
+			return err
 		}
 	}
-}
-
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "bench/cuts:", err)
-	os.Exit(1)
+	return nil
 }
 
 func writeHello(dir string) error {
@@ -144,8 +143,8 @@ func (b *bench) run() error {
 		return err
 	}
 	base := filepath.Join(b.work, "release")
-	if said, err := exec.Command("strip", "-s", "-R", ".comment", "-o", base, release).CombinedOutput(); err != nil {
-		return fmt.Errorf("strip: %v %s", err, said)
+	if err := harness.Command("", "strip", "-s", "-R", ".comment", "-o", base, release); err != nil {
+		return err
 	}
 	b.baseline = b.observe(base)
 	began := time.Now()

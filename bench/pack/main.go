@@ -5,7 +5,7 @@
 //
 //	go run ./bench/pack [-runs N] [-max-below BYTES] [FILE...]
 //
-// With UPX=path the sizes and times of `upx --best --lzma` are measured in the
+// With UPX=path, or upx on the PATH, the sizes and times of `upx --best --lzma` are measured in the
 // same run. Without it, the sizes that were published for UPX 4.2.3 are used
 // for inputs of the very same size, and the table says so. Start-up is CPU
 // time (user and system, the least of N runs) over that of the plain program,
@@ -22,11 +22,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/minsize/minsize/bench/harness"
 	"github.com/minsize/minsize/internal/pack"
 )
 
@@ -73,20 +73,19 @@ func main() {
 		if err == nil {
 			_, _, err = pack.Pack(data, pack.Options{})
 		}
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "pack: %s: %v\n", *only, err)
-			os.Exit(1)
-		}
+		harness.Main(func() error { return err })
 		return
 	}
-	files := flag.Args()
+	harness.Main(func() error { return run(*runs, *maxBelow, flag.Args()) })
+}
+
+func run(runs, maxBelow int, files []string) error {
 	if len(files) == 0 {
 		files = []string{"/usr/bin/xz", "/usr/bin/hyperfine", "/usr/bin/bash", "/usr/lib/cargo/bin/fd", "/usr/bin/git", "/usr/bin/rg", "/usr/bin/python3.11", "/usr/bin/gdb"}
 	}
-	upx := os.Getenv("UPX")
+	b := bench{upx: harness.Rival("upx"), runs: runs, maxBelow: maxBelow}
 	os.Unsetenv("UPX") // which upx itself reads: options for it
-	b := bench{upx: upx, runs: *runs, maxBelow: *maxBelow}
-	fmt.Printf("%s, %s/%s, %s\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, time.Now().Format("2006-01-02"))
+	harness.Versions("upx", "xz")
 	head, rule := "| file | original | UPX --best --lzma |", "|---|--:|--:|"
 	for _, l := range levels {
 		head += " " + l.name + " | ratio |"
@@ -107,8 +106,7 @@ func main() {
 	fmt.Printf("%s\n%s\n", head, rule)
 	for _, name := range files {
 		if err := b.measure(name); err != nil {
-			fmt.Fprintf(os.Stderr, "pack: %s: %v\n", name, err)
-			os.Exit(1)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	fmt.Println()
@@ -117,6 +115,7 @@ func main() {
 			fmt.Printf("Geometric mean of the sizes to UPX's, %s: %.3f over %d files\n", l.name, math.Exp(b.logs[i]/float64(n)), n)
 		}
 	}
+	return nil
 }
 
 // bench is the settings of a run and the sums of its ratios, by level.
@@ -151,11 +150,11 @@ func (b *bench) measure(name string) error {
 		}
 	}
 	if b.upx != "" {
-		cmd := exec.Command(b.upx, "-q", "--best", "--lzma", "-o", upxFile, plain)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %v: %s", b.upx, err, out)
+		cost, err := harness.Run(b.upx, "-q", "--best", "--lzma", "-o", upxFile, plain)
+		if err != nil {
+			return err
 		}
-		upxPerMB = fmt.Sprintf("%.2f", (cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Seconds()/(float64(len(data))/1e6))
+		upxPerMB = fmt.Sprintf("%.2f", cost.CPU.Seconds()/(float64(len(data))/1e6))
 		info, err := os.Stat(upxFile)
 		if err != nil {
 			return err
