@@ -1,5 +1,12 @@
 package attrib
 
+// Views that debug information gives: compile units, sources, lines, and the
+// function that code was written in before it was inlined.
+//
+// DWARF tells these of code by address, unit by unit, and units are many: so each
+// view is a map from addresses to labels that is made on first use, the units in
+// parallel. What DWARF does not speak of keeps the owner that the other views know.
+
 import (
 	"cmp"
 	"slices"

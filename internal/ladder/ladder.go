@@ -21,7 +21,8 @@
 // spends its builds on telling apart what the link rungs tell apart for free.
 //
 // The package declares what it needs of the world (Builder, Verifier, Bencher,
-// Observer); cli passes the real ones in, the tests fakes.
+// Observer); executor, verify and speed are the real ones, which cli passes in,
+// and the tests have fakes.
 package ladder
 
 import (

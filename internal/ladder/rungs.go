@@ -1,5 +1,14 @@
 package ladder
 
+// The rungs that need no build: link options, cuts and sections are replays of
+// the recorded link of a build that is there, rewrites work on its file.
+//
+// The search is greedy here: a rung that makes the program smaller and passes the
+// checks is kept, and the next one stands on it. Two builds that are nearly equal
+// get the same rungs, for what the link takes out of one it may not take out of
+// the other. What nobody allowed is tried last, alone on top of the winner, to say
+// what it would save; what was kept is checked once more as a whole.
+
 import (
 	"cmp"
 	"fmt"

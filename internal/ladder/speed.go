@@ -1,5 +1,11 @@
 package ladder
 
+// A limit on speed (--bench, --max-slowdown). Size and speed pull apart in a few
+// places only, so the search stays what it is, and the limit chooses among what it
+// found: the winner, the builds beside it, and the rungs below. Where all are too
+// slow, the packages that the bench spends its time in are compiled for speed,
+// which costs a build for each, and little size.
+
 import (
 	"cmp"
 	"fmt"

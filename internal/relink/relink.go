@@ -8,8 +8,8 @@
 // the inputs of the program's final link, and from then on each variant is a
 // relink without cargo and without rustc (replay.go): a fifth of a second.
 //
-// What a Variant can change: the linker (linkers.go), named options of it
-// (options.go), functions replaced by stubs (cuts.go, catalogue.go, by way of
+// What a Variant can change: the linker (linkers.go), named options of it, which
+// the linker's flavour has (flavour.go, options.go), functions replaced by stubs (cuts.go, catalogue.go, by way of
 // package objedit), the objects' unwind tables, the C runtime's start code
 // (start.go), and the machine code itself, made again from the merged bitcode
 // (codegen.go).
