@@ -191,21 +191,18 @@ var stages = []struct {
 	args []string
 	take func(*result, report)
 }{
-	{"safe", []string{"--level", "safe", "--allow-deployment"}, func(r *result, rep report) { r.Safe = rep.Final }},
-	{"abort", []string{"--level", "abort", "--allow-deployment"}, func(r *result, rep report) {
+	{"safe", []string{"--level", "safe"}, func(r *result, rep report) { r.Safe = rep.Final }},
+	{"abort", []string{"--level", "abort"}, func(r *result, rep report) {
 		r.Abort, r.BuildsStable, r.CPUStable, r.Relink = rep.Final, rep.Builds, rep.CPUs, rep.Relink
 		r.Guide = stripped(rep, "panic-abort", "opt-level-z")
 	}},
-	{"silent", []string{"--level", "abort", "--allow-deployment", "--with", "silent-panics,stack-overflow-message,codegen-no-cleanup-outline",
-		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Silent = rep.Final }},
-	{"max-prebuilt", []string{"--level", "max", "--allow-deployment", "--with", "stack-overflow-message,codegen-no-cleanup-outline",
-		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.MaxPrebuilt = rep.Final }},
+	{"silent", []string{"--level", "abort", "--with", "silent-panics,stack-overflow-message,codegen-no-cleanup-outline", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Silent = rep.Final }},
+	{"max-prebuilt", []string{"--level", "max", "--with", "stack-overflow-message,codegen-no-cleanup-outline", "--codegen-budget", "30m"}, func(r *result, rep report) { r.MaxPrebuilt = rep.Final }},
 	{"guide-last", []string{"--level", "nightly", "--bootstrap", "--without", "opt-level-s,location-detail-none,optimize-for-size,no-unwind-tables"}, func(r *result, rep report) {
 		r.GuideLast = stripped(rep, "immediate-abort")
 	}},
-	{"nightly", []string{"--level", "nightly", "--bootstrap", "--allow-deployment"}, func(r *result, rep report) { r.Night = rep.Final }},
-	{"max", []string{"--level", "max", "--bootstrap", "--allow-deployment", "--with", "stack-overflow-message,codegen-no-cleanup-outline",
-		"--without", "codegen-no-cleanup,codegen-no-cleanup-twice", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Max, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs }},
+	{"nightly", []string{"--level", "nightly", "--bootstrap"}, func(r *result, rep report) { r.Night = rep.Final }},
+	{"max", []string{"--level", "max", "--bootstrap", "--with", "stack-overflow-message,codegen-no-cleanup-outline", "--codegen-budget", "30m"}, func(r *result, rep report) { r.Max, r.BuildsNight, r.CPUNight = rep.Final, rep.Builds, rep.CPUs }},
 }
 
 // stripped is the size of the full build that added these techniques.

@@ -46,8 +46,8 @@ var checks = map[string][]string{
 	},
 }
 
-// binaries names the program where a package has several.
-var binaries = map[string][]string{}
+// binaries names the program where a package has several, or a library for others.
+var binaries = map[string][]string{"grex": {"grex"}}
 
 // writeSamples makes the input that the checks read; the same on every machine.
 func writeSamples(dir string) error {

@@ -250,7 +250,7 @@ func testKeep(t *testing.T, x *Executor, b *ladder.Build, plan technique.Plan) {
 	ctx := context.Background()
 	file, err := x.Finish(ctx, b, plan)
 	must(t, err)
-	r := &ladder.Result{BestBuild: b, BestPlan: plan, BestFile: file.Path, FinalSize: file.Size, Rungs: []ladder.Rung{{Name: "the rung"}}}
+	r := &ladder.Result{BestBuild: b, BestPlan: plan, BestFile: file.Path, FinalSize: file.Size, FinalRaw: file.Size, Rungs: []ladder.Rung{{Name: "the rung"}}}
 	if _, why, err := FindMade(ctx, x.Project); err != nil || !strings.Contains(why, "has made none") {
 		t.Errorf("before: %q, %v", why, err)
 	}
@@ -268,7 +268,7 @@ func testKeep(t *testing.T, x *Executor, b *ladder.Build, plan technique.Plan) {
 
 	// A search that is ended leaves what a whole one found, unless it is better.
 	larger := *r
-	larger.FinalSize++
+	larger.FinalRaw++
 	if notes := x.KeepVerified(&larger, "these flags"); len(notes) != 1 || !strings.Contains(notes[0], "and stays") {
 		t.Errorf("a larger one: %q", notes)
 	}
@@ -326,7 +326,7 @@ func testPrune(t *testing.T, x *Executor, b *ladder.Build, plan technique.Plan) 
 	must(t, err)
 	for most, tried := range []int{0, 1} {
 		v := &passes{}
-		r := &ladder.Result{BestBuild: b, BestPlan: plan, BestFile: file.Path, FinalSize: file.Size, BaseStrip: file.Stripped}
+		r := &ladder.Result{BestBuild: b, BestPlan: plan, BestFile: file.Path, FinalSize: file.Size, FinalRaw: file.Size, BaseStrip: file.Stripped}
 		must(t, x.PruneFeatures(ctx, r, v, v, most))
 		if len(r.Pruned) != tried || len(v.rungs) != tried || r.PruneBuilds != tried {
 			t.Fatalf("at most %d: %+v", most, r.Pruned)

@@ -176,7 +176,7 @@ func (x *Executor) NoCodegen(ctx context.Context, t *cargo.Toolchain) string {
 		return ""
 	}
 	if _, err := x.llvmTools(ctx, t); err != nil {
-		return fmt.Sprintf("left out: codegen replay, which makes hello, world %s smaller: %v", relink.CodegenGives, err)
+		return fmt.Sprintf("left out: codegen replay, worth %s: %v", relink.CodegenGives, err)
 	}
 	return ""
 }

@@ -43,7 +43,7 @@ type Codegen struct {
 
 // CodegenGives is what the pipelines that cost no speed give, for whoever lacks
 // the tools (docs/bench/shrink.md).
-const CodegenGives = "13 %"
+const CodegenGives = "2 to 3 % of a program of 1 to 2 MB, 13 % of hello, world"
 
 // Key is a text that is equal for equal codegens.
 func (c *Codegen) Key() string { return c.Pipeline + "/" + c.Tools.Version }
