@@ -38,6 +38,9 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	if s, ok := p.Profile.Settings["panic"]; ok {
 		facts.Panic = s.String()
 	}
+	if s, ok := p.Profile.Settings["strip"]; ok {
+		facts.Stripped = slices.Contains([]string{"true", "symbols"}, s.String())
+	}
 	// Where the target cannot unwind, the profile's word for it is not heard.
 	if cfg, err := t.TargetCfg(ctx, p.Triple.Name); err == nil && facts.Panic == "unwind" && slices.Contains(cfg, `panic="abort"`) {
 		facts.Panic = "abort"

@@ -22,6 +22,7 @@ type Facts struct {
 	Panic     string            // the project's own release profile: unwind or abort
 	Musl      bool              // the toolchain has the target's musl twin
 	Runs      bool              // the finished program can be run here, so that checks mean something
+	Stripped  bool              // the project's own release profile strips symbols
 	WasmOpt   bool              // wasm-opt is on the PATH
 	Pipelines string            // why codegen replay cannot be had; "" where it can
 	CPU       bool              // the project compiles for more than the machine's least processor
@@ -130,8 +131,8 @@ var needs = map[Need]struct {
 	NeedMusl: {"the toolchain's musl target", func(f Facts, _ Plan) string {
 		return unless(f.Musl, "needs the musl target of the toolchain (rustup target add)")
 	}, false},
-	NeedStripped: {"stripped symbols", func(_ Facts, p Plan) string {
-		return unless(p.Rewrite.StripSymbols, "needs the symbols stripped")
+	NeedStripped: {"stripped symbols", func(f Facts, p Plan) string {
+		return unless(p.Rewrite.StripSymbols || f.Stripped, "needs the symbols stripped")
 	}, false},
 	NeedOldSpelling: {"a compiler with std's feature panic_immediate_abort (before late September 2025)", func(f Facts, _ Plan) string {
 		return unless(f.Immediate == "std-feature", "this compiler does not spell it as a feature of std")

@@ -135,6 +135,21 @@ func TestNeedsOfAFullMachine(t *testing.T) {
 	}
 }
 
+// TestStrippedByTheProfile: where the project itself strips, nothing is left for
+// strip-symbols to win, and what needs stripped symbols is tried all the same.
+func TestStrippedByTheProfile(t *testing.T) {
+	for triple, name := range map[string]string{"x86_64-unknown-linux-gnu": "layout", "wasm32-wasip1": "compress-relocations"} {
+		f, x := Facts{Target: target.Parse(triple), Linkers: []string{"lld"}}, Find(name)
+		if x.Missing(f, NewPlan("x")) == "" {
+			t.Errorf("%s: not stripped, and it is tried", name)
+		}
+		f.Stripped = true
+		if why := x.Missing(f, NewPlan("x")); why != "" {
+			t.Errorf("%s: the profile strips, and it says %q", name, why)
+		}
+	}
+}
+
 func TestDocsAreCurrent(t *testing.T) {
 	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(docs()))
 }
