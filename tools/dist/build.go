@@ -81,15 +81,17 @@ func (r *release) build(work string) error {
 		if err != nil {
 			return err
 		}
-		launcher, err := compile(t, "cargo-minsize", filepath.Join(work, t.os+"-"+t.arch, "cargo-minsize"+t.exe()))
-		if err != nil {
-			return err
+		others := map[string][]byte{}
+		for _, name := range otherNames {
+			if others[name], err = compile(t, name, filepath.Join(work, t.os+"-"+t.arch, name+t.exe())); err != nil {
+				return err
+			}
 		}
 		modules, err := r.modules(t)
 		if err != nil {
 			return err
 		}
-		r.programs[t] = &program{target: t, data: data, launcher: launcher, modules: modules}
+		r.programs[t] = &program{target: t, data: data, others: others, modules: modules}
 		if t.os == "linux" {
 			r.images = append(r.images, path)
 		}

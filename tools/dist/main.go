@@ -46,10 +46,10 @@ type release struct {
 // program is minsize as it was built for a target.
 type program struct {
 	target
-	data     []byte
-	launcher []byte // what starts it under another name, where there are no links
-	modules  []module
-	archive  string // its archive's name
+	data    []byte
+	others  map[string][]byte // what starts it under each other name, where there are no links
+	modules []module
+	archive string // its archive's name
 }
 
 // make is the list of what is done, in order.

@@ -80,7 +80,7 @@ func (f *file) mode() int64 {
 }
 
 // commands are the program with its other names, in a folder: links, or where
-// there are none the launcher.
+// there are none the programs of those names.
 func (p *program) commands(folder string, links bool) []file {
 	files := []file{{path: folder + "minsize" + p.exe(), data: p.data, run: true}}
 	for _, name := range otherNames {
@@ -88,7 +88,7 @@ func (p *program) commands(folder string, links bool) []file {
 		if links && p.os != "windows" {
 			f.link = "minsize"
 		} else {
-			f.data = p.launcher
+			f.data = p.others[name]
 		}
 		files = append(files, f)
 	}
