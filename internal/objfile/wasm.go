@@ -49,8 +49,8 @@ type WasmSection struct {
 }
 
 // WasmType is an entry of the type section, by where it stands: [Offset,
-// Offset+Size) is its encoding. A recursive group defines Count types.
-type WasmType struct{ Offset, Size, Count uint32 }
+// Offset+Size) is its encoding.
+type WasmType struct{ Offset, Size uint32 }
 
 // WasmFunction is a defined function. Offset is where its entry in the code
 // section begins, which is the body's length; the code follows at Body.
@@ -249,8 +249,8 @@ func (w *WasmFile) section(r *wasmReader, id byte) {
 	case 1:
 		r.vector("type", func(int) {
 			from := r.at
-			count := r.recType()
-			w.Types = append(w.Types, WasmType{uint32(from), uint32(r.at - from), count})
+			r.recType()
+			w.Types = append(w.Types, WasmType{uint32(from), uint32(r.at - from)})
 		})
 	case 2:
 		r.vector("import", func(int) { w.importEntry(r) })
@@ -442,6 +442,16 @@ func (w *WasmFile) Code(f *WasmFunction, local func(count uint32, kind []byte)) 
 		}
 	})
 	return r.v.Data[r.at:r.end], r.err
+}
+
+// Defines is how many types an entry of the type section defines: a recursive
+// group any number, else one.
+func (w *WasmFile) Defines(t WasmType) uint32 {
+	r := wasmReader{v: w.file.wholeView(), at: uint64(t.Offset), end: uint64(t.Offset) + uint64(t.Size)}
+	if r.byte("type") != 0x4e {
+		return 1
+	}
+	return r.u32("recursive type count")
 }
 
 // Signature is the parameters and results of a type; ok is false for what is

@@ -169,16 +169,14 @@ func (r *wasmReader) limits() {
 	}
 }
 
-// recType reads an entry of the type section (5.3.11 and 5.3.12) and returns how
-// many types it defines.
-func (r *wasmReader) recType() (count uint32) {
+// recType reads an entry of the type section (5.3.11 and 5.3.12).
+func (r *wasmReader) recType() {
 	if r.peek() == 0x4e {
 		r.at++
-		r.vector("recursive type", func(int) { r.subType(); count++ })
-		return count
+		r.vector("recursive type", func(int) { r.subType() })
+		return
 	}
 	r.subType()
-	return 1
 }
 
 func (r *wasmReader) supertypes() {

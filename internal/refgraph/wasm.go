@@ -162,7 +162,7 @@ func (m *wasmModule) section(s *objfile.WasmSection) error {
 	case "type":
 		for i, t := range w.Types {
 			node := m.item(KindOther, m.typeName(i, t), -1, t.Size)
-			for range t.Count {
+			for range w.Defines(t) {
 				m.types = append(m.types, node)
 			}
 		}
