@@ -150,10 +150,11 @@ func (x *Executor) linksOf(p technique.Plan) string {
 // flavour is that by which the link of what is built is recorded and replayed,
 // nil where it is not.
 func (x *Executor) flavour() *relink.Flavour {
-	if !x.Project.Kind.Linked() {
-		return nil
+	f := relink.FlavourOf(x.Project.Triple)
+	if !x.Project.Kind.Linked() && x.Project.Triple.Format != target.ELF {
+		return nil // a static library is linked ahead by what knows `ld -r`
 	}
-	return relink.FlavourOf(x.Project.Triple)
+	return f
 }
 
 // request is plan p for cargo.
@@ -263,7 +264,7 @@ func (x *Executor) built(ctx context.Context, p technique.Plan) (*ladder.Build, 
 		return nil, err
 	}
 	flavour := x.flavour()
-	if flavour != nil {
+	if flavour != nil && x.Project.Kind.Linked() {
 		driver, _ := x.Project.Linker.Value.(string)
 		rec := relink.Recorder{Dir: x.linksOf(p), Package: x.Project.Package.Name, Linker: driver, Flavour: flavour}
 		if x.Project.Kind.Starts() {

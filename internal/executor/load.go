@@ -1,12 +1,16 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/artefact"
+	"github.com/minsize/minsize/internal/relink"
 )
 
 // loader is a host that does nothing but load a library, whole and at once, as
@@ -33,6 +37,9 @@ fn main() {
 // its host loads it, or else a program that does nothing else. What no command
 // is known for is not checked; nil where the library's names cannot be read.
 func (x *Executor) LoadChecks(ctx context.Context, library string, runner []string) []string {
+	if !x.Project.Kind.Linked() {
+		return x.linkChecks(library, runner)
+	}
 	i, err := x.interfaceOf(library)
 	if i == nil || err != nil {
 		return nil
@@ -47,9 +54,31 @@ func (x *Executor) LoadChecks(ctx context.Context, library string, runner []stri
 	if err != nil {
 		return nil
 	}
-	var words []string
-	for _, w := range append(slices.Clone(runner), program) {
-		words = append(words, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+	return []string{quoted(append(slices.Clone(runner), program)...) + " {}"}
+}
+
+// linkChecks link a C program that refers to all that a static library exports,
+// and start it.
+func (x *Executor) linkChecks(library string, runner []string) []string {
+	names, err := relink.ArchiveExports(library)
+	if err != nil || len(names) == 0 {
+		return nil
 	}
-	return []string{strings.Join(words, " ") + " {}"}
+	host := filepath.Join(x.Scratch, "host.c")
+	text := "extern char " + strings.Join(names, ", ") + ";\nstatic void *volatile all[] = {&" + strings.Join(names, ", &") +
+		"};\nint main(void) { return all[0] == 0; }\n"
+	if err := os.WriteFile(host, []byte(text), 0o666); err != nil {
+		return nil
+	}
+	driver, _ := x.Project.Linker.Value.(string)
+	return []string{quoted(cmp.Or(driver, "cc"), host) + " {} -lpthread -ldl -lm -lrt -lutil -o host && " + strings.TrimPrefix(quoted(runner...)+" ", " ") + "./host && rm host"}
+}
+
+// quoted are words as a shell reads them.
+func quoted(words ...string) string {
+	var list []string
+	for _, w := range words {
+		list = append(list, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+	}
+	return strings.Join(list, " ")
 }

@@ -28,6 +28,16 @@ func recorded(b *ladder.Build) bool {
 // found the program fresh from a run whose recording is gone, the program is
 // removed and linked again.
 func (x *Executor) findRecording(ctx context.Context, request cargo.Request, links string, result *cargo.Result, b *ladder.Build) error {
+	if !x.Project.Kind.Linked() {
+		err := relink.RecordArchive(ctx, links, result.Executable, x.Project.Package.Name, strings.ReplaceAll(x.Project.Target.Name, "-", "_"), x.Project.Foreign(), request.Toolchain.HostTools())
+		if errors.Is(err, relink.ErrNotApplicable) {
+			b.NoReplay = err.Error()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 	recording, err := relink.Find(links, result.Executable)
 	if errors.Is(err, relink.ErrNoRecording) && result.Compiled == 0 {
 		if err := removeLinked(result.Executable); err != nil {

@@ -20,7 +20,10 @@ func (r *Recording) library() bool { return slices.Contains(r.link.Args, "-share
 // then not known.
 func (r *Recording) exports() (names []string, every bool) {
 	scripted := false
-	for _, a := range r.link.Args {
+	for i, a := range r.link.Args {
+		if i > 0 && r.link.Args[i-1] == "-u" && r.ahead() {
+			names = append(names, a)
+		}
 		for list := range strings.SplitSeq(strings.TrimPrefix(a, "-Wl,"), ",") {
 			switch {
 			case strings.HasPrefix(list, "--export-dynamic-symbol="):

@@ -28,7 +28,9 @@ var gnu = Flavour{
 	StripsAll: []string{"-s", "--strip-all", "-Wl,-s", "-Wl,--strip-all"},
 	Model:     "pic",
 	NamesOnly: "-Wl,--strip-debug",
-	collects:  func(args []string) bool { return slices.Contains(args, "-Wl,--gc-sections") },
+	collects: func(args []string) bool {
+		return slices.Contains(args, "-Wl,--gc-sections") || slices.Contains(args, "--gc-sections")
+	},
 	exports: func(arg string) bool {
 		return arg == "-rdynamic" || arg == "-Wl,--export-dynamic" || arg == "-Wl,-E" || arg == "-Wl,-export-dynamic" || strings.HasPrefix(arg, "-Wl,--export-dynamic-symbol")
 	},
@@ -38,6 +40,16 @@ var gnu = Flavour{
 }
 
 var gnuOptions = []Option{
+	{
+		Name: "prelink", Static: true,
+		Summary: "makes one object of what a static library's exported functions reach, all else in it local",
+		needs: func(p *plan) error {
+			if !p.recording.ahead() {
+				return errors.New("for static libraries")
+			}
+			return nil
+		},
+	},
 	{
 		Name: "unwind-tables-out", Static: true,
 		Summary: "takes .eh_frame and .gcc_except_table out of the objects",
@@ -215,6 +227,9 @@ func chooseByDriver(p *plan) error {
 
 // finishELF is what a linked program needs before anybody sees it.
 func finishELF(p *plan) error {
+	if p.recording.ahead() {
+		return p.archive()
+	}
 	if p.ownStart || p.plainStart {
 		if err := checkStart(p.out); err != nil {
 			return err

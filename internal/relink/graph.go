@@ -123,6 +123,7 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string)
 			}
 		}
 	}
+	pending = append(pending, entries...)
 	for len(pending) > 0 {
 		name := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]

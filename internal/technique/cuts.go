@@ -88,7 +88,7 @@ var pipelineTable = func() []*Technique {
 	var list []*Technique
 	for _, p := range relink.Pipelines {
 		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary,
-			Against: p.Against, Needs: []Need{NeedReplay, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
+			Against: p.Against, Needs: []Need{NeedLinked, NeedReplay, NeedPipelines}, Link: &Link{Pipeline: p.Name}}
 		if p.MinSize {
 			t.Loses = relink.Losing("speed of std's own code, which was compiled for speed, and of packages whose opt-level was raised")
 		}

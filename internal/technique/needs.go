@@ -60,6 +60,8 @@ const (
 	NeedWasm        Need = "wasm"
 	NeedReplay      Need = "replay"
 	NeedProgram     Need = "program"
+	NeedLinked      Need = "linked"
+	NeedStaticlib   Need = "static-library"
 	NeedWasmOpt     Need = "wasm-opt"
 )
 
@@ -82,6 +84,12 @@ var needs = map[Need]struct {
 	NeedLinker: {"a linker that links the recorded program again", func(f Facts, _ Plan) string {
 		return unless(len(f.Linkers) > 0, "needs a linker that works")
 	}, false},
+	NeedLinked: {"a program or a shared library", func(f Facts, _ Plan) string {
+		return unless(f.Artefact.Linked(), "not for static libraries")
+	}, true},
+	NeedStaticlib: {"a static library", func(f Facts, _ Plan) string {
+		return unless(!f.Artefact.Linked(), "only for static libraries")
+	}, true},
 	NeedProgram: {"a program", func(f Facts, _ Plan) string {
 		return unless(f.Artefact.Starts(), "only for programs")
 	}, true},

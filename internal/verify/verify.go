@@ -242,7 +242,7 @@ func short(command string) string {
 		return flag
 	}
 	name, _, _ := strings.Cut(command, " ")
-	return "loading by " + strings.Trim(filepath.Base(name), "'")
+	return "its use by " + strings.Trim(filepath.Base(name), "'")
 }
 
 // Commands are the checks that run, after Baseline.
