@@ -79,6 +79,9 @@ func answerRows() map[string][]answerRow {
 		"minsize history show":          one("history", "show"),
 		"minsize version":               one("version"),
 		"minsize man":                   one("man", "size"),
+		"minsize gate":                  one("gate", "--max", "file=1MiB", "app"),
+		"minsize init":                  {{args: []string{"init", "--manifest-path", "project/Cargo.toml"}, before: remove("project/minsize.toml")}},
+		"minsize link":                  {{args: []string{"link"}, status: exitUsage}}, // it speaks to cargo alone
 		"minsize wheel":                 one("wheel", "--dry-run", "app.whl"),
 		"minsize npm":                   one("npm", "--dry-run", "app.tgz"),
 		"minsize help":                  append(one("help"), one("help", "exit-status")...),
@@ -102,6 +105,11 @@ func answerFiles(t *testing.T, module []byte) {
 	write("app", testbin.ELF{Extra: []testbin.ELFSection{{Name: ".comment", Type: 1, Data: bytes.Repeat([]byte("made by nobody\x00"), 999)}}}.Bytes())
 	write("module.wasm", module)
 	answerPackages(t)
+	if err := os.MkdirAll(filepath.Join("project", "src"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(filepath.Join("project", "Cargo.toml"), []byte("[package]\nname = \"project\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"))
+	write(filepath.Join("project", "src", "main.rs"), []byte("fn main() {}\n"))
 	for _, args := range [][]string{
 		{"history", "add", "app"},
 		{"image", "app", "-t", "app", "-o", "layout.tar"},

@@ -53,6 +53,7 @@ func csvVerbs(t *testing.T) map[string][][]string {
 		"monos":        {{wasm}, {"-g", wasm}},
 		"garbage":      {{wasm}},
 		"check":        {{"--max", "file=1MiB", "--max", "memory=1MiB", wasm}},
+		"gate":         {{"--max", "file=1MiB", "--max", "memory=1MiB", wasm}},
 		"history show": {{"--file", record}, {"--file", record, "-d", "kind"}},
 		"strip":        {{"--dry-run", program, wasm}},
 		"pack":         {{"--dry-run", program}},

@@ -47,7 +47,7 @@ func newInitCommand(e *env) *cobra.Command {
 	flags := cmd.Flags()
 	f.level = "safe"
 	flags.Var(&choice{&f.level, technique.LevelNames()}, "level", "how much may be lost: `LEVEL` is "+strings.Join(technique.LevelNames(), ", "))
-	flags.StringArrayVar(&f.checks, "check", nil, "`command` that must do the same on every result, {} is the program; repeatable")
+	flags.StringArrayVar(&f.checks, "check", nil, "a `COMMAND` that must do the same on every result, {} is the program; repeatable")
 	flags.StringVar(&f.budget, "budget", "", "the most that the file may weigh: a `SIZE`")
 	flags.BoolVar(&f.accept, "accept", false, "take the commands that were found, without a look")
 	f.cargo.register(flags)

@@ -109,7 +109,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.deploy, "allow-deployment", false, "the program may need a newer system (RELR: glibc 2.36)")
 	flags.BoolVar(&f.behaviour, "allow-behaviour", false, "the program may do something else in some situations, usually after a panic")
 	flags.BoolVar(&f.security, "allow-security", false, "mitigations against attacks may be given up (no-pie, norelro, ...)")
-	flags.StringVar(&f.objective, "objective", executor.Objectives[0].Name, "the size that is made small: "+strings.Join(executor.ObjectiveNames(), ", "))
+	flags.StringVar(&f.objective, "objective", executor.Objectives[0].Name, "the size that is made small: `WHAT` is "+strings.Join(executor.ObjectiveNames(), ", "))
 	flags.BoolVar(&f.strict, "strict", false, "give up nothing that the program was seen to rely on (catch_unwind, panic hooks, {:?}, ...)")
 	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc `VERSION` that the result must run on, such as 2.31 or manylinux2014")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "unstable flags on a stable compiler (RUSTC_BOOTSTRAP=1)")
