@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ func (e *NoProjectError) Error() string {
 
 // NoArtefactError says that what was asked for is nothing to ship.
 type NoArtefactError struct {
+	Wanted    string   // what the flag names: a program, an example
 	Asked     string   // the flag that named it, "" when nothing was named
 	Available []Choice // what could be named instead
 	Rlib      bool     // there is a library, for rustc alone
@@ -71,7 +73,7 @@ type NoArtefactError struct {
 
 func (e *NoArtefactError) Error() string {
 	if e.Asked != "" {
-		return fmt.Sprintf("no program or library for %s in this project", e.Asked)
+		return fmt.Sprintf("no %s for %s in this project", cmp.Or(e.Wanted, "program or library"), e.Asked)
 	}
 	text := "the project builds no program (no [[bin]], no src/main.rs)"
 	if e.Rlib {
@@ -110,7 +112,9 @@ func (e *SeveralError) Error() string {
 
 // choose finds the one artefact that the flags mean, by cargo's own rules: -p,
 // else the package of the current manifest, else the default members; within
-// them --bin, --example or --lib, else default-run, else the only one.
+// them --bin, --example or --lib, else default-run, else the only one. A package's
+// one program is meant before its library, as by cargo run: many programs keep
+// a library of their own, for other hosts or for their tests.
 func choose(m *Metadata, o Options) (Choice, error) {
 	var all []Choice
 	rlib := false
@@ -122,15 +126,18 @@ func choose(m *Metadata, o Options) (Choice, error) {
 			}
 		}
 	}
-	asked := ""
+	asked, what := "", ""
 	wanted := func(c Choice) bool { return !c.Target.IsExample() }
 	switch {
 	case o.Bin != "":
 		wanted, asked = func(c Choice) bool { return c.Target.IsBin() && c.Target.Name == o.Bin }, "--bin "+o.Bin
+		what = "program"
 	case o.Example != "":
 		wanted, asked = func(c Choice) bool { return c.Target.IsExample() && c.Target.Name == o.Example }, "--example "+o.Example
+		what = "example"
 	case o.Lib:
 		wanted, asked = func(c Choice) bool { return c.Target.IsLib() }, "--lib"
+		what = "library"
 	}
 	if o.CrateType != "" {
 		kind, ok := artefact.OfCrateType(o.CrateType)
@@ -170,14 +177,23 @@ func choose(m *Metadata, o Options) (Choice, error) {
 		}
 	}
 	if asked == "" && len(found) > 1 {
-		var defaults []Choice
+		var defaults, programs []Choice
+		packages := map[*Package]bool{}
 		for _, c := range found {
-			if c.Kind.Starts() && c.Package.DefaultRun == c.Target.Name {
+			packages[c.Package] = true
+			if !c.Kind.Starts() {
+				continue
+			}
+			programs = append(programs, c)
+			if c.Package.DefaultRun == c.Target.Name {
 				defaults = append(defaults, c)
 			}
 		}
-		if len(defaults) == 1 {
+		switch {
+		case len(defaults) == 1:
 			found = defaults
+		case len(packages) == 1 && len(programs) == 1:
+			found = programs
 		}
 	}
 	switch len(found) {
@@ -185,7 +201,7 @@ func choose(m *Metadata, o Options) (Choice, error) {
 		if asked == "" && o.Package != "" {
 			asked = "-p " + o.Package
 		}
-		return Choice{}, &NoArtefactError{Asked: asked, Available: all, Rlib: rlib}
+		return Choice{}, &NoArtefactError{Wanted: what, Asked: asked, Available: all, Rlib: rlib}
 	case 1:
 		return found[0], nil
 	}

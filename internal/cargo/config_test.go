@@ -97,7 +97,7 @@ func TestChoose(t *testing.T) {
 		{"lib", Options{Lib: true}, "none --lib"},
 		{"lib", Options{Lib: true, CrateType: "staticlib"}, "-p lib --lib --crate-type staticlib"},
 		{"lib", Options{Lib: true, CrateType: "rlib"}, "none --crate-type rlib"},
-		{"both", Options{}, "several both both both"},
+		{"both", Options{}, "-p both --bin both"},
 		{"both", Options{Bin: "both"}, "-p both --bin both"},
 		{"both", Options{Lib: true}, "several both both"},
 		{"both", Options{CrateType: "cdylib"}, "-p both --lib --crate-type cdylib"},
