@@ -222,7 +222,7 @@ func targetOf(t target.Triple, s technique.Setting) string {
 // keepsBitcode says whether the build of p leaves its merged bitcode.
 func (x *Executor) keepsBitcode(p technique.Plan) bool {
 	t := x.toolchains[p.Toolchain]
-	if v, _ := p.Setting.Key("lto"); !x.SaveTemps || x.flavour() == nil || t == nil || v != `"fat"` && v != "true" {
+	if !x.SaveTemps || x.flavour() == nil || t == nil || !p.FatLTO(x.profileKey("lto")) {
 		return false
 	}
 	_, err := x.llvmTools(context.Background(), t)

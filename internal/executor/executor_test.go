@@ -391,6 +391,16 @@ func TestRequests(t *testing.T) {
 	if _, err := x.llvmTools(context.Background(), own); (err == nil) != slices.Equal(r.RootFlags, []string{"-Csave-temps"}) {
 		t.Errorf("bitcode is kept by %q, with tools that read it: %v", r.RootFlags, err)
 	}
+	for _, value := range []any{"fat", true, "thin", false} { // of the project's own profile
+		x.Project.Profile.Settings["lto"] = cargo.Setting{Value: value}
+		fat := value == "fat" || value == true
+		if _, err := x.llvmTools(context.Background(), own); x.keepsBitcode(x.planned()) != (fat && err == nil) {
+			t.Errorf("lto = %v in the project: bitcode is kept: %v (tools: %v)", value, !fat, err)
+		}
+		if x.keepsBitcode(x.planned(technique.Find("lto-thin"))) {
+			t.Errorf("lto = %v in the project, thin in the plan: bitcode is kept", value)
+		}
+	}
 	std := set(func(s *technique.Setting) { s.BuildStd = []string{"std"} })
 	if _, err := x.request(std); own.Unstable() != (err == nil) {
 		t.Errorf("-Z on %s without --bootstrap: %v", own.Title(), err)
@@ -413,6 +423,12 @@ func TestSides(t *testing.T) {
 	f := x.Facts(context.Background(), own, technique.Policy{Glibc: [2]int{2, 31}})
 	if f.Panic != "abort" || f.Glibc != [2]int{2, 31} || f.Unstable != own.Unstable() || f.Pipelines == "" || f.CPU {
 		t.Errorf("%+v", f)
+	}
+	// A recipe is built by what it was searched with.
+	x.Project.Profile.Settings["strip"], x.Project.Profile.Settings["lto"] = cargo.Setting{Value: "symbols"}, cargo.Setting{Value: true}
+	f = x.Facts(context.Background(), own, technique.Policy{})
+	if h := x.heeded(context.Background(), own, &recipe.Recipe{}, nil); !h.Stripped || h.Stripped != f.Stripped || h.LTO != "true" || h.LTO != f.LTO || h.Panic != f.Panic {
+		t.Errorf("searched with %+v, built with %+v", f, h)
 	}
 	side, said := x.NightSide(context.Background(), []*cargo.Toolchain{own}, technique.Policy{})
 	if (side == nil) == own.Unstable() || side == nil && !strings.Contains(strings.Join(said, " "), "rustup toolchain install nightly") {

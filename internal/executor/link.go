@@ -120,6 +120,9 @@ func (l *finalLink) make(ctx context.Context, c *recipe.Recipe) error {
 	if slices.ContainsFunc(l.recording.Args(), func(arg string) bool { return strings.HasPrefix(filepath.Base(arg), "libpanic_abort-") }) {
 		facts.Panic = "abort"
 	}
+	if l.recording.HasBitcode() { // only fat LTO leaves it
+		facts.LTO = "fat"
+	}
 	if facts.Evidence, err = l.recording.Evidence(); err != nil {
 		return err
 	}

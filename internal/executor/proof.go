@@ -59,7 +59,7 @@ func (p *Proof) Prepare(ctx context.Context, x *Executor) error {
 		p.tools, x.SaveTemps = tools, true
 		return nil
 	}
-	if debug, ok := x.Project.Profile.Settings["debug"]; ok && slices.Contains([]string{"true", "2", "full"}, fmt.Sprint(debug)) {
+	if slices.Contains([]string{"true", "2", "full"}, x.profileKey("debug")) {
 		return nil
 	}
 	return ErrNothingProves

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -17,14 +18,13 @@ import (
 // linkers work is found out on the program itself, after its first build.
 func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy technique.Policy) technique.Facts {
 	p := x.Project
-	facts := technique.Facts{
-		Unstable: t.Unstable() || x.Bootstrap, StdSource: t.BuildsStd(x.Bootstrap),
-		Glibc: policy.Glibc, Target: p.Triple, Artefact: p.Kind, Panic: "unwind", Runs: true,
-		Immediate: string(t.ImmediateAbort),
-		CPU: slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
-			return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
-		}),
-	}
+	facts := x.ownFacts(ctx, t)
+	facts.Unstable, facts.StdSource = t.Unstable() || x.Bootstrap, t.BuildsStd(x.Bootstrap)
+	facts.Glibc, facts.Artefact, facts.Runs = policy.Glibc, p.Kind, true
+	facts.Immediate = string(t.ImmediateAbort)
+	facts.CPU = slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
+		return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
+	})
 	_, err := exec.LookPath("wasm-opt")
 	facts.WasmOpt = err == nil
 	if twin, can := p.Triple.Musl(); can {
@@ -35,17 +35,29 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	} else if !x.Codegen {
 		facts.Pipelines = "left out by --codegen-budget 0"
 	}
-	if s, ok := p.Profile.Settings["panic"]; ok {
-		facts.Panic = s.String()
-	}
-	if s, ok := p.Profile.Settings["strip"]; ok {
-		facts.Stripped = slices.Contains([]string{"true", "symbols"}, s.String())
+	return facts
+}
+
+// ownFacts are what the target and the project's own profile say, which a plan
+// adds to: the same when it is searched for and when it is built.
+func (x *Executor) ownFacts(ctx context.Context, t *cargo.Toolchain) technique.Facts {
+	facts := technique.Facts{
+		Target: x.Project.Triple, Panic: cmp.Or(x.profileKey("panic"), "unwind"), LTO: x.profileKey("lto"),
+		Stripped: slices.Contains([]string{"true", "symbols"}, x.profileKey("strip")),
 	}
 	// Where the target cannot unwind, the profile's word for it is not heard.
-	if cfg, err := t.TargetCfg(ctx, p.Triple.Name); err == nil && facts.Panic == "unwind" && slices.Contains(cfg, `panic="abort"`) {
+	if cfg, err := t.TargetCfg(ctx, x.Project.Triple.Name); err == nil && facts.Panic == "unwind" && slices.Contains(cfg, `panic="abort"`) {
 		facts.Panic = "abort"
 	}
 	return facts
+}
+
+// profileKey is a key of the project's own profile, "" where it says nothing.
+func (x *Executor) profileKey(key string) string {
+	if s, ok := x.Project.Profile.Settings[key]; ok {
+		return s.String()
+	}
+	return ""
 }
 
 // NightSide picks the compiler for what needs -Z: the project's own where it
@@ -95,16 +107,14 @@ func (x *Executor) PlainHeeding(ctx context.Context, c *recipe.Recipe, plan tech
 	if err != nil {
 		return plan, nil, nil, err
 	}
-	less, refused := plan.Heed(x.heeded(c, b.Evidence))
+	less, refused := plan.Heed(x.heeded(ctx, x.Project.Toolchain, c, b.Evidence))
 	return less, refused, b.Evidence, nil
 }
 
 // heeded are the facts that a recipe's plan is held against.
-func (x *Executor) heeded(c *recipe.Recipe, found []technique.Evidence) technique.Facts {
-	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict, Evidence: found}
-	if s, ok := x.Project.Profile.Settings["panic"]; ok {
-		facts.Panic = s.String()
-	}
+func (x *Executor) heeded(ctx context.Context, t *cargo.Toolchain, c *recipe.Recipe, found []technique.Evidence) technique.Facts {
+	facts := x.ownFacts(ctx, t)
+	facts.Insist, facts.Strict, facts.Evidence = c.Build.With, c.Strict, found
 	return facts
 }
 
@@ -129,8 +139,9 @@ func (x *Executor) BuildHeeding(ctx context.Context, c *recipe.Recipe, plan tech
 		}
 		made := plan.BuildKey()
 		found = slices.Concat(found, b.Evidence)
-		facts := x.heeded(c, found)
-		if _, err := x.llvmTools(ctx, x.toolchains[plan.Toolchain]); err != nil {
+		t := x.toolchains[plan.Toolchain]
+		facts := x.heeded(ctx, t, c, found)
+		if _, err := x.llvmTools(ctx, t); err != nil {
 			facts.Pipelines = err.Error()
 		}
 		less, more := plan.Heed(facts)

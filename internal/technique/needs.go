@@ -23,6 +23,7 @@ type Facts struct {
 	Musl      bool              // the toolchain has the target's musl twin
 	Runs      bool              // the finished program can be run here, so that checks mean something
 	Stripped  bool              // the project's own release profile strips symbols
+	LTO       string            // the project's own release profile: as cargo spells it
 	WasmOpt   bool              // wasm-opt is on the PATH
 	Pipelines string            // why codegen replay cannot be had; "" where it can
 	CPU       bool              // the project compiles for more than the machine's least processor
@@ -152,7 +153,7 @@ var needs = map[Need]struct {
 		return unless(!f.CPU, "the project is compiled for certain processors (-Ctarget-cpu or -Ctarget-feature)")
 	}, false},
 	NeedPipelines: {"opt and llc of the compiler's LLVM", func(f Facts, p Plan) string {
-		if v, _ := p.Setting.Key("lto"); v != `"fat"` && f.Pipelines == "" {
+		if f.Pipelines == "" && !p.FatLTO(f.LTO) {
 			return "needs fat LTO"
 		}
 		return f.Pipelines
@@ -170,10 +171,7 @@ func unless(ok bool, why string) string {
 
 // aborts says whether a program built by p ends when it panics.
 func (f Facts) aborts(p Plan) bool {
-	panicking := f.Panic
-	if v, ok := p.Setting.Key("panic"); ok {
-		panicking = strings.Trim(v, `"`)
-	}
+	panicking := p.profileKey("panic", f.Panic)
 	return panicking == "abort" || panicking == "immediate-abort" ||
 		slices.ContainsFunc(p.parts, func(t *Technique) bool { return t.Aborts })
 }

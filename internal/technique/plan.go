@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // Plan is a program described whole: which toolchain builds it, and all that
@@ -77,6 +78,21 @@ func (p Plan) Parts() []*Technique { return slices.Clone(p.parts) }
 
 // Has says whether the plan holds the named technique.
 func (p Plan) Has(name string) bool { return slices.Contains(p.Techniques, name) }
+
+// profileKey is what p's build has for a key of the profile: the plan's word,
+// or else the project's own.
+func (p Plan) profileKey(key, project string) string {
+	if v, ok := p.Setting.Key(key); ok {
+		return strings.Trim(v, `"`)
+	}
+	return project
+}
+
+// FatLTO says whether p's build optimises the program as one, which leaves its
+// bitcode in one piece. project is lto in the project's own profile.
+func (p Plan) FatLTO(project string) bool {
+	return slices.Contains([]string{"fat", "true"}, p.profileKey("lto", project))
+}
 
 // BuildKey identifies what costs a full build: toolchain and setting. Two
 // plans with one BuildKey share one recorded link.

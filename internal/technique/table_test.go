@@ -150,6 +150,36 @@ func TestStrippedByTheProfile(t *testing.T) {
 	}
 }
 
+// TestCodegenNeedsFatLTO: whoever asked for fat LTO, the plan or the project's
+// own profile, codegen replay has its bitcode; the plan's word is the last.
+func TestCodegenNeedsFatLTO(t *testing.T) {
+	plan := func(value string) Plan {
+		if value == "" {
+			return NewPlan("x")
+		}
+		return NewPlan("x", &Technique{Name: "lto", Set: profile("lto", value)})
+	}
+	for _, c := range []struct {
+		project, plan string
+		has           bool
+	}{
+		{"false", "", false}, {"fat", "", true}, {"true", "", true}, {"thin", "", false}, {"off", "", false},
+		{"false", `"fat"`, true}, {"false", "true", true}, {"fat", `"thin"`, false}, {"true", "false", false}, {"thin", `"fat"`, true},
+	} {
+		f := Facts{Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", LTO: c.project}
+		p := plan(c.plan)
+		if why := Find("codegen-twice").Missing(f, p); (why == "") != c.has {
+			t.Errorf("the project has lto = %s, the plan %s: missing %q", c.project, c.plan, why)
+		}
+		if _, refused := p.With(Find("codegen-twice")).Heed(f); len(refused) == 0 != c.has {
+			t.Errorf("the project has lto = %s, the plan %s: built without %v", c.project, c.plan, refused)
+		}
+	}
+	if why := Find("codegen-twice").Missing(Facts{Target: target.Parse("x86_64-unknown-linux-gnu"), LTO: "fat", Pipelines: "no opt"}, plan("")); why != "no opt" {
+		t.Errorf("without tools: %q", why)
+	}
+}
+
 func TestDocsAreCurrent(t *testing.T) {
 	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(docs()))
 }
