@@ -60,7 +60,8 @@ func newSizeCommand(e *env) *cobra.Command {
 		Long: "Says where every byte of an executable, library, object or archive went. Every byte has exactly one owner,\n" +
 			"and the rows of each view add up to the file; the program checks that at every run.\n\n" +
 			"Without -d it gives an overview: what the bytes are, the largest crates and functions, and what is worth\n" +
-			"acting on. Without FILE, in a cargo project, it builds the program first, with symbols kept.\n\n" +
+			"acting on. Without FILE, in a cargo project, it looks at the program that shrink or build left, or\n" +
+			"else at cargo's own build, with symbols kept.\n\n" +
 			"Views for -d, one or several nested in any order:\n" + lines.String(),
 		Example: "  minsize size target/release/app\n" +
 			"  minsize size -d crates,functions -n 10 app\n" +
