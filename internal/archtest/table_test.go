@@ -43,7 +43,7 @@ var house = []lane{
 		{"objedit", "byteio machine objfile", "", "relocatable objects, a file per format, and archives: stub a function, take a section out, leave the rest byte for byte"},
 		{"relink", "artefact byteio demangle machine objedit relocate relr target wasmedit wasmoracle", "", "the recorder (cargo's linker while a build runs), link replay, the catalogue of cuts, codegen replay, what cutting would save"},
 		{"technique", "artefact relink target", "golden", "the catalogue: what each technique sets, loses, risks, needs; risk classes and levels"},
-		{"ladder", "technique", "target", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which executor, verify and speed are and tests fake"},
+		{"ladder", "technique", "artefact target", "the search and its limits; declares `Builder`, `Verifier`, `Bencher`, which executor, verify and speed are and tests fake"},
 		{"verify", "artefact process", "", "run before and after, compare exit status, output, files; the verdict with its reason"},
 		{"apply", "byteio cargo launch technique toml", "", "chosen settings as the smallest edit of manifest and config, preview, undo to the byte"},
 		{"recipe", "byteio cargo technique toml", "", "minsize.toml: a plan as text, the conditions it was found under, which of a workspace's files is meant"},

@@ -84,6 +84,7 @@ type env struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	typed  []string // the command line behind the program's name
 	global globalFlags
 	moving *shrinkView // has the moving line, while there is one
 }
@@ -169,8 +170,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &stream.Answer{To: stdout, Before: wait.End}
 	e := &env{stdin: stdin, stdout: out, stderr: &stream.Answer{To: &stream.Prose{To: stderr}, Before: wait.End}}
 	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
+	e.typed = args[1:]
 	root := newRootCommand(e)
-	root.SetArgs(args[1:])
+	root.SetArgs(e.typed)
 	root.PersistentPreRun = func(*cobra.Command, []string) {
 		if e.live() {
 			wait.Begin(stream.Underlying(e.stderr).(io.Writer))

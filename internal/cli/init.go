@@ -79,9 +79,13 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	fmt.Fprintf(e.stdout, "written: %s\n", project.Short(path))
 	switch {
 	case len(found) > 0 && !f.accept:
-		fmt.Fprintf(e.stdout, "%d commands of the project are proposed in it as checks: take the # away from those that show what has to keep working\n", len(found))
+		what := "1 command of the project is proposed there as a check"
+		if len(found) > 1 {
+			what = fmt.Sprintf("%d commands of the project are proposed there as checks", len(found))
+		}
+		fmt.Fprintf(e.stdout, "%s:\ntake the # away where it shows what has to keep working\n", what)
 	case len(found)+len(f.checks) == 0:
-		fmt.Fprintln(e.stdout, "no command was found that could be a check: write one that shows what has to keep working")
+		fmt.Fprintln(e.stdout, "no command was found that could be a check:\nwrite one that shows what has to keep working")
 	}
 	fmt.Fprintln(e.stdout, "next: minsize shrink")
 	return nil

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/executor"
@@ -23,6 +25,8 @@ links plainly. The linker behind it is the one that was configured before, in
 MINSIZE_LINKER_<TARGET>, else what rustc would have called.`,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// What stands before the verb was typed for minsize, and cobra hands it over with the rest.
+			args = e.typed[slices.Index(e.typed, cmd.Name())+1:]
 			if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 				return cmd.Help()
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minsize/minsize/internal/artefact"
 	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 )
@@ -325,7 +326,8 @@ var machines = []technique.Facts{
 	{Target: target.Parse("aarch64-apple-darwin"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
 	{Target: target.Parse("x86_64-pc-windows-msvc"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
 	{Target: target.Parse("x86_64-pc-windows-gnu"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
-	{Linkers: []string{"lld"}, Target: target.Parse("wasm32-wasip1"), Panic: "abort", Runs: true, Immediate: "panic-strategy"},
+	{Linkers: []string{"lld"}, Target: target.Parse("wasm32-wasip1"), Panic: "abort", Runs: true, Immediate: "panic-strategy", WasmOpt: true},
+	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Artefact: artefact.Staticlib, Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
 }
 
 // whole is the whole catalogue on one of machines, at a level, with one
@@ -383,7 +385,7 @@ func TestBreakingRungs(t *testing.T) {
 				}
 				tested[x.Name] = true
 				for _, how := range []string{"fails", "does not build"} {
-					t.Run(fmt.Sprintf("%s/%s-%s-%s/%s %s", level, on.Target.OS, on.Target.Env, on.Immediate, x.Name, how), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s/%s-%s-%s-%v/%s %s", level, on.Target.OS, on.Target.Env, on.Immediate, on.Artefact, x.Name, how), func(t *testing.T) {
 						perfect := newWorld(t)
 						o := perfect.whole(level, on, x.Name)
 						o.Policy.With, o.Policy.Without = nil, []string{x.Name}

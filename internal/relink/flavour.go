@@ -108,6 +108,7 @@ type Option struct {
 	Args    []string // driver arguments added
 	Remove  []string // recorded arguments taken away, see Variant.Remove
 	Static  bool     // makes sense in programs without a dynamic loader too
+	Ahead   bool     // for static libraries, of which it asks for a link that no compiler makes (prelink.go)
 	// Finishes: what the linker wrote is changed afterwards, so that the same
 	// arguments in other hands would give another program.
 	Finishes bool
@@ -123,6 +124,9 @@ func (o *Option) available(p *plan) error {
 	}
 	if !o.Static && slices.ContainsFunc(p.recording.link.Args, func(a string) bool { return a == "-static" || a == "-static-pie" }) {
 		return errors.New("the program is linked statically")
+	}
+	if o.Ahead && !p.recording.ahead() {
+		return errors.New("for static libraries")
 	}
 	if o.needs != nil {
 		return o.needs(p)

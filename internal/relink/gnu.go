@@ -41,14 +41,8 @@ var gnu = Flavour{
 
 var gnuOptions = []Option{
 	{
-		Name: "prelink", Static: true,
+		Name: "prelink", Static: true, Ahead: true,
 		Summary: "makes one object of what a static library's exported functions reach, all else in it local",
-		needs: func(p *plan) error {
-			if !p.recording.ahead() {
-				return errors.New("for static libraries")
-			}
-			return nil
-		},
 	},
 	{
 		Name: "unwind-tables-out", Static: true,
