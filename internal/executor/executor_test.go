@@ -415,6 +415,29 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestCutNotes: what a cut has to say of a link, and when it is silent.
+func TestCutNotes(t *testing.T) {
+	cut := relink.Cut{Name: "c"}
+	for _, c := range []struct {
+		outcome relink.CutOutcome
+		says    string
+	}{
+		{relink.CutOutcome{Cut: cut, Functions: []string{"f"}}, ""},
+		{relink.CutOutcome{Cut: cut}, "matches no function"},
+		{relink.CutOutcome{Cut: cut, Gone: true}, ""},
+		{relink.CutOutcome{Cut: cut, Unsafe: true}, "is not made"},
+		{relink.CutOutcome{Cut: cut, Functions: []string{"f"}, Merged: []string{"g"}}, "leaves g alone"},
+	} {
+		notes := cutNotes(&relink.Result{Cuts: []relink.CutOutcome{c.outcome}})
+		if len(notes) > 1 || len(notes) == 0 != (c.says == "") || len(notes) == 1 && (notes[0].About != "c" || !strings.Contains(notes[0].Text, c.says)) {
+			t.Errorf("%+v: %+v, want %q", c.outcome, notes, c.says)
+		}
+	}
+	if cutNotes(nil) != nil {
+		t.Error("a link that failed has notes")
+	}
+}
+
 // TestSides: what the table is told of a compiler, and which one builds what
 // needs -Z.
 func TestSides(t *testing.T) {

@@ -148,7 +148,7 @@ func cutNotes(result *relink.Result) (notes []ladder.Note) {
 	for _, c := range result.Cuts {
 		if c.Unsafe {
 			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s is not made: what it relies on is not so in this program", c.Cut.Name)})
-		} else if len(c.Functions) == 0 {
+		} else if len(c.Functions) == 0 && !c.Gone {
 			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s matches no function here", c.Cut.Name)})
 		}
 		if len(c.Merged) > 0 {

@@ -67,6 +67,7 @@ type CutOutcome struct {
 	Functions []string // normal names of the functions replaced, sorted; empty: nothing matched
 	Merged    []string // left alone, since the compiler has merged them with a function that the cut does not name
 	Unsafe    bool     // not made, since what it relies on is not so here; see Gate
+	Gone      bool     // nothing is left of what it names, for codegen has made the program without
 	Bytes     uint64   // the replaced functions' own code, before; what only they kept is seen in the program's size
 }
 
@@ -191,12 +192,42 @@ func (p *plan) cuts() error {
 	if err := p.stubImports(m); err != nil {
 		return err
 	}
+	return p.tell(m)
+}
+
+// tell gives the cuts their outcomes: what they met in the bitcode, and in what
+// m saw of the link. A cut that met nothing may be one that codegen has made
+// needless: without landing pads nobody calls the unwinder.
+func (p *plan) tell(m *matcher) error {
 	for i := range p.inBitcode {
 		for name := range p.inBitcode[i] {
 			m.found[i][name]++
 		}
 	}
 	p.outcomes = m.outcomes()
+	if p.inBitcode == nil || !slices.ContainsFunc(p.outcomes, func(o CutOutcome) bool { return len(o.Functions) == 0 }) {
+		return nil
+	}
+	for _, f := range p.files {
+		if f.Bitcode == "" {
+			continue
+		}
+		file, err := objedit.OpenFile(filepath.Base(f.Path), p.recording.file(f.Stored))
+		if errors.Is(err, objedit.ErrUnsupported) || err == nil && file == nil {
+			continue // a module's object
+		}
+		if err != nil {
+			return err
+		}
+		for _, o := range file.Objects() {
+			for _, name := range o.Undefined() {
+				if at, named := m.exact[name]; named {
+					p.outcomes[at.cut].Gone = len(p.outcomes[at.cut].Functions) == 0
+				}
+			}
+		}
+		file.Close()
+	}
 	return nil
 }
 

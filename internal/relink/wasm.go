@@ -111,8 +111,11 @@ func cutModule(p *plan) error {
 	if err = errors.Join(refused, err); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotApplicable, err)
 	}
-	p.outcomes = m.outcomes()
-	if !slices.ContainsFunc(p.outcomes, func(c CutOutcome) bool { return len(c.Functions) > 0 }) {
+	met := slices.ContainsFunc(m.found, func(names map[string]int) bool { return len(names) > 0 })
+	if err := p.tell(m); err != nil {
+		return err
+	}
+	if !met {
 		return os.WriteFile(p.out, cut, 0o777)
 	}
 	r, err := wasmedit.Minimize(cut)

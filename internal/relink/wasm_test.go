@@ -154,4 +154,14 @@ func TestModuleCuts(t *testing.T) {
 	if _, res := linkTo(t, r, Variant{Cuts: []Cut{nothing}}); res.Size != base.Size {
 		t.Errorf("a cut that meets nothing: %d bytes, %d without", res.Size, base.Size)
 	}
+	tools, err := FindLLVM(context.Background(), compilers()[0].llvm, filepath.Join(compilers()[0].sysroot, "lib/rustlib/x86_64-unknown-linux-gnu/bin"))
+	if err != nil {
+		t.Skip(err)
+	}
+	// What is cut in the bitcode is no longer there in the module.
+	noticed, _ := ParseCut("module::noticed=return")
+	_, res := linkTo(t, r, Variant{Cuts: []Cut{noticed, nothing}, Codegen: &Codegen{Pipeline: "no-cleanup-twice", Tools: tools}})
+	if len(res.Cuts[0].Functions) == 0 || len(res.Cuts[1].Functions) > 0 || res.Cuts[1].Gone {
+		t.Errorf("with the machine code made again: %+v", res.Cuts)
+	}
 }
