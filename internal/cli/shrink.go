@@ -68,9 +68,9 @@ func newShrinkCommand(e *env) *cobra.Command {
 	f := &shrinkFlags{}
 	cmd := &cobra.Command{
 		Use:   "shrink [flags] [cargo's flags]",
-		Short: "find the smallest verified program of a cargo project",
-		Long: `shrink builds the project's program as it is, tries what makes it smaller, runs
-your checks on every result, and leaves the smallest one that passes in
+		Short: "find the smallest form of a cargo project's program or library that passes its checks",
+		Long: `shrink builds the project's program or library as it is, tries what makes it
+smaller, runs your checks on every result, and leaves the smallest one that passes in
 target/minsize. None of the project's files is changed; minsize.toml is written
 beside the workspace's Cargo.toml, so that "minsize build" can do it again.
 
