@@ -24,9 +24,9 @@ where the lint linker_messages is on. MINSIZE=strict fails instead; MINSIZE=off
 links plainly. The linker behind it is the one that was configured before, in
 MINSIZE_LINKER_<TARGET>, else what rustc would have called.`,
 		DisableFlagParsing: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			// What stands before the verb was typed for minsize, and cobra hands it over with the rest.
-			args = e.typed[slices.Index(e.typed, cmd.Name())+1:]
+			args := e.typed[slices.Index(e.typed, cmd.Name())+1:]
 			if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 				return cmd.Help()
 			}
