@@ -166,8 +166,8 @@ func ownLinker(p *cargo.Project) (string, error) {
 type heeded struct {
 	plan    technique.Plan
 	refused []technique.Refused
-	found   []technique.Evidence
-	note    string // why nobody could be asked
+	facts   technique.Facts // of the program, with what its build tells
+	note    string          // why nobody could be asked
 }
 
 // heed asks the project's plain build what speaks against the recipe's plan,
@@ -196,7 +196,8 @@ func (e *env) heed(ctx context.Context, project *cargo.Project, c *recipe.Recipe
 	if e.global.verbose > 0 {
 		x.Log = e.stderr
 	}
-	h.plan, h.refused, h.found, err = x.PlainHeeding(ctx, c, h.plan, view.Begin)
+	h.facts = x.OwnFacts(ctx, project.Toolchain)
+	h.plan, h.refused, h.facts.Evidence, err = x.PlainHeeding(ctx, c, h.plan, view.Begin)
 	switch {
 	case err == nil:
 	case c.Strict || ctx.Err() != nil:
@@ -215,7 +216,7 @@ func (h *heeded) tell(edit *apply.Edit) {
 	for _, l := range edit.Left {
 		unwritten = append(unwritten, l.Name)
 	}
-	edit.Relies = h.plan.Told().Without(unwritten...).Reliances(h.found)
+	edit.Relies = h.plan.Told().Without(unwritten...).Reliances(h.facts)
 	if h.note != "" {
 		edit.Notes = append(edit.Notes, h.note)
 	}

@@ -141,7 +141,7 @@ func (e *env) build(ctx context.Context, f *buildFlags) error {
 		return err
 	}
 	result := &report.Built{Size: finished.Size, SHA256: sum, Recorded: c.Result.Size, Same: sum == c.Result.SHA256, Baseline: c.Result.Baseline,
-		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: technique.Losses(plan.Techniques),
+		Toolchain: toolchain.Title(), CPU: b.CPU.Seconds(), Cached: b.Cached, Settings: plan, Loses: technique.Losses(plan.Techniques, x.OwnFacts(ctx, toolchain)),
 		Drift: drift, Refused: refused}
 	for _, n := range finished.Notes {
 		result.Notes = append(result.Notes, n.Text)

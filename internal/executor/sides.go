@@ -18,7 +18,7 @@ import (
 // linkers work is found out on the program itself, after its first build.
 func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy technique.Policy) technique.Facts {
 	p := x.Project
-	facts := x.ownFacts(ctx, t)
+	facts := x.OwnFacts(ctx, t)
 	facts.Unstable, facts.StdSource = t.Unstable() || x.Bootstrap, t.BuildsStd(x.Bootstrap)
 	facts.Glibc, facts.Artefact, facts.Runs = policy.Glibc, p.Kind, true
 	facts.Immediate = string(t.ImmediateAbort)
@@ -38,9 +38,9 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	return facts
 }
 
-// ownFacts are what the target and the project's own profile say, which a plan
+// OwnFacts are what the target and the project's own profile say, which a plan
 // adds to: the same when it is searched for and when it is built.
-func (x *Executor) ownFacts(ctx context.Context, t *cargo.Toolchain) technique.Facts {
+func (x *Executor) OwnFacts(ctx context.Context, t *cargo.Toolchain) technique.Facts {
 	facts := technique.Facts{
 		Target: x.Project.Triple, Panic: cmp.Or(x.profileKey("panic"), "unwind"), LTO: x.profileKey("lto"),
 		Stripped: slices.Contains([]string{"true", "symbols"}, x.profileKey("strip")),
@@ -113,7 +113,7 @@ func (x *Executor) PlainHeeding(ctx context.Context, c *recipe.Recipe, plan tech
 
 // heeded are the facts that a recipe's plan is held against.
 func (x *Executor) heeded(ctx context.Context, t *cargo.Toolchain, c *recipe.Recipe, found []technique.Evidence) technique.Facts {
-	facts := x.ownFacts(ctx, t)
+	facts := x.OwnFacts(ctx, t)
 	facts.Insist, facts.Strict, facts.Evidence = c.Build.With, c.Strict, found
 	return facts
 }

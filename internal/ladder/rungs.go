@@ -32,7 +32,7 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 	s.Observer.Begin(last.Name, false)
 	plan := c.plan.With(list...)
 	r := Rung{Name: last.Name, Kind: last.Kind(), Plan: plan, Added: names(list)}
-	r.Risk, r.Loses = losses(list)
+	r.Risk, r.Loses = losses(list, c.side.Facts)
 	finish := s.finish
 	if last.Recompiles() {
 		finish = s.recompiled
@@ -167,7 +167,7 @@ func (s *search) sameLink(other, best *candidate) (*candidate, error) {
 	name := s.result.Rungs[other.rung].Name + " with the same link"
 	s.Observer.Begin(name, false)
 	r := Rung{Name: name, Kind: technique.OfLink, Plan: plan, Added: names(list)}
-	r.Risk, r.Loses = losses(list)
+	r.Risk, r.Loses = losses(list, other.side.Facts)
 	finish := s.finish
 	if plan.Link.Pipeline != "" {
 		finish = s.recompiled
@@ -239,13 +239,13 @@ func (s *search) leftOut(best *candidate) error {
 	}
 	for _, t := range s.Table {
 		if why, broke := s.bad[t.Name]; broke && !best.plan.Has(t.Name) {
-			s.result.Left = append(s.result.Left, LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses(), Why: "breaks the program: " + why, Spoken: true})
+			s.result.Left = append(s.result.Left, LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses(best.side.Facts), Why: "breaks the program: " + why, Spoken: true})
 			continue
 		}
 		if s.tried[t.Name] || best.plan.Has(t.Name) || t.Foreign(s.factsFor(t, best)) {
 			continue // "pack" was tried where it is in the winner
 		}
-		l := LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses()}
+		l := LeftOut{Name: t.Name, Kind: t.Kind(), Risk: t.Risk.String(), Loses: t.Losses(best.side.Facts)}
 		allowed, how := s.Policy.Allows(t)
 		missing := t.Missing(s.factsFor(t, best), best.plan)
 		switch {
@@ -324,8 +324,10 @@ func (s *search) finalCheck(best *candidate) error {
 			s.result.Best, s.result.BestPlan, s.result.BestBuild = best.rung, best.plan, best.build
 			s.result.BestFile, s.result.BestVerify, s.result.FinalSize, s.result.FinalRaw = best.file.Path, v, best.file.Size, best.file.Raw
 			s.result.Final = true
-			s.result.GivenUp = givenUp(best.plan)
-			s.result.Relies = best.plan.Reliances(slices.Concat(s.base.Evidence, best.build.Evidence))
+			s.result.GivenUp = givenUp(best.plan, best.side.Facts)
+			facts := best.side.Facts
+			facts.Evidence = slices.Concat(s.base.Evidence, best.build.Evidence)
+			s.result.Relies = best.plan.Reliances(facts)
 			return nil
 		}
 		r.Kept, r.Why = false, "passed once, and then not: "+v.Why
@@ -334,12 +336,12 @@ func (s *search) finalCheck(best *candidate) error {
 	}
 }
 
-// givenUp is what a plan costs, technique by technique.
-func givenUp(p technique.Plan) []GivenUp {
+// givenUp is what a plan costs a program of f, technique by technique.
+func givenUp(p technique.Plan, f technique.Facts) []GivenUp {
 	var list []GivenUp
 	for _, t := range p.Parts() {
-		if len(t.Loses) > 0 {
-			list = append(list, GivenUp{t.Name, t.Risk.String(), t.Losses()})
+		if len(t.Lost(f)) > 0 {
+			list = append(list, GivenUp{t.Name, t.Risk.String(), t.Losses(f)})
 		}
 	}
 	return list

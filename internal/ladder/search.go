@@ -348,7 +348,7 @@ func (s *search) fullRung(on *candidate, side Side, plan technique.Plan, added [
 	name := rungName(added)
 	s.Observer.Begin(name, true)
 	r := Rung{Name: name, Kind: technique.OfBuild, Plan: plan, Added: names(added)}
-	r.Risk, r.Loses = losses(added)
+	r.Risk, r.Loses = losses(added, side.Facts)
 	b, err := s.build(plan)
 	if err != nil {
 		if s.ctx.Err() != nil {
@@ -497,14 +497,18 @@ func rungName(list []*technique.Technique) string {
 	return strings.Join(titles, " + ")
 }
 
-// losses sums up what a rung gives up: the worst class and each sentence.
-func losses(list []*technique.Technique) (string, []string) {
+// losses sums up what a program of f gives up by a rung: the worst class and
+// each sentence. What it had not is of no class.
+func losses(list []*technique.Technique, f technique.Facts) (string, []string) {
 	worst := technique.Size
 	var out []string
 	for _, t := range list {
-		worst = max(worst, t.Risk)
-		for _, l := range t.Loses {
-			out = append(out, l.What)
+		lost := t.Lost(f)
+		if len(lost) > 0 || len(t.Loses) == 0 {
+			worst = max(worst, t.Risk)
+		}
+		for _, l := range lost {
+			out = append(out, l.In(f.Target.Format))
 		}
 	}
 	return worst.String(), out

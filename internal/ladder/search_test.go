@@ -281,7 +281,7 @@ func TestNightlySearch(t *testing.T) {
 // stands in given_up with each of its losses.
 func TestGivenUpTellsAll(t *testing.T) {
 	for _, x := range slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable()) {
-		list := givenUp(technique.NewPlan("stable", x))
+		list := givenUp(technique.NewPlan("stable", x), technique.Facts{})
 		if len(list) == 0 {
 			if x.Risk > technique.Size {
 				t.Errorf("%s: class %s, and nothing in given_up", x.Name, x.Risk)
@@ -310,7 +310,7 @@ func TestGivenUpTellsAll(t *testing.T) {
 			continue
 		}
 		told++
-		if !slices.Contains(r.GivenUp, GivenUp{x.Name, x.Risk.String(), x.Losses()}) {
+		if !slices.Contains(r.GivenUp, GivenUp{x.Name, x.Risk.String(), x.Losses(o.Base.Facts)}) {
 			t.Errorf("%s is in the winner and not in given_up", x.Name)
 		}
 	}

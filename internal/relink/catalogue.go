@@ -103,21 +103,24 @@ var Catalogue = []CatalogueCut{
 					// The map of threads stays empty then, and nothing is ever taken out of it.
 					sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*")...)...)...)},
 		Summary: "the handler that names the thread whose stack overflowed",
-		Loses:   Losing("the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT", SignalHandler),
-		Risk:    RiskAsked, Crate: "std",
+		Loses: []Loss{{What: "the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT",
+			Module: "the sentence \"thread ... has overflowed its stack\", which no module prints", Shown: []Kind{SignalHandler}}},
+		Risk: RiskAsked, Crate: "std",
 	},
 	{
 		Cut:     Cut{Name: "unwinder", Sites: sites(StubTrap, "_Unwind_Resume")},
 		Summary: "the program's way back into the unwinder",
-		Loses:   Losing("C++ exceptions and C cleanup handlers that pass through functions of this link: they end in SIGILL"),
-		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Dead: true, Crate: "std",
+		Loses: []Loss{{What: "C++ exceptions and C cleanup handlers that pass through functions of this link: they end in SIGILL",
+			Module: "C++ exceptions and C cleanup handlers that pass through functions of this link: they end in a trap"}},
+		Risk: RiskBehaviour, Needs: []Need{NeedAbort}, Dead: true, Crate: "std",
 		Against: []Kind{ForeignUnwind, LoadsLibraries, ExportsSymbols},
 	},
 	{
 		Cut:     Cut{Name: "silent-panics", Sites: append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
-		Loses:   Losing("panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort", PanicHook, SignalHandler),
-		Risk:    RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
+		Loses: []Loss{{What: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
+			Module: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic is a trap at once, as with panic=immediate-abort", Shown: []Kind{PanicHook, SignalHandler}}},
+		Risk: RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{
 		// What -Z fmt-debug=none gives on nightly, and a little more: there an
@@ -198,14 +201,16 @@ var Catalogue = []CatalogueCut{
 	{
 		Cut:     Cut{Name: "text-decoders", Sites: sites(StubTrap, "encoding_rs::variant::VariantDecoder::decode_to_utf8_raw", "encoding_rs::variant::VariantDecoder::decode_to_utf16_raw")},
 		Summary: "the decoders of crate encoding_rs and their tables",
-		Loses:   Losing("text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the program by an illegal instruction"),
-		Risk:    RiskAsked, Crate: "encoding_rs",
+		Loses: []Loss{{What: "text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the program by an illegal instruction",
+			Module: "text in another encoding than UTF-8 (UTF-16, Latin-1, Shift_JIS, GB18030, ...) that is decoded ends the module by a trap"}},
+		Risk: RiskAsked, Crate: "encoding_rs",
 	},
 	{
 		Cut:     Cut{Name: "regex-properties", Sites: sites(StubTrap, "regex_syntax::hir::translate::TranslatorI::hir_unicode_class")},
 		Summary: "regex's tables of Unicode properties, for patterns with \\p{...}",
-		Loses:   Losing("a pattern with \\p{...} or \\P{...} ends the program by an illegal instruction; \\w, \\d, \\s and (?i) work as before"),
-		Risk:    RiskAsked, Crate: "regex_syntax",
+		Loses: []Loss{{What: "a pattern with \\p{...} or \\P{...} ends the program by an illegal instruction; \\w, \\d, \\s and (?i) work as before",
+			Module: "a pattern with \\p{...} or \\P{...} ends the module by a trap; \\w, \\d, \\s and (?i) work as before"}},
+		Risk: RiskAsked, Crate: "regex_syntax",
 	},
 }
 

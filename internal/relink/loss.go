@@ -1,13 +1,25 @@
 package relink
 
+import "github.com/minsize/minsize/internal/target"
+
 // What is lost is data, not prose: a report that has to know whether anything
 // is lost counts a list, and never reads a sentence.
 
 // Loss is one thing that a program can no longer do.
 type Loss struct {
-	What  string // a plain phrase without a full stop
-	Shown []Kind // evidence that a program relies on it
+	What      string // a plain phrase without a full stop
+	Module    string // the same of a Wasm module, which no signal ends; "" where What says it
+	Unwinding bool   // only what unwinds has it to lose
+	Shown     []Kind // evidence that a program relies on it
 }
 
 // Losing is a list of one loss.
-func Losing(what string, shown ...Kind) []Loss { return []Loss{{what, shown}} }
+func Losing(what string, shown ...Kind) []Loss { return []Loss{{What: what, Shown: shown}} }
+
+// In is the phrase for programs of a format.
+func (l Loss) In(f target.Format) string {
+	if l.Module != "" && f == target.Wasm {
+		return l.Module
+	}
+	return l.What
+}

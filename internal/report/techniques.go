@@ -28,7 +28,7 @@ func Techniques() *Document {
 	data := techniquesJSON{}
 	t := &Table{Columns: []Column{{Name: "technique"}, {Name: "enters at"}, {Name: "risk"}, {Name: "what is lost", Flex: true, Wrap: true}}}
 	for _, x := range slices.Concat(technique.Table(), technique.CutTable(), technique.PipelineTable()) {
-		j := techniqueJSON{x.Name, string(x.Kind()), x.Summary, strings.Trim(x.Enters(), "`"), x.Risk.String(), x.Losses()}
+		j := techniqueJSON{x.Name, string(x.Kind()), x.Summary, strings.Trim(x.Enters(), "`"), x.Risk.String(), x.Losses(technique.Facts{})}
 		data.Techniques = append(data.Techniques, j)
 		loses := j.Loses
 		if loses == "" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/relink"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // docs is docs/techniques.md, made from the tables.
@@ -54,7 +55,7 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| name | what it does | what is lost | risk | enters at | needs | evidence | what cargo is told |\n|---|---|---|---|---|---|---|---|\n", part.title, part.text)
 		for _, t := range part.list {
 			needs := t.NeedsSummary()
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.Losses())), t.Risk, t.Enters(), cell(needs), t.evidence(), cell(t.told()))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", t.Name, cell(t.Summary), cell(orNothing(t.lost())), t.Risk, t.Enters(), cell(needs), t.evidence(), cell(t.told()))
 		}
 		b.WriteString("\n")
 	}
@@ -102,6 +103,15 @@ func orNothing(s string) string {
 		return "nothing"
 	}
 	return s
+}
+
+// lost is what t loses, with the words for modules where they are others.
+func (t *Technique) lost() string {
+	all := t.Losses(Facts{})
+	if module := t.Losses(Facts{Target: target.Parse("wasm32-wasip1")}); module != all {
+		all += ". In a Wasm module: " + module
+	}
+	return all
 }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }

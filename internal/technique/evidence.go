@@ -52,7 +52,7 @@ func (t *Technique) opposition(f Facts) (e *relink.Evidence, strict bool) {
 		}
 	}
 	if f.Strict {
-		for _, l := range t.Loses {
+		for _, l := range t.Lost(f) {
 			for _, k := range l.Shown {
 				if e := f.shows(k); e != nil {
 					return e, true
@@ -87,12 +87,12 @@ type Reliance struct {
 	Check     string          `json:"check"` // what a check has to do to show it
 }
 
-// Reliances lists who relies on what the plan loses.
-func (p Plan) Reliances(found []relink.Evidence) []Reliance {
+// Reliances lists who of f's evidence relies on what the plan loses.
+func (p Plan) Reliances(f Facts) []Reliance {
 	list := []Reliance{}
 	told := map[[2]string]bool{}
 	add := func(t *Technique, loses string, kinds []relink.Kind) {
-		for _, e := range found {
+		for _, e := range f.Evidence {
 			said := says(e)
 			if key := [2]string{loses, said}; slices.Contains(kinds, e.Kind) && !told[key] {
 				told[key] = true
@@ -101,9 +101,9 @@ func (p Plan) Reliances(found []relink.Evidence) []Reliance {
 		}
 	}
 	for _, t := range p.parts {
-		add(t, t.Losses(), t.Against) // only its own name has let it in
-		for _, l := range t.Loses {
-			add(t, l.What, l.Shown)
+		add(t, t.Losses(f), t.Against) // only its own name has let it in
+		for _, l := range t.Lost(f) {
+			add(t, l.In(f.Target.Format), l.Shown)
 		}
 	}
 	return list

@@ -82,6 +82,10 @@ func foreign(t Technique, args ...string) *Technique {
 	return &t
 }
 
+// silentDeath is what is lost where a panic is one instruction.
+var silentDeath = []Loss{{What: "panic messages and panic hooks: the process dies by SIGILL in silence",
+	Module: "panic messages and panic hooks: the module traps in silence", Shown: []relink.Kind{relink.PanicHook, relink.SignalHandler}}}
+
 var table = append(append(append([]*Technique{}, buildTable...), linkTable...), fileTable...)
 
 var buildTable = []*Technique{
@@ -118,8 +122,9 @@ var buildTable = []*Technique{
 	},
 	{
 		Name: "panic-abort", Short: "abort", Suspect: 4, Summary: "a panic ends the process instead of unwinding (panic = \"abort\")",
-		Loses: relink.Losing("catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT", relink.CatchUnwind, relink.RuntimeCatch, relink.JoinedPanic),
-		Risk:  Behaviour, Level: Abort, Stage: StageCorner, Set: profile("panic", `"abort"`),
+		Loses: []Loss{{What: "catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT",
+			Module: "catch_unwind and destructors after a panic: a panic prints its message and traps", Unwinding: true, Shown: []relink.Kind{relink.CatchUnwind, relink.RuntimeCatch, relink.JoinedPanic}}},
+		Risk: Behaviour, Level: Abort, Stage: StageCorner, Set: profile("panic", `"abort"`),
 	},
 	{
 		Name: "location-detail-none", Short: "no locations", Suspect: 3, Summary: "no file names and line numbers in panic messages (-Zlocation-detail=none)",
@@ -152,14 +157,14 @@ var buildTable = []*Technique{
 	},
 	{
 		Name: "immediate-abort", Short: "immediate abort", Aborts: true, Suspect: 4, Summary: "a panic is one trap instruction, without message (-Cpanic=immediate-abort)",
-		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence", relink.PanicHook, relink.SignalHandler),
+		Loses: silentDeath,
 		Risk:  Behaviour, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd, NeedNewSpelling},
 		Set:   rustflags("-Zunstable-options", "-Cpanic=immediate-abort"),
 	},
 	{
 		Name: "immediate-abort-feature", Short: "immediate abort", Aborts: true, Suspect: 4, Summary: "a panic is one trap instruction, without message (std feature panic_immediate_abort)",
-		Loses: relink.Losing("panic messages and panic hooks: the process dies by SIGILL in silence", relink.PanicHook, relink.SignalHandler),
+		Loses: silentDeath,
 		Risk:  Behaviour, Level: Nightly, Stage: StageStd,
 		Needs: []Need{NeedUnstable, NeedStdSource, NeedBuildStd, NeedOldSpelling},
 		Set:   &Setting{StdFeatures: []string{"panic_immediate_abort"}},

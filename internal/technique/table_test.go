@@ -180,6 +180,34 @@ func TestCodegenNeedsFatLTO(t *testing.T) {
 	}
 }
 
+// TestLossesOfATarget: what a program has not it does not lose, and what a
+// module's user reads says nothing of signals.
+func TestLossesOfATarget(t *testing.T) {
+	abort, wasi := Find("panic-abort"), target.Parse("wasm32-wasip1")
+	caught := []relink.Evidence{{Kind: relink.CatchUnwind, Crate: "app", Function: "app::f"}}
+	for panicking, loses := range map[string]bool{"unwind": true, "": true, "abort": false, "immediate-abort": false} {
+		f := Facts{Panic: panicking, Target: wasi, Evidence: caught, Strict: true}
+		plan := NewPlan("x", abort, Find("strip-symbols"))
+		if got := len(Losses(plan.Techniques, f)); got != 1 && !loses || got != 2 && loses {
+			t.Errorf("panic = %q: %d losses", panicking, got)
+		}
+		if (len(plan.Reliances(f)) > 0) != loses || (abort.Opposed(f) != "") != loses {
+			t.Errorf("panic = %q: relied upon %v, opposed %q", panicking, plan.Reliances(f), abort.Opposed(f))
+		}
+	}
+	f := Facts{Panic: "unwind", Target: wasi}
+	for _, x := range everything() {
+		if words := x.Losses(f); !x.Foreign(f) && (strings.Contains(words, "SIG") || strings.Contains(words, "illegal instruction")) {
+			t.Errorf("%s: a module is told %q", x.Name, words)
+		}
+		for _, l := range x.Loses {
+			if l.Module == l.What {
+				t.Errorf("%s: the words for modules are the words for all", x.Name)
+			}
+		}
+	}
+}
+
 func TestDocsAreCurrent(t *testing.T) {
 	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(docs()))
 }

@@ -148,11 +148,17 @@ func (t *Technique) otherFlavour(f Facts) bool {
 	return t.Link != nil && slices.ContainsFunc(t.Link.Options, func(o string) bool { return relink.FlavourOf(f.Target).Option(o) == nil })
 }
 
-// Losses is all that t loses as one phrase, "" for nothing.
-func (t *Technique) Losses() string {
+// Lost is what a program of f has to lose by t: one that cannot unwind loses
+// nothing where a panic no longer does.
+func (t *Technique) Lost(f Facts) []Loss {
+	return slices.DeleteFunc(slices.Clone(t.Loses), func(l Loss) bool { return l.Unwinding && f.aborts(Plan{}) })
+}
+
+// Losses is all that a program of f loses by t as one phrase, "" for nothing.
+func (t *Technique) Losses(f Facts) string {
 	var words []string
-	for _, l := range t.Loses {
-		words = append(words, l.What)
+	for _, l := range t.Lost(f) {
+		words = append(words, l.In(f.Target.Format))
 	}
 	return strings.Join(words, "; ")
 }
@@ -178,12 +184,12 @@ func (t *Technique) Kind() Kind {
 	}
 }
 
-// Losses are the plain sentences of what a plan gives up.
-func Losses(names []string) []string {
+// Losses are the plain sentences of what a plan of these techniques gives up.
+func Losses(names []string, f Facts) []string {
 	var lines []string
 	for _, name := range names {
-		if t := Find(name); t != nil && len(t.Loses) > 0 {
-			lines = append(lines, name+": "+t.Losses())
+		if t := Find(name); t != nil && len(t.Lost(f)) > 0 {
+			lines = append(lines, name+": "+t.Losses(f))
 		}
 	}
 	return lines
