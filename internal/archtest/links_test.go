@@ -126,3 +126,45 @@ func TestMessagesAreSaid(t *testing.T) {
 		t.Errorf("%d messages: the test looks in the wrong place", explained)
 	}
 }
+
+// TestGlossary: its entries stand in order, once, and each word is used on
+// another page.
+func TestGlossary(t *testing.T) {
+	root := filepath.Join("..", "..")
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(page) != "glossary.md" {
+			text.WriteString(strings.ToLower(strings.Join(strings.Fields(string(data)), " ")))
+		}
+	}
+	glossary, err := os.ReadFile(filepath.Join(root, "docs", "glossary.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, n := "", 0
+	for _, m := range regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(string(glossary), -1) {
+		entry := strings.ToLower(m[1])
+		if entry == "word" {
+			continue
+		}
+		if entry <= before {
+			t.Errorf("docs/glossary.md: %q stands behind %q", entry, before)
+		}
+		words, _, _ := strings.Cut(entry, " (")
+		if word, _, _ := strings.Cut(words, ", "); !strings.Contains(text.String(), word) {
+			t.Errorf("docs/glossary.md explains %q, which no other page says", word)
+		}
+		before, n = entry, n+1
+	}
+	if n < 50 {
+		t.Fatalf("%d entries: the test looks in the wrong place", n)
+	}
+}
