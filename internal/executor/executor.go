@@ -206,7 +206,7 @@ func (x *Executor) request(p technique.Plan) (cargo.Request, error) {
 // and proc macros, too, which no plan is about.
 func targetOf(t target.Triple, s technique.Setting) string {
 	switch {
-	case s.Target == "musl":
+	case s.Target == technique.MuslTwin:
 		if twin, can := t.Musl(); can {
 			return twin.Name
 		}

@@ -143,7 +143,7 @@ func cutNotes(result *relink.Result) (notes []ladder.Note) {
 		return nil
 	}
 	if result.TablesLeft {
-		notes = append(notes, ladder.Note{About: "unwind-tables-out", Text: "the tables of Rust's functions alone: other code of this program unwinds by its own"})
+		notes = append(notes, ladder.Note{About: relink.UnwindTablesOut, Text: "the tables of Rust's functions alone: other code of this program unwinds by its own"})
 	}
 	for _, c := range result.Cuts {
 		if c.Unsafe {

@@ -25,7 +25,7 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	facts.CPU = slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
 		return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
 	})
-	_, err := exec.LookPath("wasm-opt")
+	_, err := exec.LookPath(technique.WasmOpt)
 	facts.WasmOpt = err == nil
 	if twin, can := p.Triple.Musl(); can {
 		facts.Musl = t.HasTarget(twin.Name)

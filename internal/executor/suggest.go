@@ -40,7 +40,7 @@ func (x *Executor) Suggest(ctx context.Context, b *ladder.Build, p technique.Pla
 		return nil, err
 	}
 	var list []ladder.Suggestion
-	add := func(kind string, all []relink.Retained, most int, pattern func(string) string) {
+	add := func(kind ladder.CutKind, all []relink.Retained, most int, pattern func(string) string) {
 		for _, r := range all {
 			if most == 0 || ctx.Err() != nil {
 				return
@@ -54,11 +54,11 @@ func (x *Executor) Suggest(ctx context.Context, b *ladder.Build, p technique.Pla
 			most--
 		}
 	}
-	add("function", found.Functions, suggestFunctions, func(name string) string { return name + "=trap" })
+	add(ladder.CutsFunction, found.Functions, suggestFunctions, func(name string) string { return name + "=trap" })
 	own := strings.ReplaceAll(x.Project.Target.Name, "-", "_")
 	crates := slices.DeleteFunc(slices.Clone(found.Crates), func(r relink.Retained) bool {
 		return r.Name == own || slices.Contains([]string{"std", "core", "alloc", "__rustc"}, r.Name) // nothing runs without them
 	})
-	add("crate", crates, suggestCrates, func(name string) string { return name + "::*=trap" })
+	add(ladder.CutsCrate, crates, suggestCrates, func(name string) string { return name + "::*=trap" })
 	return list, nil
 }

@@ -128,10 +128,18 @@ type Suggester interface {
 	Suggest(ctx context.Context, b *Build, p technique.Plan) ([]Suggestion, error)
 }
 
+// CutKind is what a suggested cut takes out.
+type CutKind string
+
+const (
+	CutsFunction CutKind = "function"
+	CutsCrate    CutKind = "crate"
+)
+
 // Suggestion is a cut that somebody might want.
 type Suggestion struct {
-	Cut      string               `json:"cut"`  // as typed behind --cut
-	Kind     string               `json:"kind"` // function or crate
+	Cut      string               `json:"cut"` // as typed behind --cut
+	Kind     CutKind              `json:"kind"`
 	Retained int64                `json:"retained"`
 	Saves    int64                `json:"saves"` // measured by a relink
 	Check    Verdict              `json:"check"`

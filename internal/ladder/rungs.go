@@ -259,7 +259,7 @@ func (s *search) leftOut(best *candidate) error {
 			}
 			l.Why = missing
 		case missing != "":
-			l.Why, l.Spoken = missing, allowed && t.Opposed(s.factsFor(t, best)) == missing
+			l.Why, l.Spoken = missing, allowed && t.Lacks(s.factsFor(t, best), best.plan) == ""
 		case !allowed:
 			l.Why, l.Allow = how, true
 			if s.Measure && t.Set == nil && !t.Slow() { // a relink, or a rewrite: free

@@ -210,7 +210,7 @@ func helperName(n int) string { return fmt.Sprintf("minsize_stub_%d", n) }
 
 // relocationModel is llc's word for how the program is linked.
 func (p *plan) relocationModel() string {
-	if slices.Contains(p.variant.Options, "no-pie") {
+	if slices.Contains(p.variant.Options, NoPIE) {
 		return "static"
 	}
 	for _, a := range p.recording.link.Args {

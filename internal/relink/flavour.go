@@ -69,6 +69,12 @@ func (f *Flavour) Option(name string) *Option {
 	return nil
 }
 
+// Strips says whether an option leaves the symbol table out.
+func (f *Flavour) Strips(option string) bool {
+	o := f.Option(option)
+	return o != nil && slices.ContainsFunc(o.Args, func(a string) bool { return slices.Contains(f.StripsAll, a) })
+}
+
 // OptionByName returns the entry of the first flavour that has one, or nil:
 // what an option does and loses is the same in all of them.
 func OptionByName(name string) *Option {
@@ -97,6 +103,12 @@ type program struct {
 	Says  string   // in the first line of --version
 	Files []string // patterns
 }
+
+// Options that others ask for by name.
+const (
+	NoPIE           = "no-pie"
+	UnwindTablesOut = "unwind-tables-out"
+)
 
 // Option is a named change to a link.
 type Option struct {

@@ -45,7 +45,7 @@ var gnuOptions = []Option{
 		Summary: "makes one object of what a static library's exported functions reach, all else in it local",
 	},
 	{
-		Name: "unwind-tables-out", Static: true,
+		Name: UnwindTablesOut, Static: true,
 		Summary: "takes .eh_frame and .gcc_except_table out of the objects",
 		Loses:   Losing("unwinding through Rust's functions: backtraces end there, and debuggers cannot walk the stack without a separate debug file"),
 		Against: []Kind{StackWalk},
@@ -148,7 +148,7 @@ var gnuOptions = []Option{
 		Remove:  []string{"-Wl,-z,noexecstack"},
 	},
 	{
-		Name: "no-pie", Static: true,
+		Name: NoPIE, Static: true,
 		Summary: "links to a fixed address: no relocations of pointers",
 		Loses:   Losing("address space layout randomisation of the program (hardening)"),
 		Args:    []string{"-no-pie"},

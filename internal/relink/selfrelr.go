@@ -19,7 +19,7 @@ func relocatorAvailable(p *plan) error {
 	if !isDriver(p.recording.link.Driver) {
 		return errors.New("the program is linked without a compiler driver")
 	}
-	if slices.Contains(p.variant.Options, "no-pie") || !positionIndependent(p.recording.link.Args) {
+	if slices.Contains(p.variant.Options, NoPIE) || !positionIndependent(p.recording.link.Args) {
 		return errors.New("the program has a fixed address: there are no relative relocations")
 	}
 	_, err := p.relocator()

@@ -100,7 +100,7 @@ func (p *plan) addObject(name string, object []byte) error {
 // kernel that the C library was made for, which libraries have too.
 func (p *plan) writeCRT1() error {
 	name := "crt1.o"
-	if slices.Contains(p.recording.link.Args, "-pie") && !slices.Contains(p.variant.Options, "no-pie") {
+	if slices.Contains(p.recording.link.Args, "-pie") && !slices.Contains(p.variant.Options, NoPIE) {
 		name = "Scrt1.o"
 	}
 	path, err := p.recording.startFile(name)

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/wasmedit"
@@ -131,5 +130,5 @@ func cutModule(p *plan) error {
 // stripped says whether the link leaves names out, but for the cuts.
 func (p *plan) stripped() bool {
 	return slices.ContainsFunc(slices.Concat(p.recording.link.Args, p.variant.Add), func(a string) bool { return slices.Contains(p.flavour.StripsAll, a) }) ||
-		slices.ContainsFunc(p.variant.Options, func(o string) bool { return strings.HasPrefix(o, "strip-") })
+		slices.ContainsFunc(p.variant.Options, p.flavour.Strips)
 }

@@ -1,6 +1,7 @@
 package technique
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ var needs = map[Need]struct {
 		return unless(f.StdSource, "needs the sources of std (rustup component add rust-src; Debian: rust-src or rust-web-src)")
 	}, false},
 	NeedLLD: {"lld", func(f Facts, _ Plan) string {
-		return unless(slices.Contains(f.Linkers, "lld"), "needs the linker lld, and none was found that works")
+		return unless(slices.Contains(f.Linkers, string(relink.LLD)), "needs the linker lld, and none was found that works")
 	}, false},
 	NeedLinker: {"a linker that links the recorded program again", func(f Facts, _ Plan) string {
 		return unless(len(f.Linkers) > 0, "needs a linker that works")
@@ -176,9 +177,13 @@ func (f Facts) aborts(p Plan) bool {
 		slices.ContainsFunc(p.parts, func(t *Technique) bool { return t.Aborts })
 }
 
-// Missing says what t lacks on top of plan p, "" for nothing. The first
-// missing need is named.
-func (t *Technique) Missing(f Facts, p Plan) string {
+// Missing says what t lacks on top of plan p or speaks against it, "" for
+// nothing.
+func (t *Technique) Missing(f Facts, p Plan) string { return cmp.Or(t.Lacks(f, p), t.Opposed(f)) }
+
+// Lacks says what t lacks on top of plan p, whatever the program is like, ""
+// for nothing. The first missing need is named.
+func (t *Technique) Lacks(f Facts, p Plan) string {
 	for _, n := range t.Needs {
 		if why := needs[n].missing(f, p); why != "" {
 			return why
@@ -187,7 +192,7 @@ func (t *Technique) Missing(f Facts, p Plan) string {
 	if t.otherFlavour(f) {
 		return "not for the linkers of this target"
 	}
-	return t.Opposed(f)
+	return ""
 }
 
 // NeedsSummary lists t's conditions in words.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/relink"
 )
 
 // Plan is a program described whole: which toolchain builds it, and all that
@@ -49,7 +51,15 @@ func (p Plan) Without(names ...string) Plan {
 
 // Named returns the plan without what takes names away from the program.
 func (p Plan) Named() Plan {
-	return p.Without("strip-symbols", "section-headers-out", "layout", "module", "wasm-opt", "pack", "strip-all")
+	return combine(p.Toolchain, slices.DeleteFunc(slices.Clone(p.parts), (*Technique).nameless))
+}
+
+// nameless says whether t takes names away: all that rewrites the finished
+// file does, or finds none there.
+func (t *Technique) nameless() bool {
+	return t.Rewrite != nil || t.Link != nil && slices.ContainsFunc(t.Link.Options, func(o string) bool {
+		return slices.ContainsFunc(relink.Flavours, func(f *relink.Flavour) bool { return f.Strips(o) })
+	})
 }
 
 // On returns the plan for another toolchain.

@@ -180,7 +180,7 @@ var buildTable = []*Technique{
 		Name: "static-musl", Suspect: 2, Summary: "one static file on musl, which runs on every Linux; kept where it is smaller (--target x86_64-unknown-linux-musl keeps it always)",
 		Loses: relink.Losing("glibc: names are looked up without nsswitch plugins, and malloc is slower with threads"),
 		Risk:  Deployment, Level: Asked, ByName: true, Needs: []Need{NeedProgram, NeedUnixELF, NeedMusl},
-		Set: &Setting{Target: "musl"}, // stands for the musl twin of the project's triple
+		Set: &Setting{Target: MuslTwin},
 	},
 	foreign(Technique{
 		Name: "dead-strip", Suspect: 1, Summary: "unreachable code and data are dropped (ld64 -dead_strip)",
@@ -203,7 +203,7 @@ var linkTable = []*Technique{
 	{
 		Name: "lld", Summary: "link with lld",
 		Needs: []Need{NeedLinked, NeedLLD, NeedUnixELF},
-		Link:  &Link{Linker: "lld"}, Twin: rustflags("-Clink-arg=-fuse-ld=lld"),
+		Link:  &Link{Linker: string(relink.LLD)}, Twin: rustflags("-Clink-arg=-fuse-ld=lld"),
 	},
 	option("prelink", Size, Safe, NeedStaticlib, NeedUnixELF),
 	option("optimize-strings", Size, Safe, NeedLinked, NeedLLD, NeedUnixELF),
@@ -214,16 +214,16 @@ var linkTable = []*Technique{
 	option("low-data", Behaviour, Abort, NeedWasm),
 	option("even-functions", Size, Safe, NeedUnixELF),
 	option("plain-start", Size, Safe, NeedProgram, NeedUnixELF, NeedDynamicGNU),
-	instead(option("self-relr", Size, Safe, NeedLinked, NeedUnixELF, NeedDynamicGNU), "relr", "no-pie"),
+	instead(option("self-relr", Size, Safe, NeedLinked, NeedUnixELF, NeedDynamicGNU), "relr", relink.NoPIE),
 	instead(fromGlibc(2, 36, option("relr", Deployment, Asked, NeedLinked, NeedUnixELF, NeedGlibcRELR)), "self-relr"),
 	option("icf-all", Behaviour, Abort, NeedLinked, NeedLLD, NeedUnixELF),
-	option("unwind-tables-out", Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
+	option(relink.UnwindTablesOut, Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
 	option("no-eh-frame-hdr", Debuggability, Abort, NeedLinked, NeedUnixELF, NeedPanicAbort),
 	option("no-rosegment", Security, Asked, NeedLinked, NeedLLD, NeedUnixELF),
 	option("noseparate-code", Security, Asked, NeedLinked, NeedUnixELF, NeedLinker),
 	option("norelro", Security, Asked, NeedLinked, NeedUnixELF, NeedLinker),
 	option("nognustack", Security, Asked, NeedLinked, NeedLLD, NeedUnixELF),
-	instead(option("no-pie", Security, Asked, NeedProgram, NeedUnixELF, NeedLinker), "self-relr"),
+	instead(option(relink.NoPIE, Security, Asked, NeedProgram, NeedUnixELF, NeedLinker), "self-relr"),
 	byName(option("icf-data", Behaviour, Asked, NeedLinked, NeedLLD, NeedUnixELF)), // breaks a promise of the language; checks seldom see it
 	option("locations-out", Behaviour, Max, NeedUnixELF),
 	option("own-start", Behaviour, Max, NeedProgram, NeedX86ELF, NeedDynamicGNU),
@@ -255,7 +255,7 @@ var fileTable = []*Technique{
 	{
 		Name: "wasm-opt", Summary: "Binaryen's optimiser for size, and what it leaves written anew (wasm-opt -Oz --converge)",
 		Needs:   []Need{NeedWasm, NeedWasmOpt, NeedStripped},
-		Rewrite: &Rewrite{Layout: true, Optimizer: "wasm-opt"},
+		Rewrite: &Rewrite{Layout: true, Optimizer: WasmOpt},
 	},
 	{
 		Name: "pack", Summary: "compressed; the program unpacks itself when it starts",

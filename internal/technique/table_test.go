@@ -208,6 +208,16 @@ func TestLossesOfATarget(t *testing.T) {
 	}
 }
 
+// TestNamedPlan: what is left leaves the names, and all else stays.
+func TestNamedPlan(t *testing.T) {
+	gone := []string{"strip-symbols", "section-headers-out", "layout", "module", "wasm-opt", "pack", "strip-all"}
+	for _, x := range everything() {
+		if left := NewPlan("x", x).Named().Has(x.Name); left == slices.Contains(gone, x.Name) {
+			t.Errorf("%s is left: %v", x.Name, left)
+		}
+	}
+}
+
 func TestDocsAreCurrent(t *testing.T) {
 	golden.Compare(t, filepath.Join("..", "..", "docs", "techniques.md"), []byte(docs()))
 }

@@ -223,6 +223,12 @@ type PackageSetting struct {
 	Profile []KeyValue `json:"profile"`
 }
 
+// What settings and rewrites hold that is no word of cargo's.
+const (
+	MuslTwin = "musl"     // Setting.Target: the musl twin of the project's triple
+	WasmOpt  = "wasm-opt" // Rewrite.Optimizer: Binaryen's
+)
+
 // Setting is what cargo is told.
 type Setting struct {
 	Profile           []KeyValue       `json:"profile,omitempty"`
