@@ -447,6 +447,11 @@ func TestSides(t *testing.T) {
 	if f.Panic != "abort" || f.Glibc != [2]int{2, 31} || f.Unstable != own.Unstable() || f.Pipelines == "" || f.CPU {
 		t.Errorf("%+v", f)
 	}
+	for theirs, ours := range map[cargo.ImmediateAbort]technique.Spelling{cargo.PanicStrategy: technique.PanicStrategy, cargo.StdFeature: technique.StdFeature} {
+		if string(theirs) != string(ours) {
+			t.Errorf("cargo says %q, the table %q", theirs, ours)
+		}
+	}
 	// A recipe is built by what it was searched with.
 	x.Project.Profile.Settings["strip"], x.Project.Profile.Settings["lto"] = cargo.Setting{Value: "symbols"}, cargo.Setting{Value: true}
 	f = x.Facts(context.Background(), own, technique.Policy{})

@@ -21,7 +21,7 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 	facts := x.OwnFacts(ctx, t)
 	facts.Unstable, facts.StdSource = t.Unstable() || x.Bootstrap, t.BuildsStd(x.Bootstrap)
 	facts.Glibc, facts.Artefact, facts.Runs = policy.Glibc, p.Kind, true
-	facts.Immediate = string(t.ImmediateAbort)
+	facts.Immediate = technique.Spelling(t.ImmediateAbort)
 	facts.CPU = slices.ContainsFunc(p.Rustflags.Flags, func(flag string) bool {
 		return strings.Contains(flag, "target-cpu") || strings.Contains(flag, "target-feature")
 	})

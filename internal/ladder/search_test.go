@@ -150,7 +150,7 @@ func (w *world) Done(r Rung)                  {}
 func (w *world) Note(text string)             { w.notes = append(w.notes, text) }
 
 func (w *world) options(level technique.Level) Options {
-	facts := technique.Facts{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"}
+	facts := technique.Facts{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Immediate: technique.PanicStrategy}
 	o := Options{Base: Side{"stable", facts}, Table: technique.Table(), Limits: DefaultLimits, Measure: true,
 		Policy: technique.Policy{Level: level}, Builder: w, Verifier: w, Observer: w}
 	if level >= technique.Nightly {
@@ -321,13 +321,13 @@ func TestGivenUpTellsAll(t *testing.T) {
 
 // machines are targets on which every technique can be had on at least one.
 var machines = []technique.Facts{
-	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Musl: true, Immediate: "panic-strategy"},
-	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Immediate: "std-feature"},
-	{Target: target.Parse("aarch64-apple-darwin"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
-	{Target: target.Parse("x86_64-pc-windows-msvc"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
-	{Target: target.Parse("x86_64-pc-windows-gnu"), Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
-	{Linkers: []string{"lld"}, Target: target.Parse("wasm32-wasip1"), Panic: "abort", Runs: true, Immediate: "panic-strategy", WasmOpt: true},
-	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Artefact: artefact.Staticlib, Panic: "unwind", Runs: true, Immediate: "panic-strategy"},
+	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Musl: true, Immediate: technique.PanicStrategy},
+	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "unwind", Runs: true, Immediate: technique.StdFeature},
+	{Target: target.Parse("aarch64-apple-darwin"), Panic: "unwind", Runs: true, Immediate: technique.PanicStrategy},
+	{Target: target.Parse("x86_64-pc-windows-msvc"), Panic: "unwind", Runs: true, Immediate: technique.PanicStrategy},
+	{Target: target.Parse("x86_64-pc-windows-gnu"), Panic: "unwind", Runs: true, Immediate: technique.PanicStrategy},
+	{Linkers: []string{"lld"}, Target: target.Parse("wasm32-wasip1"), Panic: "abort", Runs: true, Immediate: technique.PanicStrategy, WasmOpt: true},
+	{Linkers: []string{"lld"}, Target: target.Parse("x86_64-unknown-linux-gnu"), Artefact: artefact.Staticlib, Panic: "unwind", Runs: true, Immediate: technique.PanicStrategy},
 }
 
 // whole is the whole catalogue on one of machines, at a level, with one

@@ -31,8 +31,16 @@ type Facts struct {
 	Evidence  []relink.Evidence // what the recorded link tells of the program
 	Insist    []string          // techniques that were asked for by name: no evidence stops them
 	Strict    bool              // evidence that a program relies on what a technique loses stops it too
-	Immediate string            // spelling of immediate-abort: as cargo.Toolchain spells it
+	Immediate Spelling          // of immediate-abort, by this compiler
 }
+
+// Spelling is how a compiler is told that a panic is one instruction.
+type Spelling string
+
+const (
+	PanicStrategy Spelling = "panic-strategy" // -Cpanic=immediate-abort
+	StdFeature    Spelling = "std-feature"    // std's feature panic_immediate_abort
+)
 
 // Need is the name of a condition in needs.
 type Need string
@@ -145,10 +153,10 @@ var needs = map[Need]struct {
 		return unless(p.Rewrite.StripSymbols || f.Stripped, "needs the symbols stripped")
 	}, false},
 	NeedOldSpelling: {"a compiler with std's feature panic_immediate_abort (before late September 2025)", func(f Facts, _ Plan) string {
-		return unless(f.Immediate == "std-feature", "this compiler does not spell it as a feature of std")
+		return unless(f.Immediate == StdFeature, "this compiler does not spell it as a feature of std")
 	}, true},
 	NeedNewSpelling: {"a compiler with -Cpanic=immediate-abort (since late September 2025)", func(f Facts, _ Plan) string {
-		return unless(f.Immediate == "panic-strategy", "this compiler does not know -Cpanic=immediate-abort")
+		return unless(f.Immediate == PanicStrategy, "this compiler does not know -Cpanic=immediate-abort")
 	}, true},
 	NeedBaselineCPU: {"code for any processor of the kind (no -Ctarget-cpu)", func(f Facts, _ Plan) string {
 		return unless(!f.CPU, "the project is compiled for certain processors (-Ctarget-cpu or -Ctarget-feature)")

@@ -122,7 +122,7 @@ func TestEveryNeedIsUsed(t *testing.T) {
 // TestNeedsOfAFullMachine: on a machine that has everything, something that
 // says "missing" is a mistake, except for what contradicts.
 func TestNeedsOfAFullMachine(t *testing.T) {
-	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, WasmOpt: true, Glibc: [2]int{2, 40}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Musl: true, Runs: true, Immediate: "panic-strategy"}
+	f := Facts{Unstable: true, StdSource: true, Linkers: []string{"lld"}, WasmOpt: true, Glibc: [2]int{2, 40}, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Musl: true, Runs: true, Immediate: PanicStrategy}
 	plan := NewPlan("x", Find("lto-fat"), Find("build-std"), Find("strip-symbols"), Find("immediate-abort"))
 	for _, x := range everything() {
 		why := x.Missing(f, plan)
@@ -225,7 +225,7 @@ func TestDocsAreCurrent(t *testing.T) {
 // TestOldSpellingOfImmediateAbort: before late September 2025 it was a feature
 // of std; such a compiler gets that technique and not its twin.
 func TestOldSpellingOfImmediateAbort(t *testing.T) {
-	f := Facts{Unstable: true, StdSource: true, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Runs: true, Immediate: "std-feature"}
+	f := Facts{Unstable: true, StdSource: true, Target: target.Parse("x86_64-unknown-linux-gnu"), Panic: "abort", Runs: true, Immediate: StdFeature}
 	plan := NewPlan("x", Find("panic-abort"), Find("build-std"))
 	old, now := Find("immediate-abort-feature"), Find("immediate-abort")
 	if why := old.Missing(f, plan); why != "" {
@@ -234,7 +234,7 @@ func TestOldSpellingOfImmediateAbort(t *testing.T) {
 	if why := now.Missing(f, plan); why == "" {
 		t.Error("-Cpanic=immediate-abort is allowed with a compiler that does not know it")
 	}
-	f.Immediate = "panic-strategy"
+	f.Immediate = PanicStrategy
 	if why := old.Missing(f, plan); why == "" {
 		t.Error("the feature is allowed with sources that do not have it")
 	}
