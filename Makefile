@@ -8,7 +8,7 @@ COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev
 LDFLAGS := -s -w $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build man dist demo test check lint cross figures-check dist-check dist-test sweep fuzz bench stubs figures clean
+.PHONY: all build man dist demo test check lint cross figures-check dist-check dist-test sweep fuzz bench picture stubs figures clean
 
 all: build
 
@@ -94,8 +94,12 @@ fuzz:
 # Each program under bench/ prints one table of docs/benchmarks.md; it takes
 # hours. MINSIZE=path measures another minsize than this checkout's.
 bench:
-	@for dir in $$(grep -l '^package main' bench/*/main.go | xargs -n1 dirname); do \
+	@for dir in $$(grep -l '^package main' bench/*/main.go | grep -v bench/screen | xargs -n1 dirname); do \
 		echo "## $$dir"; $(GO) run ./$$dir || exit 1; done
+
+# The picture in README, of a real run.
+picture:
+	$(GO) run ./bench/screen
 
 # The packer's stubs from their sources, into the blobs that are committed.
 stubs:
