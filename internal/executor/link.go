@@ -152,7 +152,7 @@ func (l *finalLink) make(ctx context.Context, c *recipe.Recipe) error {
 		return errors.New(recipe.Differs("linker", c.Link.Version, x.linkerOf(ctx, l.recording, plan)))
 	}
 	for _, cut := range result.Cuts {
-		if cut.Unsafe || len(cut.Functions) == 0 {
+		if cut.Unsafe || len(cut.Functions) == 0 && !cut.Gone {
 			return fmt.Errorf("the cut %s is not to be had in this program any more", cut.Cut.Name)
 		}
 	}
