@@ -116,7 +116,7 @@ func (l *finalLink) make(ctx context.Context, c *recipe.Recipe) error {
 	if plan.Link.Pipeline != "" && !l.recording.HasBitcode() {
 		return errors.New("the program's bitcode is not there to optimise again: minsize apply --link writes the flag -Csave-temps, which keeps it")
 	}
-	facts := technique.Facts{Panic: "unwind", Insist: c.Build.With, Strict: c.Strict}
+	facts := technique.Facts{Panic: "unwind", Stripped: l.recording.Stripped(), Insist: c.Build.With, Strict: c.Strict}
 	if slices.ContainsFunc(l.recording.Args(), func(arg string) bool { return strings.HasPrefix(filepath.Base(arg), "libpanic_abort-") }) {
 		facts.Panic = "abort"
 	}

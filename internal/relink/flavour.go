@@ -72,8 +72,11 @@ func (f *Flavour) Option(name string) *Option {
 // Strips says whether an option leaves the symbol table out.
 func (f *Flavour) Strips(option string) bool {
 	o := f.Option(option)
-	return o != nil && slices.ContainsFunc(o.Args, func(a string) bool { return slices.Contains(f.StripsAll, a) })
+	return o != nil && slices.ContainsFunc(o.Args, f.leavesOut)
 }
+
+// leavesOut says whether a linker's argument leaves the symbol table out.
+func (f *Flavour) leavesOut(arg string) bool { return slices.Contains(f.StripsAll, arg) }
 
 // OptionByName returns the entry of the first flavour that has one, or nil:
 // what an option does and loses is the same in all of them.

@@ -410,6 +410,11 @@ func (r *Recording) HasBitcode() bool {
 	return slices.ContainsFunc(r.link.Inputs, func(in recordedInput) bool { return in.Bitcode != "" })
 }
 
+// Stripped says whether the recorded link leaves the symbol table out.
+func (r *Recording) Stripped() bool {
+	return slices.ContainsFunc(r.link.Args, r.flavour.leavesOut)
+}
+
 // environment is what the replayed linker gets: the recorded variables, and
 // nothing of this process's.
 func (r *Recording) environment() []string {

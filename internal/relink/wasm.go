@@ -129,6 +129,6 @@ func cutModule(p *plan) error {
 
 // stripped says whether the link leaves names out, but for the cuts.
 func (p *plan) stripped() bool {
-	return slices.ContainsFunc(slices.Concat(p.recording.link.Args, p.variant.Add), func(a string) bool { return slices.Contains(p.flavour.StripsAll, a) }) ||
+	return p.recording.Stripped() || slices.ContainsFunc(p.variant.Add, p.flavour.leavesOut) ||
 		slices.ContainsFunc(p.variant.Options, p.flavour.Strips)
 }
