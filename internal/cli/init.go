@@ -139,7 +139,7 @@ func (e *env) hereFirst(ctx context.Context) bool {
 	step := func(command, what string) { fmt.Fprintf(e.stdout, "  minsize %-9s %s\n", command, what) }
 	switch {
 	case err == nil:
-		fmt.Fprintf(e.stdout, "%s: %s, %d bytes\n\n", path, c.Bin+c.Example+c.Lib, c.Result.Size)
+		fmt.Fprintf(e.stdout, "%s: %s, %d bytes\n\n", path, c.Of().Name, c.Result.Size)
 		step("build", "the same program again")
 		step("check", "hold it to its [budget]")
 		step("size", "who owns each byte of it")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Command is a check that somebody might want.
@@ -49,7 +50,13 @@ func Find(folder, program string) (found []Command) {
 }
 
 // doubtful is what a check cannot have: a place to fill in, or another program.
-var doubtful = regexp.MustCompile("[|<>&;`$\\[\\]]|\\.\\.\\.|…")
+var doubtful = lazily("[|<>&;`$\\[\\]]|\\.\\.\\.|…")
+
+// lazily compiles an expression when it is first needed: nearly all runs of the
+// program need none of these.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // shown finds the commands in a text's blocks of code: `$ app --top 3`, `cargo
 // run -- --top 3`.
@@ -73,7 +80,7 @@ func shown(text, program string, add func(string, int)) {
 				_, arguments, is = strings.Cut(arguments, " -- ")
 			}
 		}
-		if arguments = strings.TrimSpace(arguments); is && arguments != "" && !doubtful.MatchString(arguments) {
+		if arguments = strings.TrimSpace(arguments); is && arguments != "" && !doubtful().MatchString(arguments) {
 			add("{} "+arguments, at)
 		}
 	}
@@ -82,25 +89,25 @@ func shown(text, program string, add func(string, int)) {
 var (
 	// starts is how tests name the program that they run: assert_cmd's
 	// Command::cargo_bin and its macro, and the variable that cargo sets.
-	starts = regexp.MustCompile(`(?:cargo_bin!?\(\s*|CARGO_BIN_EXE_)"?([A-Za-z0-9_-]+)"`)
+	starts = lazily(`(?:cargo_bin!?\(\s*|CARGO_BIN_EXE_)"?([A-Za-z0-9_-]+)"`)
 	// argument is one call that adds words, behind nothing but other calls.
-	argument = regexp.MustCompile(`^[\s)?;]*(?:\.unwrap\(\)|\.expect\("[^"]*"\))?\s*\.args?\(\s*(?:&?\[)?\s*((?:"(?:[^"\\]|\\.)*"\s*,?\s*)+)\]?\s*\)`)
-	word     = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	argument = lazily(`^[\s)?;]*(?:\.unwrap\(\)|\.expect\("[^"]*"\))?\s*\.args?\(\s*(?:&?\[)?\s*((?:"(?:[^"\\]|\\.)*"\s*,?\s*)+)\]?\s*\)`)
+	word     = lazily(`"(?:[^"\\]|\\.)*"`)
 )
 
 // tested finds the command lines that tests build of literals alone.
 func tested(text, program string, add func(string, int)) {
-	for _, m := range starts.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range starts().FindAllStringSubmatchIndex(text, -1) {
 		if text[m[2]:m[3]] != program {
 			continue
 		}
 		rest, line := text[m[1]:], "{}"
 		for {
-			call := argument.FindStringSubmatchIndex(rest)
+			call := argument().FindStringSubmatchIndex(rest)
 			if call == nil {
 				break
 			}
-			for _, literal := range word.FindAllString(rest[call[2]:call[3]], -1) {
+			for _, literal := range word().FindAllString(rest[call[2]:call[3]], -1) {
 				value, err := strconv.Unquote(literal)
 				if err != nil { // Rust has escapes of its own
 					line = ""
@@ -112,17 +119,17 @@ func tested(text, program string, add func(string, int)) {
 		}
 		// What comes next must not add words that are no literals.
 		next := strings.TrimLeft(rest, " \n\t);?")
-		if line != "{}" && line != "" && !strings.HasPrefix(next, ".arg") && !strings.HasPrefix(next, ".write_stdin") && !doubtful.MatchString(line) {
+		if line != "{}" && line != "" && !strings.HasPrefix(next, ".arg") && !strings.HasPrefix(next, ".write_stdin") && !doubtful().MatchString(line) {
 			add(line, 1+strings.Count(text[:m[0]], "\n"))
 		}
 	}
 }
 
 // plain words need no quotes in a shell.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+var plain = lazily(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 func quoted(word string) string {
-	if plain.MatchString(word) {
+	if plain().MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

@@ -16,7 +16,7 @@ type OtherProgramError struct {
 }
 
 func (e *OtherProgramError) Error() string {
-	return Name + " is for " + e.Recipe.Package + " " + e.Recipe.of().Name + ", not for " + e.Choice.String()
+	return Name + " is for " + e.Recipe.Package + " " + e.Recipe.Of().Name + ", not for " + e.Choice.String()
 }
 
 // Locate finds the recipe of the program that cargo's flags name, and says

@@ -306,8 +306,8 @@ func asked(o cargo.Options) Program {
 	return of
 }
 
-// of is what the recipe is for.
-func (c *Recipe) of() Program {
+// Of is what the recipe is for.
+func (c *Recipe) Of() Program {
 	of := Program{c.Package, "bin", c.Bin + c.Example + c.Lib, c.Crate}
 	switch {
 	case c.Example != "":
@@ -320,7 +320,7 @@ func (c *Recipe) of() Program {
 
 // Fits says whether a recipe is that program's.
 func (p Program) Fits(c *Recipe) bool {
-	of := c.of()
+	of := c.Of()
 	return (p.Package == "" || p.Package == of.Package) && (p.Kind == "" || p.Kind == of.Kind) &&
 		(p.Name == "" || p.Name == of.Name) && (p.Crate == "" || p.Crate == of.Crate)
 }
@@ -403,7 +403,7 @@ func (c *Recipe) Write(ctx context.Context, root string) (string, error) {
 	text.WriteString("# Written by `minsize shrink`. `minsize build` makes the same program again, to the byte;\n" +
 		"# `minsize apply` writes what cargo can express into the manifest. Checks may be edited.\n\n")
 	text.Write(body)
-	of := c.of()
+	of := c.Of()
 	old, path, err := Find(root, of)
 	if err == nil && !of.Fits(old) {
 		path = filepath.Join(root, "minsize-"+of.Name+".toml")
@@ -453,7 +453,7 @@ func keptBudget(path string) ([]byte, error) {
 
 // IsFor says whether the recipe is of the project's chosen program.
 func (c *Recipe) IsFor(p *cargo.Project) bool {
-	return c.of() == Of(p)
+	return c.Of() == Of(p)
 }
 
 // Compiler is the recipe's own compiler, else the one that goes by its
