@@ -31,7 +31,12 @@ func extraOfDistance(symbol int) int {
 
 // lengthParts by length; distanceParts by distance less one, below 256 as it is,
 // above by its upper bits.
-var lengthParts, distanceParts = func() (l [maxMatch + 1]part, d [512]part) {
+var (
+	lengthParts   [maxMatch + 1]part
+	distanceParts [512]part
+)
+
+func partTables() (l [maxMatch + 1]part, d [512]part) {
 	base := minMatch
 	for symbol := lengths; symbol < lengths+28; symbol++ {
 		extra := extraOfLength(symbol)
@@ -55,7 +60,7 @@ var lengthParts, distanceParts = func() (l [maxMatch + 1]part, d [512]part) {
 		base += 1 << extra
 	}
 	return l, d
-}()
+}
 
 // distancePart is the symbol of a distance less one.
 func distancePart(d uint16) part {

@@ -32,7 +32,15 @@ const (
 // Compress gives data as one complete stream.
 func Compress(data []byte) []byte { return inStretches(data, stretch) }
 
+// tables are built by the first who compresses: nearly all runs of the program
+// do not.
+var tables = sync.OnceFunc(func() {
+	lengthParts, distanceParts = partTables()
+	fixed = fixedCodes()
+})
+
 func inStretches(data []byte, stretch int) []byte {
+	tables()
 	n := max(1, (len(data)+stretch-1)/stretch)
 	parts := make([][]byte, n)
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))

@@ -156,7 +156,9 @@ func (c *code) build(weights []uint32, limit uint8) bool {
 }
 
 // fixed are the codes that need no header (RFC 1951, 3.2.6).
-var fixed = func() [2]code {
+var fixed [2]code
+
+func fixedCodes() [2]code {
 	l, d := code{make([]uint8, 288), make([]uint16, 288)}, code{make([]uint8, 32), make([]uint16, 32)}
 	for i := range l.lengths {
 		switch {
@@ -174,7 +176,7 @@ var fixed = func() [2]code {
 	l.assign()
 	d.assign()
 	return [2]code{l, d}
-}()
+}
 
 // block writes a parsed stretch in its own codes, in the fixed ones, or as it
 // is, whichever is shortest.
