@@ -233,7 +233,7 @@ func TestAnswers(t *testing.T) {
 			visit(c)
 		}
 	}
-	root := newRootCommand(&env{stdout: io.Discard, stderr: io.Discard})
+	root := newRootCommand(&env{stdout: io.Discard, stderr: io.Discard}, verbs)
 	root.InitDefaultHelpCmd()
 	visit(root)
 	for path := range rows {

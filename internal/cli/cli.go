@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -92,6 +93,7 @@ type env struct {
 // verb makes one subcommand. A verb is one file in this package and one line
 // in verbs.
 type verb struct {
+	name  string
 	group string
 	make  func(*env) *cobra.Command
 }
@@ -114,34 +116,34 @@ var groups = []*cobra.Group{
 }
 
 var verbs = []verb{
-	{groupShrink, newShrinkCommand},
-	{groupShrink, newInitCommand},
-	{groupShrink, newBuildCommand},
-	{groupShrink, newApplyCommand},
-	{groupShrink, newLinkCommand},
-	{groupShrink, newDoctorCommand},
-	{groupShrink, newNewCommand},
-	{groupRewrite, newStripCommand},
-	{groupRewrite, newPackCommand},
-	{groupRewrite, newUnpackCommand},
-	{groupRewrite, newWheelCommand},
-	{groupRewrite, newNpmCommand},
-	{groupRewrite, newImageCommand},
-	{groupExplain, newSizeCommand},
-	{groupExplain, newTopCommand},
-	{groupExplain, newDominatorsCommand},
-	{groupExplain, newPathsCommand},
-	{groupExplain, newWhyCommand},
-	{groupExplain, newMonosCommand},
-	{groupExplain, newGarbageCommand},
-	{groupExplain, newDiffCommand},
-	{groupGuard, newCheckCommand},
-	{groupGuard, newGateCommand},
-	{groupGuard, newHistoryCommand},
-	{groupExplain, newGenericsCommand},
-	{groupRewrite, newOutlineCommand},
-	{groupOther, newManCommand},
-	{groupOther, newVersionCommand},
+	{"shrink", groupShrink, newShrinkCommand},
+	{"init", groupShrink, newInitCommand},
+	{"build", groupShrink, newBuildCommand},
+	{"apply", groupShrink, newApplyCommand},
+	{"link", groupShrink, newLinkCommand},
+	{"doctor", groupShrink, newDoctorCommand},
+	{"new", groupShrink, newNewCommand},
+	{"strip", groupRewrite, newStripCommand},
+	{"pack", groupRewrite, newPackCommand},
+	{"unpack", groupRewrite, newUnpackCommand},
+	{"wheel", groupRewrite, newWheelCommand},
+	{"npm", groupRewrite, newNpmCommand},
+	{"image", groupRewrite, newImageCommand},
+	{"size", groupExplain, newSizeCommand},
+	{"top", groupExplain, newTopCommand},
+	{"dominators", groupExplain, newDominatorsCommand},
+	{"paths", groupExplain, newPathsCommand},
+	{"why", groupExplain, newWhyCommand},
+	{"monos", groupExplain, newMonosCommand},
+	{"garbage", groupExplain, newGarbageCommand},
+	{"diff", groupExplain, newDiffCommand},
+	{"check", groupGuard, newCheckCommand},
+	{"gate", groupGuard, newGateCommand},
+	{"history", groupGuard, newHistoryCommand},
+	{"generics", groupExplain, newGenericsCommand},
+	{"outline", groupRewrite, newOutlineCommand},
+	{"man", groupOther, newManCommand},
+	{"version", groupOther, newVersionCommand},
 }
 
 // oneInterrupt is the time in which further signals are the same interrupt.
@@ -171,7 +173,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	e := &env{stdin: stdin, stdout: out, stderr: &stream.Answer{To: &stream.Prose{To: stderr}, Before: wait.End}}
 	args, e.global.toolchain = takeToolchain(dropCargoWord(args))
 	e.typed = args[1:]
-	root := newRootCommand(e)
+	root := newRootCommand(e, verbsFor(e.typed))
 	root.SetArgs(e.typed)
 	root.PersistentPreRun = func(*cobra.Command, []string) {
 		if e.live() {
@@ -207,7 +209,20 @@ func takeToolchain(args []string) (rest []string, toolchain string) {
 	return args, ""
 }
 
-func newRootCommand(e *env) *cobra.Command {
+// verbsFor are the verbs that a command line needs: its own alone where the
+// first word is a verb, for most of what a short run costs would be the flags of
+// all others. Help, manual pages and completion speak of every verb.
+func verbsFor(typed []string) []verb {
+	for _, v := range verbs {
+		if len(typed) > 0 && typed[0] == v.name && v.name != "man" &&
+			!slices.ContainsFunc(typed, func(arg string) bool { return arg == "-h" || arg == "--help" }) {
+			return []verb{v}
+		}
+	}
+	return verbs
+}
+
+func newRootCommand(e *env, with []verb) *cobra.Command {
 	var version bool
 	root := &cobra.Command{
 		Use:           "minsize",
@@ -250,10 +265,14 @@ func newRootCommand(e *env) *cobra.Command {
 	root.AddGroup(groups...)
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetHelpCommand(newHelpCommand(e))
-	for _, v := range verbs {
+	for _, v := range with {
 		cmd := v.make(e)
 		cmd.GroupID = v.group
 		root.AddCommand(cmd)
+	}
+	if len(with) < len(verbs) {
+		root.CompletionOptions.DisableDefaultCmd = true
+		return root
 	}
 	root.InitDefaultCompletionCmd() // now, so that help and tests see it too
 	for _, c := range root.Commands() {

@@ -140,5 +140,5 @@ func TestEightyColumns(t *testing.T) {
 			}
 		}
 	}
-	visit(newRootCommand(&env{stdout: io.Discard, stderr: io.Discard}))
+	visit(newRootCommand(&env{stdout: io.Discard, stderr: io.Discard}, verbs))
 }

@@ -95,7 +95,7 @@ func TestFlagMeanings(t *testing.T) {
 			visit(c)
 		}
 	}
-	visit(newRootCommand(&env{}))
+	visit(newRootCommand(&env{}, verbs))
 	for name := range other {
 		if _, ok := names[name]; !ok {
 			t.Errorf("no flag --%s any more", name)
@@ -126,7 +126,7 @@ func TestOldNames(t *testing.T) {
 				visit(c)
 			}
 		}
-		visit(newRootCommand(&env{}))
+		visit(newRootCommand(&env{}, verbs))
 		if !found {
 			t.Errorf("no flag --%s", now)
 		}

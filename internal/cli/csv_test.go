@@ -88,13 +88,13 @@ func csvSamples() map[string]*report.Document {
 // header of different names, every row as wide, levels that climb by one, and
 // shares that are fractions.
 func TestOneTableInCSV(t *testing.T) {
-	verbs, samples := csvVerbs(t), csvSamples()
+	lines, samples := csvVerbs(t), csvSamples()
 	t.Chdir(t.TempDir()) // no project
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		name := strings.TrimPrefix(cmd.CommandPath(), "minsize ")
 		if cmd.Flags().Lookup("csv") != nil {
-			if verbs[name] == nil && samples[name] == nil {
+			if lines[name] == nil && samples[name] == nil {
 				t.Errorf("%s has --csv and no line in csvVerbs or csvSamples", name)
 			}
 		}
@@ -102,9 +102,9 @@ func TestOneTableInCSV(t *testing.T) {
 			visit(c)
 		}
 	}
-	visit(newRootCommand(&env{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}))
+	visit(newRootCommand(&env{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}, verbs))
 	for _, format := range []string{"csv", "tsv"} {
-		for name, lines := range verbs {
+		for name, lines := range lines {
 			for _, line := range lines {
 				var out, complaints bytes.Buffer
 				args := append(append([]string{"minsize"}, strings.Fields(name)...), append([]string{"--format", format}, line...)...)

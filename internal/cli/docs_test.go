@@ -189,7 +189,7 @@ func checkTyped(t *testing.T, c printed, args []string) bool {
 		return false
 	}
 	e := &env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}
-	root := newRootCommand(e)
+	root := newRootCommand(e, verbs)
 	cmd, rest, err := root.Find(typed)
 	if err != nil || cmd == root && !strings.HasPrefix(typed[0], "-") {
 		t.Errorf("%v: %s is no verb (%v)", c, typed[0], err)

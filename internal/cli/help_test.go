@@ -32,7 +32,7 @@ func TestExitStatusesInREADME(t *testing.T) {
 // and those that are cargo's or every verb's stand apart.
 func TestEveryVerbIsExplained(t *testing.T) {
 	var out bytes.Buffer
-	root := newRootCommand(&env{stdout: &out, stderr: &out})
+	root := newRootCommand(&env{stdout: &out, stderr: &out}, verbs)
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		if cmd.Name() != "help" && cmd.Long == "" && cmd.HasParent() && cmd.Name() != "version" {

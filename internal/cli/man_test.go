@@ -42,7 +42,7 @@ func TestManual(t *testing.T) {
 			visit(c)
 		}
 	}
-	visit(newRootCommand(&env{}))
+	visit(newRootCommand(&env{}, verbs))
 	if len(pages) < len(verbs) {
 		t.Fatalf("%d pages for %d verbs", len(pages), len(verbs))
 	}

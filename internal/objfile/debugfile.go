@@ -18,7 +18,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -110,14 +112,27 @@ func findSymbolFile(f *File, path string, whole []byte, folders []string) *Debug
 		}
 	}
 	for _, dir := range folders {
-		list, _ := filepath.Glob(filepath.Join(quoteGlob(dir), "*"+symbolsSuffix))
-		for _, candidate := range list[:min(len(list), maxSymbolFiles)] {
-			if c := try(candidate); c != nil {
+		list := namesEnding(dir, symbolsSuffix)
+		for _, name := range list[:min(len(list), maxSymbolFiles)] {
+			if c := try(filepath.Join(dir, name)); c != nil {
 				return c
 			}
 		}
 	}
 	return nil
+}
+
+// namesEnding are the names in a folder with the suffix, sorted.
+func namesEnding(dir, suffix string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, suffix) })
+	slices.Sort(names)
+	return names
 }
 
 // programDigest is the SHA-256 of the program that a symbol file is of, nil

@@ -3,8 +3,6 @@ package report
 import (
 	"slices"
 	"strings"
-
-	"github.com/mattn/go-runewidth"
 )
 
 // WrapWords breaks s between words into lines of n columns, those after the
@@ -19,14 +17,14 @@ func WrapWords(s string, n int, hanging string) []string {
 		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
 		line, used := indent, 0
 		for _, word := range strings.Fields(paragraph) {
-			if used > 0 && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > n {
+			if used > 0 && columns(line)+1+columns(word) > n {
 				out = append(out, line)
 				line, used = indent+hanging, 0
 			}
 			if used > 0 {
 				line += " "
 			}
-			line += cutMiddle(word, max(1, n-runewidth.StringWidth(line)))
+			line += cutMiddle(word, max(1, n-columns(line)))
 			used++
 		}
 		out = append(out, line)

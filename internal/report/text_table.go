@@ -75,10 +75,10 @@ func fitTable(t *Table, cells [][]string, width int) *fitted {
 	content := make([]int, n) // of the cells alone
 	for i, c := range t.Columns {
 		for _, row := range cells {
-			content[i] = max(content[i], runewidth.StringWidth(row[i]))
+			content[i] = max(content[i], columns(row[i]))
 		}
 		f.header[i] = []string{c.Name}
-		f.width[i] = max(content[i], runewidth.StringWidth(c.Name))
+		f.width[i] = max(content[i], columns(c.Name))
 	}
 	if width <= 0 || n == 0 {
 		return f
@@ -122,7 +122,7 @@ func fitTable(t *Table, cells [][]string, width int) *fitted {
 			f.header[i] = strings.Fields(t.Columns[i].Name)
 			least := content[i]
 			for _, word := range f.header[i] {
-				least = max(least, runewidth.StringWidth(word))
+				least = max(least, columns(word))
 			}
 			f.width[i] = min(f.width[i], least)
 		}
@@ -138,7 +138,7 @@ func fitTable(t *Table, cells [][]string, width int) *fitted {
 		for i := range t.Columns { // the others have its room
 			f.width[i] = content[i]
 			for _, line := range f.header[i] {
-				f.width[i] = max(f.width[i], runewidth.StringWidth(line))
+				f.width[i] = max(f.width[i], columns(line))
 			}
 		}
 		narrow(good)
@@ -195,7 +195,7 @@ func (f *fitted) lines(cells [][]string, t *Table) []string {
 			if n < len(c) {
 				s = c[n]
 			}
-			fill := strings.Repeat(" ", max(0, f.width[i]-runewidth.StringWidth(s)))
+			fill := strings.Repeat(" ", max(0, f.width[i]-columns(s)))
 			if t.Columns[i].alignRight() {
 				s = fill + s
 			} else {
@@ -208,22 +208,33 @@ func (f *fitted) lines(cells [][]string, t *Table) []string {
 	return out
 }
 
+// columns is how many columns s takes on a terminal. Nearly all of what is
+// printed is ASCII, which is not taken apart into graphemes.
+func columns(s string) int {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return runewidth.StringWidth(s)
+		}
+	}
+	return len(s)
+}
+
 // cutMiddle takes the middle out of s so that it is n columns wide. The
 // indentation of trees stays, and the end gets more than the beginning.
 func cutMiddle(s string, n int) string {
-	if runewidth.StringWidth(s) <= n {
+	if columns(s) <= n {
 		return s
 	}
 	if n < 2 {
 		return runewidth.Truncate(s, n, "")
 	}
-	indent := runewidth.StringWidth(s) - runewidth.StringWidth(strings.TrimLeft(s, " │├└─⤷⬑↳"))
+	indent := columns(s) - columns(strings.TrimLeft(s, " │├└─⤷⬑↳"))
 	indent = min(indent, n/2)
-	left := n - runewidth.StringWidth("…") - indent
+	left := n - columns("…") - indent
 	head := runewidth.Truncate(s, indent+left*2/5, "")
 	runes := []rune(s)
 	tail := len(runes)
-	for used := runewidth.StringWidth(head) + runewidth.StringWidth("…"); tail > 0; tail-- {
+	for used := columns(head) + columns("…"); tail > 0; tail-- {
 		if used += runewidth.RuneWidth(runes[tail-1]); used > n {
 			break
 		}

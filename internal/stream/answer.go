@@ -94,7 +94,7 @@ func FitLines(text string, width int) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		body, end := strings.CutSuffix(line, "\n")
-		if runewidth.StringWidth(body) <= width {
+		if len(body) <= width || runewidth.StringWidth(body) <= width { // no rune has more columns than bytes
 			out.WriteString(line)
 			continue
 		}

@@ -3,13 +3,14 @@ package technique
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/minsize/minsize/internal/relink"
 )
 
 // cutTable is the catalogue of cuts as techniques, in relink's order. What a
 // cut does and loses is told by relink's own table.
-var cutTable = func() []*Technique {
+var cutTable = sync.OnceValue(func() []*Technique {
 	var list []*Technique
 	for _, c := range relink.Catalogue {
 		t := &Technique{Name: c.Name, Summary: "cut: " + c.Summary, Loses: c.Loses, Against: c.Against, Link: &Link{Cuts: []string{c.Name}}}
@@ -33,7 +34,7 @@ var cutTable = func() []*Technique {
 		list = append(list, t)
 	}
 	return list
-}()
+})
 
 // cutNeeds are relink's conditions as ours.
 var cutNeeds = map[relink.Need]Need{
@@ -44,7 +45,7 @@ var cutNeeds = map[relink.Need]Need{
 }
 
 // CutTable is the catalogue of cuts as techniques.
-func CutTable() []*Technique { return cutTable }
+func CutTable() []*Technique { return cutTable() }
 
 // Doubt is what has to be settled before a cut that was typed may be made.
 type Doubt uint8
@@ -84,7 +85,7 @@ func UserCut(text string) (t *Technique, doubt Doubt, err error) {
 
 // pipelineTable is codegen replay: the program's machine code made again from
 // the recorded bitcode. A plan has one pipeline; each excludes the others.
-var pipelineTable = func() []*Technique {
+var pipelineTable = sync.OnceValue(func() []*Technique {
 	var list []*Technique
 	for _, p := range relink.Pipelines {
 		t := &Technique{Name: "codegen-" + p.Name, Summary: "codegen replay: " + p.Summary,
@@ -109,10 +110,10 @@ var pipelineTable = func() []*Technique {
 		}
 	}
 	return list
-}()
+})
 
 // PipelineTable is codegen replay's pipelines as techniques.
-func PipelineTable() []*Technique { return pipelineTable }
+func PipelineTable() []*Technique { return pipelineTable() }
 
 // Recompiles says whether a technique is a pipeline of codegen replay.
 func (t *Technique) Recompiles() bool { return t.pipeline() != nil }

@@ -48,7 +48,7 @@ func squash(x int32) int32 {
 }
 
 // stretchTable is the inverse of squash.
-var stretchTable = buildStretch()
+var stretchTable [4096]int16
 
 func buildStretch() (t [4096]int16) {
 	at := int32(0)

@@ -45,6 +45,7 @@ func TestMixRoundTripProperty(t *testing.T) {
 
 // TestStretchInvertsSquash as far as integers can.
 func TestStretchInvertsSquash(t *testing.T) {
+	tables()
 	for p := int32(2); p < 4094; p++ {
 		if got := squash(int32(stretchTable[p])); got < p-1 || got > p+17 {
 			t.Errorf("squash(stretch(%d)) = %d", p, got)

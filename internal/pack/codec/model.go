@@ -17,6 +17,8 @@
 // Source: I. Pavlov, LZMA specification (lzma-specification.txt).
 package codec
 
+import "sync"
+
 import "fmt"
 
 // Method is one of the coders.
@@ -243,7 +245,15 @@ type tracker struct {
 	count   uint32 // instructions begun so far; regions begin at multiples of countUnit
 }
 
+// tables are built by the first who codes, and so has a tracker: nearly all runs
+// of the program do not.
+var tables = sync.OnceFunc(func() {
+	stretchTable, bitPrice = buildStretch(), buildBitPrice()
+	oneByte, twoByte = buildOpcodeTables()
+})
+
 func newTracker(p *Params) *tracker {
+	tables()
 	set := p.Layout.set()
 	t := &tracker{p: p, set: set, machine: set.machine(), mask: 3}
 	if p.Small {

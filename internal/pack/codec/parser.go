@@ -41,9 +41,9 @@ var (
 	Utmost   = Effort{depth: 300, ways: arrivals, hopeless: 30 * priceOne, unlikely: 15 * priceOne}
 )
 
-var bitPrice = buildBitPrice()
+// bitPrice is the price of a 0 under 11-bit probabilities.
+var bitPrice [1 << lzmaProbBits]uint16
 
-// buildBitPrice is the price of a 0 under 11-bit probabilities.
 func buildBitPrice() (t [1 << lzmaProbBits]uint16) {
 	for i := range t {
 		t[i] = uint16(math.Round(-math.Log2((float64(i)+.5)/(1<<lzmaProbBits)) * priceOne))

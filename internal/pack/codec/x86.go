@@ -59,7 +59,7 @@ const (
 
 // oneByte and twoByte (0F xx) are the opcode maps. The stub has the same ones
 // in stub/src/x86_tables.h, which TestStubTables writes.
-var oneByte, twoByte = buildOpcodeTables()
+var oneByte, twoByte [256]uint8
 
 func buildOpcodeTables() (one, two [256]uint8) {
 	fill := func(t *[256]uint8, class uint8, ranges ...int) {
