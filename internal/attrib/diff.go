@@ -33,6 +33,7 @@ type DiffRow struct {
 	NewFile   uint64    `json:"new_file"`
 	OldMemory uint64    `json:"old_memory"`
 	NewMemory uint64    `json:"new_memory"`
+	Regions   []int64   `json:"regions,omitempty"` // signed changes, in the order of the report's regions
 	Children  []DiffRow `json:"children,omitempty"`
 }
 
@@ -108,16 +109,19 @@ func diffRows(before, after []Row) []DiffRow {
 		for _, x := range p.before {
 			r.OldFile += x.File
 			r.OldMemory += x.Memory
+			r.addRegions(x.Regions, -1)
 			oldKids = append(oldKids, x.Children...)
 		}
 		for _, x := range p.after {
 			r.NewFile += x.File
 			r.NewMemory += x.Memory
+			r.addRegions(x.Regions, 1)
 			newKids = append(newKids, x.Children...)
 		}
 		r.Children = diffRows(oldKids, newKids)
 		r.Change = changeOf(&r, len(p.before) > 0, len(p.after) > 0)
-		if r.Change == Same && len(r.Children) == 0 {
+		moved := slices.ContainsFunc(r.Regions, func(n int64) bool { return n != 0 })
+		if r.Change == Same && len(r.Children) == 0 && !moved {
 			continue
 		}
 		rows = append(rows, r)
@@ -126,6 +130,15 @@ func diffRows(before, after []Row) []DiffRow {
 		return cmp.Or(cmp.Compare(abs(b.File()), abs(a.File())), cmp.Compare(abs(b.Memory()), abs(a.Memory())), cmp.Compare(a.Name, b.Name))
 	})
 	return rows
+}
+
+func (r *DiffRow) addRegions(sums []uint64, sign int64) {
+	if r.Regions == nil && sums != nil {
+		r.Regions = make([]int64, len(sums))
+	}
+	for i, n := range sums[:min(len(sums), len(r.Regions))] {
+		r.Regions[i] += sign * int64(n)
+	}
 }
 
 func changeOf(r *DiffRow, was, is bool) Change {

@@ -15,16 +15,18 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/rangemap"
+	"github.com/minsize/minsize/internal/region"
 )
 
 // Row is one line of a report. Children add up to it in both domains; empty
 // at the last view. Sizes are bytes.
 type Row struct {
-	Name     string `json:"name"`
-	File     uint64 `json:"file"`
-	Memory   uint64 `json:"memory"`
-	Items    uint64 `json:"items"` // bodies of functions and data in it
-	Children []Row  `json:"children,omitempty"`
+	Name     string   `json:"name"`
+	File     uint64   `json:"file"`
+	Memory   uint64   `json:"memory"`
+	Items    uint64   `json:"items"`             // bodies of functions and data in it
+	Regions  []uint64 `json:"regions,omitempty"` // in each of RollupOptions.Regions
+	Children []Row    `json:"children,omitempty"`
 }
 
 // Report is what Rollup answers.
@@ -52,6 +54,8 @@ type RollupOptions struct {
 	By     CrateBy
 
 	Shipped Shipped // what strip removes has a row of its own
+
+	Regions []region.Region // of a bare machine; rows say what they take of each
 }
 
 // RemovedByStrip is the row of what strip takes away, with Shipped.
@@ -120,7 +124,7 @@ func Rollup(inputs []Input, o RollupOptions) (*Report, error) {
 		}
 		views[i], names[i] = v, newInterner()
 	}
-	t := &tree{names: names, children: map[uint64]int32{}, filter: o.Filter}
+	t := &tree{names: names, children: map[uint64]int32{}, filter: o.Filter, regions: regionSums{n: len(o.Regions)}}
 	if o.Filter != nil {
 		t.matches = make([][]int8, len(views))
 	}
@@ -156,6 +160,7 @@ type tree struct {
 	filter                 *regexp.Regexp
 	matches                [][]int8 // of each view and label: 0 unknown, 1 yes, 2 no
 	leftOut, leftOutMemory uint64
+	regions                regionSums
 }
 
 // add walks one input. The walk covers every place once, so the sums can only
@@ -185,6 +190,11 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 			maps = append(maps, l.own)
 		}
 	}
+	regions := -1
+	if len(o.Regions) > 0 {
+		regions = len(maps)
+		maps = append(maps, p.regionSets(o.Regions))
+	}
 	labels := make([]int32, len(views))
 	gone := labelCache{}
 	return rangemap.Walk(maps, func(start, end uint64, at []int32) {
@@ -192,6 +202,10 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 		memory := uint64(0)
 		if at[2] == 1 {
 			memory = end - start
+		}
+		set := int32(0)
+		if regions >= 0 {
+			set = at[regions]
 		}
 		if file == 0 && memory == 0 || at[1] < 0 && p.extras[^at[1]].hole {
 			return
@@ -222,17 +236,25 @@ func (t *tree) add(in Input, views []view, o *RollupOptions) error {
 		if atom := pieceAtom(at[0]); atom >= 0 && p.Atoms[atom].Start == start && p.Atoms[atom].End > start {
 			items = 1
 		}
-		t.count(labels, file, memory, items)
+		t.count(labels, sizes{file, memory, items, end - start, set})
 	})
 }
 
-func (t *tree) count(labels []int32, file, memory, items uint64) {
+// sizes is what a run of places counts for.
+type sizes struct {
+	file, memory, items uint64
+	places              uint64
+	set                 int32 // the regions that each place counts in
+}
+
+func (t *tree) count(labels []int32, s sizes) {
 	parent := int32(-1)
 	for depth, label := range labels {
 		n := t.child(parent, label, int32(depth))
-		t.nodes[n].file += file
-		t.nodes[n].memory += memory
-		t.nodes[n].items += items
+		t.nodes[n].file += s.file
+		t.nodes[n].memory += s.memory
+		t.nodes[n].items += s.items
+		t.regions.add(n, s.set, s.places)
 		parent = n
 	}
 }
@@ -293,7 +315,7 @@ func (t *tree) rows() []Row {
 		rows := make([]Row, len(list))
 		for i, n := range list {
 			x := &t.nodes[n]
-			rows[i] = Row{Name: t.names[x.depth].names[x.label], File: x.file, Memory: x.memory, Items: x.items, Children: build(n)}
+			rows[i] = Row{Name: t.names[x.depth].names[x.label], File: x.file, Memory: x.memory, Items: x.items, Regions: t.regions.of(n), Children: build(n)}
 		}
 		slices.SortFunc(rows, func(a, b Row) int {
 			return cmp.Or(cmp.Compare(b.File, a.File), cmp.Compare(b.Memory, a.Memory), strings.Compare(a.Name, b.Name))

@@ -17,18 +17,20 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/region"
 	"github.com/minsize/minsize/internal/toml"
 )
 
 // Limit is the most that something may have.
 type Limit struct {
-	What     string `json:"what"`               // as written: "file", "memory", "crates:serde"
-	View     string `json:"view,omitempty"`     // empty for the whole file
-	Name     string `json:"name,omitempty"`     // a row of the view
-	Optional bool   `json:"optional,omitempty"` // the row may be absent: "crates:serde?"
-	Max      uint64 `json:"max"`                // bytes
-	Grown    bool   `json:"grown,omitempty"`    // Max is Base and what may be added to it
-	Base     uint64 `json:"base,omitempty"`     // what the baseline has
+	What     string  `json:"what"`               // as written: "file", "memory", "crates:serde"
+	View     string  `json:"view,omitempty"`     // empty for the whole file
+	Name     string  `json:"name,omitempty"`     // a row of the view
+	Optional bool    `json:"optional,omitempty"` // the row may be absent: "crates:serde?"
+	Max      uint64  `json:"max"`                // bytes
+	Percent  float64 `json:"percent,omitempty"`  // of the region's length: Max comes from it
+	Grown    bool    `json:"grown,omitempty"`    // Max is Base and what may be added to it
+	Base     uint64  `json:"base,omitempty"`     // what the baseline has
 
 	Path []string `json:"-"` // of the key in the file that says it
 }
@@ -43,6 +45,10 @@ type Verdict struct {
 	Nearest []string `json:"nearest,omitempty"` // rows that may have been meant
 	Line    int      `json:"line,omitempty"`    // of the file that sets the limit
 }
+
+// Region is the view of a bare machine's memories: what a program takes of
+// each. It is none of attribution's: a byte may count in two.
+const Region = "region"
 
 // ParseLimit reads "file=400KiB", "memory=1MiB", "crates:serde=50000".
 func ParseLimit(s string) (Limit, error) {
@@ -66,11 +72,22 @@ func newLimit(what, size string) (Limit, error) {
 		if !ok || name == "" {
 			return l, fmt.Errorf("limit on %q: expected file, memory or VIEW:NAME", what)
 		}
-		canonical, err := attrib.CanonicalView(view, nil)
-		if err != nil {
-			return l, fmt.Errorf("limit on %q: %w", what, err)
+		if view == Region {
+			l.View, l.Name = Region, name
+			if number, ok := strings.CutSuffix(strings.TrimSpace(size), "%"); ok {
+				var err error
+				if l.Percent, err = strconv.ParseFloat(strings.TrimSpace(number), 64); err != nil || !(l.Percent > 0 && l.Percent <= 100) {
+					return l, fmt.Errorf("limit on %q: %q is no share of a region (90%%)", what, size)
+				}
+				return l, nil
+			}
+		} else {
+			canonical, err := attrib.CanonicalView(view, nil)
+			if err != nil {
+				return l, fmt.Errorf("limit on %q: %w", what, err)
+			}
+			l.View, l.Name = canonical, name
 		}
-		l.View, l.Name = canonical, name
 	}
 	var err error
 	if l.Max, err = ParseSize(size); err != nil {
@@ -281,7 +298,7 @@ func (l Limit) onSameRow(o Limit) bool {
 func Views(limits []Limit) []string {
 	var list []string
 	for _, l := range limits {
-		if l.View != "" && !slices.Contains(list, l.View) {
+		if l.View != "" && l.View != Region && !slices.Contains(list, l.View) {
 			list = append(list, l.View)
 		}
 	}
@@ -292,6 +309,12 @@ func Views(limits []Limit) []string {
 type Sizes struct {
 	File, Memory uint64
 	Rows         map[string][]attrib.Row // of each view
+	Regions      []region.Use            // of a bare machine
+}
+
+// Region is the index of the region of that name, -1 for none.
+func (s *Sizes) Region(name string) int {
+	return slices.IndexFunc(s.Regions, func(u region.Use) bool { return strings.EqualFold(u.Name, name) })
 }
 
 // Of is what the limit is on, and whether there is such a row.
@@ -301,6 +324,13 @@ func (s *Sizes) Of(l Limit) (bytes uint64, found bool) {
 			return s.Memory, true
 		}
 		return s.File, true
+	}
+	if l.View == Region {
+		i := s.Region(l.Name)
+		if i < 0 {
+			return 0, false
+		}
+		return s.Regions[i].Used, true
 	}
 	for _, row := range s.Rows[l.View] {
 		if l.names(row.Name) {
@@ -316,6 +346,9 @@ func Judge(limits []Limit, sizes *Sizes) []Verdict {
 	var list []Verdict
 	for _, l := range limits {
 		v := Verdict{Limit: l}
+		if i := sizes.Region(l.Name); l.Percent > 0 && i >= 0 {
+			v.Max = uint64(float64(sizes.Regions[i].Length) * l.Percent / 100)
+		}
 		var found bool
 		v.Bytes, found = sizes.Of(l)
 		if v.Missing = !found && !l.Optional; v.Missing {
@@ -323,9 +356,12 @@ func Judge(limits []Limit, sizes *Sizes) []Verdict {
 			for _, row := range sizes.Rows[l.View] {
 				names = append(names, strings.Clone(row.Name)) // it shares a mapping
 			}
+			for _, u := range sizes.Regions {
+				names = append(names, u.Name)
+			}
 			v.Nearest = nearest(l.Name, names)
 		}
-		v.Over = v.Bytes > l.Max
+		v.Over = v.Bytes > v.Max
 		list = append(list, v)
 	}
 	return list

@@ -13,6 +13,7 @@ import (
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/region"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -35,7 +36,7 @@ func newCheckCommand(e *env) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "hold a program to its size budget: exit status 3 when something is over it",
 		Long: "Compares a program with limits: on the file, its memory image, or any row of any view of `minsize size`\n" +
-			"(a crate, a kind of bytes, a function). Without FILE it is the program of the cargo project here that shrink or\n" +
+			"(a crate, a kind of bytes, a function), or a memory of a bare machine (region:flash=90%). Without FILE it is the program of the cargo project here that shrink or\n" +
 			"build left in target/minsize, or else cargo's own build; the limits of minsize.toml then count, too.\n\n" +
 			"Limits come from --max and from a TOML file:\n\n" +
 			"  [budget]\n  file = \"400 KiB\"\n  \"crates:serde\" = 50000\n  \"crates:regex?\" = \"200 KiB\"   # may be absent\n  growth = \"1%\"\n\n" +
@@ -70,6 +71,7 @@ func (f *checkFlags) register(flags *pflag.FlagSet) {
 	f.size.output.register(flags)
 	f.size.cargo.register(flags)
 	registerOwn(flags, &f.size.own)
+	f.size.regions.register(flags)
 }
 
 // runCheck judges, reports, and gives the verdict's exit status.
@@ -148,7 +150,7 @@ func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args
 			wanted.Growth = slices.DeleteFunc(wanted.Growth, func(g budget.Growth) bool { return wanted.Recorded == 0 || g.What != "file" })
 		}
 		if len(wanted.Growth) > 0 || f.compare && wanted.Baseline != "" {
-			grown, err := e.growthLimits(ctx, wanted, j)
+			grown, err := e.growthLimits(ctx, wanted, j, l.regionsOf(&r.rollup))
 			if err != nil {
 				return err
 			}
@@ -158,6 +160,11 @@ func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args
 			j.size.Clone().Findings = nil // their words share the mapping
 		}
 		j.file = sizes.File
+		for _, l := range limits {
+			if i := sizes.Region(l.Name); l.Percent > 0 && i >= 0 && sizes.Regions[i].Length == 0 {
+				return usageError("--memory-script FILE or --region NAME=ORIGIN:LENGTH", "%s=%g%%: nobody says how long %s is", l.What, l.Percent, l.Name)
+			}
+		}
 		verdicts := budget.Judge(limits, sizes)
 		wanted.Place(verdicts)
 		j.result = report.NewCheck(strings.Clone(l.Inputs[0].Name), wanted.From, verdicts)
@@ -169,6 +176,9 @@ func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args
 // sizesOf measures what was loaded, by each of the views.
 func sizesOf(l *loadedPrograms, views []string, by attrib.RollupOptions) (*budget.Sizes, error) {
 	sizes := &budget.Sizes{Rows: map[string][]attrib.Row{}}
+	if regions := l.regionsOf(&by); len(regions) > 0 {
+		sizes.Regions, _ = region.Measure(l.Inputs[0].Program.File, regions)
+	}
 	for _, in := range l.Inputs {
 		sizes.Memory += in.Program.Space.MemorySize()
 	}
@@ -195,7 +205,11 @@ func (j *judged) verdict(args []string) error {
 		for i := range c.Limits {
 			if v := &c.Limits[i]; v.Missing {
 				missing = append(missing, v.What+": "+report.MissingRow(v))
-				if first == "" {
+				switch {
+				case first != "":
+				case v.View == budget.Region:
+					first = "--memory-script FILE or --region NAME=ORIGIN:LENGTH says which memories there are"
+				default:
 					first = fmt.Sprintf("minsize size -d %s -n 0 %s lists the rows; %s? where it may be absent", v.View, strings.Join(args, " "), v.What)
 				}
 			}

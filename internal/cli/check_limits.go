@@ -11,6 +11,7 @@ import (
 	"github.com/minsize/minsize/internal/budget"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/recipe"
+	"github.com/minsize/minsize/internal/region"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -112,10 +113,10 @@ func (e *env) projectLimits(ctx context.Context, f *checkFlags, w *budget.Wanted
 }
 
 // growthLimits are the limits that the baseline makes of what may grow.
-func (e *env) growthLimits(ctx context.Context, w *budget.Wanted, j *judged) (limits []budget.Limit, err error) {
+func (e *env) growthLimits(ctx context.Context, w *budget.Wanted, j *judged, regions []region.Region) (limits []budget.Limit, err error) {
 	sizes := &budget.Sizes{File: w.Recorded}
 	if w.Baseline != "" {
-		if sizes, j.base, err = e.baselineSizes(ctx, w); err != nil {
+		if sizes, j.base, err = e.baselineSizes(ctx, w, regions); err != nil {
 			return nil, err
 		}
 	}
@@ -124,6 +125,7 @@ func (e *env) growthLimits(ctx context.Context, w *budget.Wanted, j *judged) (li
 		g := &w.Growth[i]
 		base, _ := sizes.Of(g.Limit) // a row that is new has grown from nothing
 		_, has := sizes.Rows[g.View]
+		has = has || g.View == budget.Region && sizes.Region(g.Name) >= 0
 		switch {
 		case w.Baseline == "" && (w.Recorded == 0 || g.What != "file"):
 			where := "--max-growth"
@@ -146,8 +148,8 @@ func (e *env) growthLimits(ctx context.Context, w *budget.Wanted, j *judged) (li
 }
 
 // baselineSizes measures an older program, or reads what was saved of it.
-func (e *env) baselineSizes(ctx context.Context, w *budget.Wanted) (*budget.Sizes, *report.SizeResult, error) {
-	request := &sizeRequest{need: attrib.NeedCrates}
+func (e *env) baselineSizes(ctx context.Context, w *budget.Wanted, regions []region.Region) (*budget.Sizes, *report.SizeResult, error) {
+	request := &sizeRequest{need: attrib.NeedCrates, rollup: attrib.RollupOptions{Regions: regions}}
 	old, err := e.sizeOrSaved(ctx, &sizeFlags{}, request, w.Baseline)
 	if err != nil {
 		return nil, nil, err
@@ -157,6 +159,7 @@ func (e *env) baselineSizes(ctx context.Context, w *budget.Wanted) (*budget.Size
 	if old.Shipped != nil {
 		sizes.File = old.Shipped.File
 	}
+	sizes.Regions = old.Regions
 	for _, part := range old.Parts {
 		sizes.Rows[part.View] = part.Rows
 	}

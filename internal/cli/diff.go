@@ -138,6 +138,10 @@ func (e *env) runDiff(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if err != nil {
 		return err
 	}
+	if r.show.Domain == "regions" && len(d.Regions) == 0 {
+		r.show.Domain, r.show.Sort = "both", "file" // one of them has other memories
+		e.note("the two have different memories, or one of them has none: bytes of the file and of memory are compared")
+	}
 	machine := f.output.format.Is(report.AllRows)
 	if len(r.views) == 0 && !r.keepN {
 		r.show.N = 7

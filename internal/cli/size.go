@@ -16,6 +16,7 @@ import (
 	"github.com/minsize/minsize/internal/dwarf"
 	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/region"
 	"github.com/minsize/minsize/internal/report"
 )
 
@@ -35,6 +36,7 @@ type sizeFlags struct {
 	output      reportFlags
 	cargo       cargoFlags
 	own         bool // cargo's own build of a project
+	regions     regionFlags
 }
 
 // sizeRequest is what it means.
@@ -46,6 +48,8 @@ type sizeRequest struct {
 	show   report.SizeOptions
 	keepN  bool // -n was typed: machine formats are cut too
 	figure bool // the overview needs its tree too
+
+	domainTyped bool
 }
 
 func newSizeCommand(e *env) *cobra.Command {
@@ -93,22 +97,23 @@ func (f *sizeFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.views, "views", "d", nil, "`VIEWS` to nest, the first outermost")
 	flags.IntVarP(&f.n, "max-items", "n", 20, "`N` rows of each level, 0 for all")
 	choose(flags, &f.sort, "sort", "s", "file", "sort by `WHAT`: file, memory, both (the larger) or name", "file", "memory", "both", "name")
-	choose(flags, &f.domain, "domain", "", "both", "bytes to count: `WHICH` is file, memory or both", "file", "memory", "both")
+	choose(flags, &f.domain, "domain", "", "both", "bytes to count: `WHICH` is file, memory, both, or regions of a bare machine (default where they are known)", "file", "memory", "both", "regions")
 	flags.StringVar(&f.filter, "filter", "", "only bytes of which some label matches this `REGEX`")
 	choose(flags, &f.crateBy, "crate-by", "", "generic", "which crate owns a function: `WHO` is generic (who defines it), instance (who instantiated it) or origin (who wrote the code, through inlining)", attrib.CrateBys()...)
 	flags.StringVar(&f.rules, "rules", "", "custom views from a `FILE` of regex rules, see docs/size.md")
 	registerDebugFile(flags, &f.debugFile)
+	f.regions.register(flags)
 }
 
 // resolve checks what was typed without touching the machine, the rules file aside.
 func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
-	r := &sizeRequest{keepN: cmd.Flags().Changed("max-items")}
+	r := &sizeRequest{keepN: cmd.Flags().Changed("max-items"), domainTyped: cmd.Flags().Changed("domain")}
 	if f.n < 0 {
 		return nil, usageError("-n 0 for all rows", "%d rows make no sense", f.n)
 	}
 	r.show = report.SizeOptions{N: f.n, Sort: f.sort, Domain: f.domain}
-	if f.domain == "memory" && !cmd.Flags().Changed("sort") {
-		r.show.Sort = "memory"
+	if (f.domain == "memory" || f.domain == "regions") && !cmd.Flags().Changed("sort") {
+		r.show.Sort = f.domain
 	}
 	var err error
 	if f.rules != "" {
@@ -134,6 +139,9 @@ func (f *sizeFlags) resolve(cmd *cobra.Command) (*sizeRequest, error) {
 		if r.rollup.Filter, err = regexp.Compile(f.filter); err != nil {
 			return nil, usageError("a regular expression of Go's syntax", "--filter: %v", err)
 		}
+	}
+	if r.rollup.Regions, err = f.regions.resolve(); err != nil {
+		return nil, err
 	}
 	if r.rollup.By, err = attrib.ParseCrateBy(f.crateBy); err != nil {
 		return nil, usageError("--crate-by generic|instance|origin", "%v", err)
@@ -193,6 +201,7 @@ func (e *env) printWarnings(l *loadedPrograms) {
 type loadedPrograms struct {
 	inspect.Files
 	shipped *report.SizeShipped
+	regions []region.Region // that the project says
 }
 
 // open maps and attributes one file.
@@ -254,6 +263,10 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 
 // newSize rolls up what was loaded.
 func newSize(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
+	r, err := l.ofRegions(r)
+	if err != nil {
+		return nil, err
+	}
 	result, err := report.NewSize(l.Inputs, &report.SizeRequest{Views: r.views, Layout: r.need == attrib.NeedLayout, Rollup: r.rollup,
 		Figure: r.figure, Shipped: l.shipped, Notes: l.Notes, Advise: advice.Findings})
 	return result, viewError(err)

@@ -30,8 +30,12 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 	}
 	project := m.project
 	o.Folders = inspect.PackageFolders(project)
+	regions, err := projectRegions(project)
+	if err != nil {
+		return nil, err
+	}
 	if m.path != "" {
-		l := &loadedPrograms{}
+		l := &loadedPrograms{regions: regions}
 		l.Notes = []string{m.note}
 		if err := l.open(ctx, m.path, o); err != nil {
 			l.Close(ctx)
@@ -58,7 +62,7 @@ func (e *env) sizeOfProject(ctx context.Context, f *sizeFlags, r *sizeRequest, o
 	if err != nil {
 		return nil, cargoError(err)
 	}
-	l := &loadedPrograms{}
+	l := &loadedPrograms{regions: regions}
 	if m.note != "" {
 		l.Notes = append(l.Notes, m.note)
 	}

@@ -385,7 +385,7 @@ func (e *ELFFile) makeSegments(v byteio.View, companion bool) error {
 	for i, p := range e.Phdrs {
 		s := Segment{
 			Type: elfSegmentType(p.Type, e.file.CPU), Index: i,
-			Offset: p.Off, FileSize: p.Filesz, Addr: p.Vaddr, MemSize: p.Memsz, Align: p.Align,
+			Offset: p.Off, FileSize: p.Filesz, Addr: p.Vaddr, LoadAddr: p.Paddr, MemSize: p.Memsz, Align: p.Align,
 			Read: p.Flags&PF_R != 0, Write: p.Flags&PF_W != 0, Exec: p.Flags&PF_X != 0,
 			Load: p.Type == PT_LOAD,
 		}

@@ -90,6 +90,7 @@ type Segment struct {
 	Offset            uint64
 	FileSize          uint64
 	Addr              uint64
+	LoadAddr          uint64 // ELF: p_paddr, where the image of a bare machine has it; 0 in other formats
 	MemSize           uint64
 	Align             uint64
 	Read, Write, Exec bool

@@ -34,6 +34,9 @@ func NewCheck(file, from string, verdicts []budget.Verdict) *CheckResult {
 // MissingRow says what a limit is on that is not there, and what may be meant.
 func MissingRow(v *budget.Verdict) string {
 	text := fmt.Sprintf("no row %q in the view %s", v.Name, v.View)
+	if v.View == budget.Region {
+		text = fmt.Sprintf("no region %q", v.Name)
+	}
 	if len(v.Nearest) > 0 {
 		text += "; the nearest: " + strings.Join(v.Nearest, ", ")
 	}

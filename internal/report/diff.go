@@ -24,6 +24,7 @@ type DiffResult struct {
 	Rows    []attrib.DiffRow `json:"rows"`
 	Parts   []DiffPart       `json:"parts,omitempty"` // without -d
 	Notes   []string         `json:"notes,omitempty"`
+	Regions []RegionChange   `json:"regions,omitempty"` // of a bare machine, in the order of the rows' regions
 
 	// By item of the reference graph, as Twiggy compares.
 	Items     []ItemChange `json:"items,omitempty"`
@@ -104,6 +105,10 @@ func Diff(r *DiffResult, o SizeOptions) *Document {
 	if r.Old.Memory == 0 && r.New.Memory == 0 { // a module says nothing of its memory
 		d.Blocks[0].Text = d.Blocks[0].Text[:1]
 	}
+	for _, c := range r.Regions {
+		o.regions = append(o.regions, c.New)
+		d.Blocks[0].Text = append(d.Blocks[0].Text, c.line())
+	}
 	if r.Total != nil {
 		d.Blocks = append(d.Blocks, Block{Table: itemsTable(r)})
 	} else if len(r.Parts) == 0 {
@@ -131,26 +136,47 @@ func signedThousands(n int64) string {
 
 func diffTable(rows []attrib.DiffRow, views []string, o SizeOptions) *Table {
 	t := &Table{Nested: true}
-	if o.Domain != "memory" {
+	byRegion := o.Domain == "regions"
+	if o.Domain != "memory" && !byRegion {
 		t.Columns = append(t.Columns, Column{Name: "File", Kind: Delta})
 	}
-	if o.Domain != "file" {
+	if o.Domain != "file" && !byRegion {
 		t.Columns = append(t.Columns, Column{Name: "Memory", Kind: Delta})
 	}
-	t.Columns = append(t.Columns, Column{Name: "Old", Kind: Bytes}, Column{Name: "New", Kind: Bytes}, Column{Name: "Change"}, Column{Name: viewTitle(views, o), Key: "Name", Flex: true})
+	if byRegion {
+		for _, u := range o.regions {
+			t.Columns = append(t.Columns, Column{Name: u.Name, Kind: Delta})
+		}
+	}
+	if !byRegion {
+		t.Columns = append(t.Columns, Column{Name: "Old", Kind: Bytes}, Column{Name: "New", Kind: Bytes})
+	}
+	t.Columns = append(t.Columns, Column{Name: "Change"}, Column{Name: viewTitle(views, o), Key: "Name", Flex: true})
 	line := func(r *attrib.DiffRow, depth int, faint bool) Row {
 		var cells []Cell
-		if o.Domain != "memory" {
+		if o.Domain != "memory" && !byRegion {
 			cells = append(cells, r.File())
 		}
-		if o.Domain != "file" {
+		if o.Domain != "file" && !byRegion {
 			cells = append(cells, r.Memory())
 		}
-		was, is := r.OldFile, r.NewFile
-		if o.Domain == "memory" {
-			was, is = r.OldMemory, r.NewMemory
+		if byRegion {
+			for i := range o.regions {
+				n := int64(0)
+				if i < len(r.Regions) {
+					n = r.Regions[i]
+				}
+				cells = append(cells, n)
+			}
 		}
-		return Row{Depth: depth, Cells: append(cells, was, is, string(r.Change), r.Name), Faint: faint}
+		switch o.Domain {
+		case "regions":
+		case "memory":
+			cells = append(cells, r.OldMemory, r.NewMemory)
+		default:
+			cells = append(cells, r.OldFile, r.NewFile)
+		}
+		return Row{Depth: depth, Cells: append(cells, string(r.Change), r.Name), Faint: faint}
 	}
 	var total attrib.DiffRow
 	for i := range rows {
@@ -186,6 +212,12 @@ func addDiff(sum, r *attrib.DiffRow) {
 	sum.NewFile += r.NewFile
 	sum.OldMemory += r.OldMemory
 	sum.NewMemory += r.NewMemory
+	if sum.Regions == nil && r.Regions != nil {
+		sum.Regions = make([]int64, len(r.Regions))
+	}
+	for i := range min(len(sum.Regions), len(r.Regions)) {
+		sum.Regions[i] += r.Regions[i]
+	}
 }
 
 func sortDiff(rows []attrib.DiffRow, o SizeOptions) []attrib.DiffRow {
@@ -193,11 +225,23 @@ func sortDiff(rows []attrib.DiffRow, o SizeOptions) []attrib.DiffRow {
 	case o.Sort == "name":
 		rows = slices.Clone(rows)
 		slices.SortStableFunc(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(a.Name, b.Name) })
+	case o.Domain == "regions":
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(regionChange(&b), regionChange(&a)) })
+		rows = slices.DeleteFunc(rows, func(r attrib.DiffRow) bool { return regionChange(&r) == 0 })
 	case o.Sort == "memory" || o.Domain == "memory":
 		rows = slices.Clone(rows)
 		slices.SortStableFunc(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(magnitude(b.Memory()), magnitude(a.Memory())) })
 	}
 	return rows
+}
+
+// regionChange is how much of any memory a row gained or lost.
+func regionChange(r *attrib.DiffRow) (n int64) {
+	for _, part := range r.Regions {
+		n += magnitude(part)
+	}
+	return n
 }
 
 func magnitude(n int64) int64 {

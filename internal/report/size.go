@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/region"
 )
 
 // SizeFile is one file of a size report.
@@ -37,6 +38,8 @@ type SizeResult struct {
 	Shipped  *SizeShipped     `json:"as_shipped,omitempty"`
 	LeftOut  uint64           `json:"left_out,omitempty"` // bytes that the filter left out
 	Notes    []string         `json:"notes,omitempty"`
+	Regions  []region.Use     `json:"regions,omitempty"` // of a bare machine, in the order of the rows' regions
+	Outside  uint64           `json:"outside,omitempty"` // bytes in none of them
 
 	packages bool // what owns code are packages, and no crates
 }
@@ -51,23 +54,32 @@ type SizeShipped struct {
 type SizeOptions struct {
 	N      int    // rows of each level, 0 for all
 	Sort   string // file, memory, both or name
-	Domain string // file, memory or both
+	Domain string // file, memory, both or regions
 	Full   bool   // JSON and CSV have all rows unless N was asked for
 
 	packages bool // of the result
+	regions  []region.Use
 }
 
 // Size turns a result into a Document.
 func Size(s *SizeResult, o SizeOptions) *Document {
-	o.packages = s.packages
+	o.packages, o.regions = s.packages, s.Regions
 	d := &Document{Title: sizeTitle(s), Schema: "minsize.size/1", Data: s}
 	head := Block{Text: sizeHead(s)}
+	if len(s.Regions) > 0 {
+		head.Table = regionsTable(s.Regions)
+		head.Notes = regionNotes(s)
+		d.Blocks = append(d.Blocks, head)
+		head = Block{}
+	}
 	if len(s.Parts) == 0 {
 		head.Table = sizeTable(s.Rows, s.Views, o, false)
 		head.Notes = s.Notes
 		d.Blocks = append(d.Blocks, head)
 	} else {
-		d.Blocks = append(d.Blocks, head)
+		if len(s.Regions) == 0 {
+			d.Blocks = append(d.Blocks, head)
+		}
 		for i, part := range s.Parts {
 			po := o
 			if po.N == 0 && !o.Full {
@@ -109,7 +121,7 @@ func sizeHead(s *SizeResult) []string {
 		lines = append(lines, fmt.Sprintf("%s: %s %s %s, %s bytes in the file, %s in memory",
 			f.Name, f.Format, f.Arch, f.Kind, thousands(int64(f.File)), thousands(int64(f.Memory))))
 	}
-	if s.Shipped != nil {
+	if s.Shipped != nil && len(s.Regions) == 0 {
 		lines = append(lines, fmt.Sprintf("as shipped (stripped): %s bytes; strip takes %s of symbols and debug information away",
 			thousands(int64(s.Shipped.File)), thousands(int64(s.Shipped.Removed))))
 	}
@@ -121,18 +133,19 @@ func sizeOf(r *attrib.Row, domain string) uint64 {
 	switch domain {
 	case "memory":
 		return r.Memory
+	case "regions":
+		n := uint64(0)
+		for _, part := range r.Regions {
+			n += part
+		}
+		return n
 	}
 	return r.File
 }
 
 func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Table {
-	t := &Table{Nested: true, Columns: []Column{{Name: "Share", Kind: Percent}}}
-	if o.Domain != "memory" {
-		t.Columns = append(t.Columns, Column{Name: "File", Kind: Bytes})
-	}
-	if o.Domain != "file" {
-		t.Columns = append(t.Columns, Column{Name: "Memory", Kind: Bytes})
-	}
+	domain := domainColumns(o)
+	t := &Table{Nested: true, Columns: domain.columns}
 	counted := len(views) > 0 && views[0] == "generics"
 	if counted {
 		t.Columns = append(t.Columns, Column{Name: "Copies", Kind: Count})
@@ -140,8 +153,7 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 	t.Columns = append(t.Columns, Column{Name: viewTitle(views, o), Key: "Name", Flex: true})
 	var total attrib.Row
 	for i := range rows {
-		total.File += rows[i].File
-		total.Memory += rows[i].Memory
+		addRow(&total, &rows[i])
 	}
 	// Shares are of what is shipped: what strip removes has none.
 	whole := float64(sizeOf(&total, o.Domain))
@@ -158,13 +170,7 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 		if r == &total && uint64(whole) != sizeOf(&total, o.Domain) {
 			share = nil
 		}
-		cells := []Cell{share}
-		if o.Domain != "memory" {
-			cells = append(cells, r.File)
-		}
-		if o.Domain != "file" {
-			cells = append(cells, r.Memory)
-		}
+		cells := domain.cells(r, share)
 		if counted {
 			cells = append(cells, r.Items)
 		}
@@ -172,7 +178,7 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 	}
 	var add func(rows []attrib.Row, depth int)
 	add = func(rows []attrib.Row, depth int) {
-		rows = sortRows(rows, o.Sort)
+		rows = domain.only(sortRows(rows, o.Sort))
 		if depth == 0 {
 			rows = removedFirst(rows)
 		}
@@ -190,8 +196,7 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 		if rest := rows[n:]; len(rest) > 0 {
 			r := attrib.Row{Name: fmt.Sprintf("[%s others]", thousands(int64(len(rest))))}
 			for i := range rest {
-				r.File += rest[i].File
-				r.Memory += rest[i].Memory
+				addRow(&r, &rest[i])
 				r.Items += rest[i].Items
 			}
 			t.Rows = append(t.Rows, line(&r, depth, true))
@@ -245,6 +250,8 @@ func sortRows(rows []attrib.Row, by string) []attrib.Row {
 		less = func(a, b attrib.Row) int { return cmp.Compare(b.Memory, a.Memory) }
 	case "both":
 		less = func(a, b attrib.Row) int { return cmp.Compare(max(b.File, b.Memory), max(a.File, a.Memory)) }
+	case "regions":
+		less = func(a, b attrib.Row) int { return cmp.Compare(sizeOf(&b, by), sizeOf(&a, by)) }
 	case "name":
 		less = func(a, b attrib.Row) int { return cmp.Compare(a.Name, b.Name) }
 	default:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/region"
 )
 
 // overviewParts are the tables of the answer without -d. Whose code it is means
@@ -59,6 +60,9 @@ func NewSize(inputs []attrib.Input, r *SizeRequest) (*SizeResult, error) {
 	for _, in := range inputs {
 		s.packages = s.packages && !r.Layout && in.Program.Language() == attrib.Go
 	}
+	if len(r.Rollup.Regions) > 0 && len(inputs) > 0 {
+		s.Regions, s.Outside = region.Measure(inputs[0].Program.File, r.Rollup.Regions)
+	}
 	overview := len(r.Views) == 0
 	if overview {
 		s.Views = treeViews
@@ -86,6 +90,9 @@ func NewSize(inputs []attrib.Input, r *SizeRequest) (*SizeResult, error) {
 		}
 		for _, in := range inputs {
 			for _, finding := range r.Advise(in.Program) {
+				if len(s.Regions) > 0 && (finding.Name == "debug" || finding.Name == "symbols") {
+					continue // no programmer writes them to a machine
+				}
 				if r.Rollup.Shipped == attrib.ShippedAsIs || finding.Name != "debug" && (finding.Name != "symbols" || r.Rollup.Shipped == attrib.ShippedWithSymbols) {
 					s.Findings = append(s.Findings, finding) // the others are not shipped
 				}

@@ -78,7 +78,7 @@ func (s *SizeResult) Clone() *SizeResult {
 // NewDiff compares two results with the same views; names are what the two were
 // called. Of overviews the parts are compared, too.
 func NewDiff(before, after *SizeResult, names [2]string, overview bool) (d *DiffResult, err error) {
-	d = &DiffResult{CrateBy: after.CrateBy, Notes: after.Notes, Views: after.Views, Old: before.Total(names[0]), New: after.Total(names[1])}
+	d = &DiffResult{CrateBy: after.CrateBy, Notes: after.Notes, Views: after.Views, Old: before.Total(names[0]), New: after.Total(names[1]), Regions: regionChanges(before.Regions, after.Regions)}
 	for _, part := range after.Parts {
 		i := slices.IndexFunc(before.Parts, func(p SizePart) bool { return p.View == part.View })
 		if i < 0 || !overview {
