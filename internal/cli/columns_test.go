@@ -22,6 +22,13 @@ import (
 // on it until it is closed. The watchers get it as it comes.
 func openTerminal(t *testing.T, watchers ...io.Writer) (terminal *os.File, screen func() string) {
 	t.Helper()
+	_, terminal, screen = openKeyboard(t, watchers...)
+	return terminal, screen
+}
+
+// openKeyboard is openTerminal with what is typed there.
+func openKeyboard(t *testing.T, watchers ...io.Writer) (keys, terminal *os.File, screen func() string) {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Skip("needs /dev/ptmx: ", err)
@@ -45,7 +52,7 @@ func openTerminal(t *testing.T, watchers ...io.Writer) (terminal *os.File, scree
 		all, _ := io.ReadAll(io.TeeReader(master, io.MultiWriter(watchers...))) // ends with EIO, when nobody has the terminal open
 		seen <- string(all)
 	}()
-	return terminal, func() string {
+	return master, terminal, func() string {
 		terminal.Close()
 		text := <-seen
 		master.Close()

@@ -16,6 +16,7 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/precedent"
 	"github.com/minsize/minsize/internal/recipe"
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 	"github.com/minsize/minsize/internal/toml"
 )
@@ -27,6 +28,8 @@ type initFlags struct {
 	checks []string
 	budget string
 	accept bool
+	glibc  string
+	yes    bool
 }
 
 func newInitCommand(e *env) *cobra.Command {
@@ -34,15 +37,19 @@ func newInitCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "write a minsize.toml to begin with: what may be lost, what must keep working",
-		Long: "Writes minsize.toml beside the workspace's Cargo.toml, before the first search: the level, checks and a budget,\n" +
-			"each with a comment. shrink reads it, and adds what it finds.\n\n" +
+		Long: "Writes minsize.toml beside the workspace's Cargo.toml, before the first search: the level, where the program has\n" +
+			"to run, checks and a budget, each with a comment. shrink reads it, and adds what it finds.\n\n" +
+			"On a terminal init asks what may be lost, what must keep working, and where it will run, each unless its flag\n" +
+			"was typed; elsewhere, in CI and with --yes it asks nothing.\n\n" +
 			"Commands that the project shows itself, in its README and in tests that run the program, are put there as\n" +
 			"proposals behind a #: take it away from those that show what has to keep working. None is run before that;\n" +
 			"--accept takes them all. [package.metadata.minsize] in Cargo.toml may hold the same instead of the file.",
 		Example: "  minsize init\n" +
-			"  minsize init --level abort --check '{} --selftest' --budget '400 KiB'",
+			"  minsize init --level abort --check '{} --selftest' --glibc 2.31",
 		Args: takes(0, 0, "", ""),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.runInit(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.runInit(cmd.Context(), &f, cmd.Flags().Changed)
+		},
 	}
 	flags := cmd.Flags()
 	f.level = "safe"
@@ -50,14 +57,21 @@ func newInitCommand(e *env) *cobra.Command {
 	flags.StringArrayVar(&f.checks, "check", nil, "a `COMMAND` that must do the same on every result, {} is the program; repeatable")
 	flags.StringVar(&f.budget, "budget", "", "the most that the file may weigh: a `SIZE`")
 	flags.BoolVar(&f.accept, "accept", false, "take the commands that were found, without a look")
+	flags.StringVar(&f.glibc, "glibc", "", "the oldest glibc `VERSION` that the result must run on, such as 2.31 or manylinux2014")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing")
 	f.cargo.register(flags)
 	return cmd
 }
 
-func (e *env) runInit(ctx context.Context, f *initFlags) error {
+func (e *env) runInit(ctx context.Context, f *initFlags, typed func(string) bool) error {
 	if f.budget != "" {
 		if _, err := budget.ParseSize(f.budget); err != nil {
 			return usageError("--budget '400 KiB'", "--budget: %v", err)
+		}
+	}
+	if f.glibc != "" {
+		if _, err := target.Glibc(f.glibc); err != nil {
+			return usageError("--glibc 2.31, or --glibc manylinux2014", "--glibc: %v", err)
 		}
 	}
 	project, err := cargo.Load(ctx, e.cargoOptions(&f.cargo))
@@ -69,6 +83,11 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 		return withStatus(exitRefused, "edit it; or remove it first", fmt.Errorf("%s is there already", project.Short(path)))
 	}
 	found := precedent.Find(filepath.Dir(project.Package.ManifestPath), project.Target.Name)
+	if e.asks() && !f.yes {
+		if found, err = e.interview(ctx, f, project, found, typed); err != nil {
+			return err
+		}
+	}
 	text, err := wishesText(f, found)
 	if err != nil {
 		return err
@@ -94,8 +113,19 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 // wishesText is the file, every line of which somebody may want to change.
 func wishesText(f *initFlags, found []precedent.Command) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Written by `minsize init`, before the first search. `minsize shrink` adds what it finds.\n\n"+
-		"# What may be lost: safe (size and debugging comfort alone), abort (a panic ends the program), nightly, max.\nlevel = %q\n\n", f.level)
+	b.WriteString("# Written by `minsize init`, before the first search. `minsize shrink` adds what it finds.\n\n# What may be lost:\n")
+	for level, words := range levelWords {
+		fmt.Fprintf(&b, "#   %-8s %s\n", technique.Level(level), words)
+	}
+	fmt.Fprintf(&b, "level = %q\n\n# Where it has to run: the oldest glibc, or a target, where that is not this system.\n", f.level)
+	for _, place := range []struct{ key, value, example string }{{"glibc", f.glibc, "2.31"}, {"target", f.cargo.Target, "x86_64-unknown-linux-musl"}} {
+		if place.value == "" {
+			fmt.Fprintf(&b, "# %s = %q\n", place.key, place.example)
+		} else {
+			fmt.Fprintf(&b, "%s = %q\n", place.key, place.value)
+		}
+	}
+	b.WriteByte('\n')
 	b.WriteString("# What must keep working: each command is run with the release build and with every result, and exit status and\n" +
 		"# output have to be the same. {} is the program; the commands run in the package's folder.\n[check]\ncommands = [\n")
 	line := func(command, before, behind string) error {
@@ -154,7 +184,7 @@ func (e *env) hereFirst(ctx context.Context) bool {
 		step("shrink", "find the smallest program that passes your checks, as in")
 		fmt.Fprintln(e.stdout, "                      minsize shrink --check '{} --some-input'")
 		if missing.Wishes == nil {
-			step("init", "find commands here that could be checks, and write them down")
+			step("init", "say what may be lost, what must keep working, where it will run")
 		}
 		step("size", "who owns each byte of what cargo builds")
 		step("doctor", "what is installed, and what is missing")

@@ -239,38 +239,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	view := newShrinkView(e)
 	defer view.end()
 	view.idle()
-	options := e.cargoOptions(&f.cargo)
-	project, err := cargo.Load(ctx, options)
+	project, adopted, err := e.settledProject(ctx, f, cmd.Flags().Changed)
 	if err != nil {
-		return cargoError(err)
-	}
-	adopted := ""
-	old, path, err := recipe.Find(project.Root, recipe.Of(project))
-	var missing *recipe.MissingError
-	switch {
-	case err == nil && old.IsFor(project):
-		adopted = f.adopt(&old.Check, recipe.Name)
-		if old.Objective != "" && !cmd.Flags().Changed("objective") {
-			f.objective = old.Objective
-			adopted = strings.TrimPrefix(fmt.Sprintf("%s; objective %s of %s", adopted, f.objective, recipe.Name), "; ")
-		}
-		if old.Strict && !cmd.Flags().Changed("strict") {
-			f.strict = true
-			adopted = strings.TrimPrefix(adopted+"; strict = true of "+recipe.Name+" (--strict=false ends it)", "; ")
-		}
-	case errors.As(err, &missing):
-		wishes := missing.Wishes
-		if wishes == nil {
-			if wishes, err = recipe.WishesOf(project.Package.ManifestPath); err != nil {
-				return withStatus(exitFailed, "correct it: level, strict, [check] and [budget] as in minsize.toml", err)
-			}
-		}
-		if wishes != nil {
-			adopted = f.wish(wishes, project.Short(wishes.From), cmd.Flags().Changed)
-		}
-	case err == nil, errors.Is(err, recipe.ErrOtherVersion):
-	default: // its checks may be edited: a slip there is not to be lost
-		return withStatus(exitFailed, "correct it, or remove it: shrink writes it anew", fmt.Errorf("%s, which shrink would replace: %w", project.Short(path), errors.Unwrap(err)))
+		return err
 	}
 	plan, err := f.resolve(cmd.Flags().Changed)
 	if err != nil {
@@ -286,7 +257,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 			return withStatus(exitFailed, "--no-recipe, where the program alone is wanted", fmt.Errorf("%s cannot be written: %w", filepath.Join(project.Root, recipe.Name), err))
 		}
 	}
-	toolchains, err := cargo.FindToolchains(ctx, options, project.Toolchain)
+	toolchains, err := cargo.FindToolchains(ctx, project.Options, project.Toolchain)
 	if err != nil {
 		return cargoError(err)
 	}

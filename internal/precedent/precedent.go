@@ -1,6 +1,6 @@
 // Package precedent finds, in a project itself, commands that show what its
-// program has to do: what the README tells people to type, and what tests run
-// the program with. Nothing is run, and nothing is believed: they are proposals
+// program has to do: what the README, the examples and the program's own first
+// comment tell people to type, and what tests run the program with. Nothing is run, and nothing is believed: they are proposals
 // for checks, which a person confirms.
 package precedent
 
@@ -23,27 +23,33 @@ type Command struct {
 // most is how many commands are found at most.
 const most = 12
 
-// Find looks through the READMEs and tests in folder for commands of the
-// program of that name.
+// places are where commands are looked for, and how.
+var places = []struct {
+	pattern string
+	look    func(text, program string, add func(string, int))
+}{
+	{"README.md", shown}, {"README", shown}, {"readme.md", shown},
+	{"examples/*.md", shown}, {"examples/*/README.md", shown}, {"examples/*.sh", typed},
+	{"src/main.rs", commented}, {"src/bin/*.rs", commented}, {"examples/*.rs", commented},
+	{"tests/*.rs", tested},
+}
+
+// Find looks through a package's folder for commands of the program of that
+// name.
 func Find(folder, program string) (found []Command) {
-	add := func(line, file string, at int) {
-		if len(found) < most && !slices.ContainsFunc(found, func(c Command) bool { return c.Line == line }) {
-			found = append(found, Command{line, file + ":" + strconv.Itoa(at)})
-		}
-	}
-	for _, pattern := range []string{"README.md", "README", "readme.md", filepath.Join("tests", "*.rs")} {
-		paths, _ := filepath.Glob(filepath.Join(folder, pattern)) // in the order of their names
+	for _, place := range places {
+		paths, _ := filepath.Glob(filepath.Join(folder, filepath.FromSlash(place.pattern))) // in the order of their names
 		for _, path := range paths {
 			data, err := os.ReadFile(path)
 			if err != nil {
 				continue // a folder of that name, say
 			}
 			name, _ := filepath.Rel(folder, path)
-			look := shown
-			if filepath.Ext(path) == ".rs" {
-				look = tested
-			}
-			look(string(data), program, func(line string, at int) { add(line, filepath.ToSlash(name), at) })
+			place.look(string(data), program, func(line string, at int) {
+				if len(found) < most && !slices.ContainsFunc(found, func(c Command) bool { return c.Line == line }) {
+					found = append(found, Command{line, filepath.ToSlash(name) + ":" + strconv.Itoa(at)})
+				}
+			})
 		}
 	}
 	return found
@@ -72,19 +78,60 @@ func shown(text, program string, add func(string, int)) {
 		if !fenced && !indented {
 			continue
 		}
-		command := strings.TrimPrefix(strings.TrimSpace(line), "$ ")
-		command, _, _ = strings.Cut(command, " #") // a remark
-		arguments, is := strings.CutPrefix(strings.TrimSpace(command)+" ", program+" ")
-		if !is {
-			if arguments, is = strings.CutPrefix(command, "cargo run"); is {
-				_, arguments, is = strings.Cut(arguments, " -- ")
-			}
-		}
-		if arguments = strings.TrimSpace(arguments); is && arguments != "" && !doubtful().MatchString(arguments) {
+		if arguments := argumentsOf(line, program); arguments != "" {
 			add("{} "+arguments, at)
 		}
 	}
 }
+
+// commented finds them in the comment that a source begins with.
+func commented(text, program string, add func(string, int)) {
+	var comment strings.Builder
+	for line := range strings.Lines(text) {
+		inner, is := strings.CutPrefix(line, "//!")
+		if !is && strings.TrimSpace(line) != "" {
+			break
+		}
+		comment.WriteString(strings.TrimPrefix(inner, " ")) // an empty line stays one
+	}
+	shown(comment.String(), program, add)
+}
+
+// typed finds them in a script.
+func typed(text, program string, add func(string, int)) {
+	at := 0
+	for line := range strings.Lines(text) {
+		at++
+		if arguments := argumentsOf(line, program); arguments != "" {
+			add("{} "+arguments, at)
+		}
+	}
+}
+
+// argumentsOf are what a line gives the program, "" where it does not run it,
+// runs it without, or with what is doubtful.
+func argumentsOf(line, program string) string {
+	command := strings.TrimPrefix(strings.TrimSpace(line), "$ ")
+	command, _, _ = strings.Cut(command, " #") // a remark
+	arguments, is := strings.CutPrefix(strings.TrimSpace(command)+" ", program+" ")
+	if !is {
+		var options string
+		if options, is = strings.CutPrefix(command, "cargo run"); is {
+			options, arguments, is = strings.Cut(options+" ", " -- ")
+		}
+		if m := chosenProgram().FindStringSubmatch(options); m != nil && m[1] != program {
+			return ""
+		}
+	}
+	arguments = strings.TrimSpace(arguments)
+	if !is || doubtful().MatchString(arguments) {
+		return ""
+	}
+	return arguments
+}
+
+// chosenProgram is how cargo run is told which.
+var chosenProgram = lazily(`--(?:example|bin)[ =](\S+)`)
 
 var (
 	// starts is how tests name the program that they run: assert_cmd's

@@ -13,7 +13,10 @@ import (
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"README.md": "# app\n\napp --not-code\n\n```sh\n$ app --top 3 a.txt   # the largest\n$ app <FILE>\napp --json a.txt | jq .\nother --x\ncargo run --release -- --help\ncargo install app\n```\n\n    app count 'two words'\n",
+		"README.md":            "# app\n\napp --not-code\n\n```sh\n$ app --top 3 a.txt   # the largest\n$ app <FILE>\napp --json a.txt | jq .\nother --x\ncargo run --release -- --help\ncargo install app\n```\n\n    app count 'two words'\n",
+		"src/main.rs":          "//! Counts words.\n//!\n//! ```text\n//! app --words a.txt\n//! ```\nuse std::fs;\n\n//! ```\n//! app --below\n//! ```\nfn main() {}\n",
+		"examples/all.sh":      "#!/bin/sh\nset -e\napp --all examples/a.txt\napp --to $1\n# app --no\n",
+		"examples/a/README.md": "    cargo run --example other -- --not-app\n    cargo run --release --bin app -- --of-app\n",
 		"tests/cli.rs": `
 fn a() { Command::cargo_bin("app").unwrap().arg("--top").arg("3").args(["a.txt"]).assert().success(); }
 fn b() { Command::cargo_bin("app").unwrap()
@@ -38,6 +41,9 @@ fn h() { Command::cargo_bin("app").unwrap().arg("-").write_stdin("x").assert(); 
 		{"{} --top 3 a.txt", "README.md:6"},
 		{"{} --help", "README.md:10"},
 		{"{} count 'two words'", "README.md:14"},
+		{"{} --of-app", "examples/a/README.md:2"},
+		{"{} --all examples/a.txt", "examples/all.sh:3"},
+		{"{} --words a.txt", "src/main.rs:4"},
 		{"{} --version", "tests/cli.rs:6"},
 		{`{} say 'it'\''s me'`, "tests/cli.rs:9"},
 	}

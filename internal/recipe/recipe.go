@@ -45,6 +45,8 @@ type Recipe struct {
 	Level     string `toml:"level"`
 	Objective string `toml:"objective,omitempty" comment:"the size that is made small, instead of the file's own"`
 	Strict    bool   `toml:"strict,omitempty" comment:"nothing is given up that the program was seen to rely on"`
+	Glibc     string `toml:"glibc,omitempty" comment:"the oldest that it has to run on"`
+	Target    string `toml:"target,omitempty" comment:"where it has to run, if not here"`
 
 	Cargo     Cargo     `toml:"cargo"`
 	Toolchain Toolchain `toml:"toolchain"`

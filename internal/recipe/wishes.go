@@ -13,12 +13,20 @@ import (
 // has no schema yet or in the manifest's [package.metadata.minsize]: the
 // recipe's tables of those names.
 type Wishes struct {
-	Level  string         `toml:"level"`
-	Strict bool           `toml:"strict"`
-	Check  Check          `toml:"check"`
-	Budget map[string]any `toml:"budget"` // package budget's
+	Level     string         `toml:"level"`
+	Strict    bool           `toml:"strict"`
+	Glibc     string         `toml:"glibc"`
+	Target    string         `toml:"target"`
+	Objective string         `toml:"objective"`
+	Check     Check          `toml:"check"`
+	Budget    map[string]any `toml:"budget"` // package budget's
 
 	From string `toml:"-"` // the file that they stand in
+}
+
+// Wishes are what the next search takes from the recipe in that file.
+func (c *Recipe) Wishes(path string) *Wishes {
+	return &Wishes{Level: c.Level, Strict: c.Strict, Glibc: c.Glibc, Target: c.Target, Objective: c.Objective, Check: c.Check, From: path}
 }
 
 // ManifestTable is where a manifest has wishes.
@@ -36,7 +44,7 @@ func readWishes(table map[string]any, from string) (*Wishes, error) {
 
 // onlyWishes says whether the file was written before the first search.
 func onlyWishes(table map[string]any) bool {
-	known := []string{"level", "strict", "check", "budget"}
+	known := []string{"level", "strict", "glibc", "target", "objective", "check", "budget"}
 	return len(table) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(table)), func(key string) bool { return !slices.Contains(known, key) })
 }
 
