@@ -58,6 +58,7 @@ type shrinkFlags struct {
 	strict      bool
 
 	objective string
+	output    string
 
 	prune bool
 	list  bool
@@ -67,7 +68,7 @@ type shrinkFlags struct {
 func newShrinkCommand(e *env) *cobra.Command {
 	f := &shrinkFlags{}
 	cmd := &cobra.Command{
-		Use:   "shrink [flags] [cargo's flags]",
+		Use:   "shrink [flags] [cargo's flags] [FILE.wasm]",
 		Short: "find the smallest form of a cargo project's program or library that passes its checks",
 		Long: `shrink builds the project's program or library as it is, tries what makes it
 smaller, runs your checks on every result, and leaves the smallest one that passes in
@@ -79,15 +80,28 @@ What may be lost is decided by --level:
   abort    a panic ends the program: no catch_unwind, no destructors after it
   nightly  what needs an unstable compiler and std from source: panics are silent
   max      also {:?} prints nothing, panics name no place; on any compiler they are silent
-Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
+Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.
+
+With FILE.wasm a finished module is searched on, whoever made it: cuts by the
+names that it carries, rewrites, wasm-opt where it is there. The smallest one
+that passes is written to FILE.min.wasm beside it, or to -o.`,
 		Example: `  minsize shrink
   minsize shrink --level abort --check '{} --selftest' --check '! {} none'
   minsize shrink --glibc 2.36 --bench '{} big.log' --max-slowdown 5%
-  minsize shrink -p server --bin serverd --format html --report ladder.html`,
-		Args: takes(0, 0, "", "minsize shrink --bin NAME, or cd to the project"),
+  minsize shrink -p server --bin serverd --format html --report ladder.html
+  minsize shrink pkg/app_bg.wasm --stage pkg/app_bg.wasm --check 'node test.mjs'`,
+		Args: takes(0, 1, "no file, or one finished Wasm module,", "minsize shrink --bin NAME, or cd to the project"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return e.print(cmd.Context(), report.Techniques(), &f.out)
+			}
+			if len(args) > 0 {
+				return e.shrinkModule(cmd.Context(), cmd, f, args[0])
+			}
+			if f.output != "" { // an older name of --report, for projects
+				if err := cmd.Flags().Set("report", f.output); err != nil {
+					return err
+				}
 			}
 			return e.shrink(cmd.Context(), cmd, f)
 		},
@@ -121,6 +135,7 @@ Security (ASLR, RELRO, ...) is given up by --allow-security only, at no level.`,
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
 	flags.BoolVar(&f.needSmaller, "require-smaller", false, "exit with status 5 where nothing smaller was found")
 	flags.BoolVar(&f.prune, "prune-features", false, "try the best without the default features of each direct dependency; shown apart")
+	flags.StringVarP(&f.output, "output", "o", "", "of a finished module: write the result to this `FILE`; of a project the same as --report")
 	f.out.register(flags)
 	f.cargo.register(flags)
 	return cmd

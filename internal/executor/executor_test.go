@@ -428,7 +428,7 @@ func TestCutNotes(t *testing.T) {
 		{relink.CutOutcome{Cut: cut, Unsafe: true}, "is not made"},
 		{relink.CutOutcome{Cut: cut, Functions: []string{"f"}, Merged: []string{"g"}}, "leaves g alone"},
 	} {
-		notes := cutNotes(&relink.Result{Cuts: []relink.CutOutcome{c.outcome}})
+		notes := cutNotes([]relink.CutOutcome{c.outcome})
 		if len(notes) > 1 || len(notes) == 0 != (c.says == "") || len(notes) == 1 && (notes[0].About != "c" || !strings.Contains(notes[0].Text, c.says)) {
 			t.Errorf("%+v: %+v, want %q", c.outcome, notes, c.says)
 		}

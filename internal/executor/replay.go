@@ -103,7 +103,13 @@ func (x *Executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 		return nil, err
 	}
 	result, err := x.link(ctx, recording, p, out, symbols)
-	return cutNotes(result), err
+	if result == nil {
+		return nil, err
+	}
+	if result.TablesLeft {
+		notes = append(notes, ladder.Note{About: relink.UnwindTablesOut, Text: "the tables of Rust's functions alone: other code of this program unwinds by its own"})
+	}
+	return append(notes, cutNotes(result.Cuts)...), err
 }
 
 // link makes a recorded link as p says.
@@ -117,18 +123,16 @@ func (x *Executor) link(ctx context.Context, recording *relink.Recording, p tech
 		}
 		v.Linker = works[i]
 	}
-	for _, text := range p.Link.Cuts {
-		cut, err := findCut(text)
-		if err != nil {
-			return nil, err
-		}
-		v.Cuts = append(v.Cuts, cut)
+	var err error
+	if v.Cuts, err = findCuts(p.Link.Cuts); err != nil {
+		return nil, err
+	}
+	for _, cut := range v.Cuts {
 		if err := x.Proof.of(ctx, recording, cut); err != nil {
 			return nil, err
 		}
 	}
 	if p.Link.Pipeline != "" {
-		var err error
 		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline}
 		if v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain]); err != nil {
 			return nil, err
@@ -138,14 +142,8 @@ func (x *Executor) link(ctx context.Context, recording *relink.Recording, p tech
 }
 
 // cutNotes says which cuts met nothing.
-func cutNotes(result *relink.Result) (notes []ladder.Note) {
-	if result == nil {
-		return nil
-	}
-	if result.TablesLeft {
-		notes = append(notes, ladder.Note{About: relink.UnwindTablesOut, Text: "the tables of Rust's functions alone: other code of this program unwinds by its own"})
-	}
-	for _, c := range result.Cuts {
+func cutNotes(cuts []relink.CutOutcome) (notes []ladder.Note) {
+	for _, c := range cuts {
 		if c.Unsafe {
 			notes = append(notes, ladder.Note{About: c.Cut.Name, Text: fmt.Sprintf("the cut %s is not made: what it relies on is not so in this program", c.Cut.Name)})
 		} else if len(c.Functions) == 0 && !c.Gone {

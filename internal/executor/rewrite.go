@@ -15,14 +15,25 @@ import (
 )
 
 // rewrite does the plan's rewrites of the finished file and writes it to
-// file.Path, with its sizes. The stripped size, by which variants are ranked,
-// is found also where symbols are kept.
+// file.Path, with its sizes.
 func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewrite, file *ladder.File) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	data, err := os.ReadFile(linked)
 	if err != nil {
+		return err
+	}
+	return rewriter{x.Objective, rustcFeatures}.rewrite(ctx, data, r, file)
+}
+
+// rewriter rewrites what is linked.
+type rewriter struct {
+	objective *Objective // nil: the file itself
+	features  []string   // Wasm features that an optimiser may use, as wasm-opt's flags
+}
+
+// rewrite writes data to file.Path as r has it. The stripped size, by which
+// variants are ranked, is found also where symbols are kept.
+func (w rewriter) rewrite(ctx context.Context, data []byte, r technique.Rewrite, file *ladder.File) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	stripped, _, err := strip.Rewrite(data, strip.Options{Level: strip.All})
@@ -31,7 +42,7 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 	}
 	level, by := strip.Level(0), ""
 	if r.Optimizer != "" {
-		if stripped, err = optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
+		if stripped, err = w.optimized(ctx, r.Optimizer, stripped, file.Path); err != nil {
 			return err
 		}
 		data = stripped
@@ -55,7 +66,7 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		stripped = data
 	}
 	file.Bare = int64(len(stripped))
-	if file.Stripped, err = x.Objective.size(stripped); err != nil {
+	if file.Stripped, err = w.objective.size(stripped); err != nil {
 		return err
 	}
 	if r.Pack != "" {
@@ -70,7 +81,7 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 		data = packed
 	}
 	if file.Raw, file.Size = int64(len(data)), file.Stripped; !bytes.Equal(data, stripped) {
-		if file.Size, err = x.Objective.size(data); err != nil {
+		if file.Size, err = w.objective.size(data); err != nil {
 			return err
 		}
 	}
@@ -78,21 +89,21 @@ func (x *Executor) rewrite(ctx context.Context, linked string, r technique.Rewri
 	return os.WriteFile(file.Path, data, 0o777)
 }
 
-// wasmFeatures are what rustc compiles Wasm with unless told otherwise; a
+// rustcFeatures are what rustc compiles Wasm with unless told otherwise; a
 // module does not say so once it is stripped. Without them wasm-opt refuses it.
-var wasmFeatures = []string{"--enable-bulk-memory", "--enable-sign-ext", "--enable-nontrapping-float-to-int", "--enable-multivalue",
+var rustcFeatures = []string{"--enable-bulk-memory", "--enable-sign-ext", "--enable-nontrapping-float-to-int", "--enable-multivalue",
 	"--enable-mutable-globals", "--enable-reference-types", "--enable-simd"}
 
 // optimized is a module as a tool that is not ours makes it smaller; beside is
 // where its files may lie.
-func optimized(ctx context.Context, tool string, data []byte, beside string) ([]byte, error) {
+func (w rewriter) optimized(ctx context.Context, tool string, data []byte, beside string) ([]byte, error) {
 	in, out := beside+".in", beside+".out"
 	defer os.Remove(in)
 	defer os.Remove(out)
 	if err := os.WriteFile(in, data, 0o666); err != nil {
 		return nil, err
 	}
-	said, err := exec.CommandContext(ctx, tool, append([]string{"-Oz", "--converge", in, "-o", out}, wasmFeatures...)...).CombinedOutput()
+	said, err := exec.CommandContext(ctx, tool, append([]string{"-Oz", "--converge", in, "-o", out}, w.features...)...).CombinedOutput()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

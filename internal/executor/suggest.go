@@ -27,19 +27,32 @@ func (x *Executor) Suggest(ctx context.Context, b *ladder.Build, p technique.Pla
 	if err != nil {
 		return nil, err
 	}
-	var cuts []relink.Cut
-	for _, text := range p.Link.Cuts {
+	cuts, err := findCuts(p.Link.Cuts)
+	if err != nil {
+		return nil, err
+	}
+	found, err := recording.Suggest(ctx, cuts)
+	if err != nil {
+		return nil, err
+	}
+	return suggestions(ctx, found, strings.ReplaceAll(x.Project.Target.Name, "-", "_")), nil
+}
+
+// findCuts are the cuts of a plan.
+func findCuts(texts []string) (cuts []relink.Cut, err error) {
+	for _, text := range texts {
 		cut, err := findCut(text)
 		if err != nil {
 			return nil, err
 		}
 		cuts = append(cuts, cut)
 	}
-	found, err := recording.Suggest(cuts)
-	if err != nil {
-		return nil, err
-	}
-	var list []ladder.Suggestion
+	return cuts, nil
+}
+
+// suggestions are cuts of what was found to keep most; own is the program's own
+// crate.
+func suggestions(ctx context.Context, found *relink.Suggestions, own string) (list []ladder.Suggestion) {
 	add := func(kind ladder.CutKind, all []relink.Retained, most int, pattern func(string) string) {
 		for _, r := range all {
 			if most == 0 || ctx.Err() != nil {
@@ -55,10 +68,9 @@ func (x *Executor) Suggest(ctx context.Context, b *ladder.Build, p technique.Pla
 		}
 	}
 	add(ladder.CutsFunction, found.Functions, suggestFunctions, func(name string) string { return name + "=trap" })
-	own := strings.ReplaceAll(x.Project.Target.Name, "-", "_")
 	crates := slices.DeleteFunc(slices.Clone(found.Crates), func(r relink.Retained) bool {
 		return r.Name == own || slices.Contains([]string{"std", "core", "alloc", "__rustc"}, r.Name) // nothing runs without them
 	})
 	add(ladder.CutsCrate, crates, suggestCrates, func(name string) string { return name + "::*=trap" })
-	return list, nil
+	return list
 }

@@ -203,6 +203,14 @@ type Rung struct {
 	Raw      int64          `json:"-"` // bytes of File
 }
 
+// Start is what the first rung is called in words.
+func (r *Result) Start() string {
+	if r.Finished {
+		return "file"
+	}
+	return "release build"
+}
+
 // Baseline is the Kind of the rung that all others are measured against.
 const Baseline technique.Kind = "baseline"
 
@@ -249,7 +257,8 @@ func (g GivenUp) Mild() bool {
 
 // Result is the whole search.
 type Result struct {
-	Program   string `json:"program"` // name of the binary
+	Program   string `json:"program"`            // name of the binary
+	Finished  bool   `json:"finished,omitempty"` // what is searched on is a finished file, and no build
 	Package   string `json:"package"`
 	Target    string `json:"target"`
 	Level     string `json:"level"`

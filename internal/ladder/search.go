@@ -41,6 +41,7 @@ type Options struct {
 	Policy  technique.Policy
 	Table   []*technique.Technique // the catalogue, with the cuts that are known
 	Limits  Limits
+	Finish  bool          // what Builder has is a finished file: nothing is built
 	Measure bool          // try by replay what is not allowed, to say what it would save
 	Codegen time.Duration // for making machine code again; 0: as long as the builds took
 
@@ -148,12 +149,18 @@ func (s *search) keepSmallest() {
 // baseline builds the project as it is, runs its checks, and strips it.
 func (s *search) baseline() (*candidate, error) {
 	plan := technique.NewPlan(s.Base.Toolchain)
-	s.Observer.Begin("release", true)
+	first := "release"
+	if s.Finish {
+		first, s.result.Finished = "as it is", true
+	}
+	s.Observer.Begin(first, !s.Finish)
 	b, err := s.Builder.Build(s.ctx, plan)
 	if err != nil {
 		return nil, s.fatal(&BaselineError{"build", err})
 	}
-	s.count(b)
+	if !s.Finish {
+		s.count(b)
+	}
 	s.base = b
 	s.learn(b)
 	verdict, err := s.Verifier.Baseline(s.ctx, b.Program)
@@ -170,7 +177,7 @@ func (s *search) baseline() (*candidate, error) {
 		return nil, s.fatal(&BaselineError{"build", fmt.Errorf("replaying the link of the baseline: %w", err)})
 	}
 	s.result.Baseline, s.result.BaseStrip, s.result.BaseRaw = stripped.Size, stripped.Stripped, stripped.Bare
-	s.add(Rung{Name: "release", Kind: Baseline, Size: stripped.Size, Stripped: stripped.Stripped, Raw: b.Size,
+	s.add(Rung{Name: first, Kind: Baseline, Size: stripped.Size, Stripped: stripped.Stripped, Raw: b.Size,
 		CPU: b.CPU.Seconds(), Wall: b.Wall.Seconds(), Cached: b.Cached, Check: verdict, Kept: true,
 		Share: share(stripped.Size, stripped.Stripped), Plan: plan, File: b.Program})
 	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Raw: b.Size, Size: stripped.Size, Stripped: stripped.Stripped}, rung: 0}

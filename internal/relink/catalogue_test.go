@@ -104,7 +104,7 @@ func TestFlavoursComplete(t *testing.T) {
 			t.Errorf("%s: -o has a value, which is no input", f.Name)
 		case len(f.StripsAll) == 0 || f.NamesOnly == "" || f.Option("strip-all") == nil:
 			t.Errorf("%s: the symbol table is left out in one way or another", f.Name)
-		case f.collects == nil || f.exports == nil || f.choose == nil || f.edit == nil || f.finish == nil:
+		case f.collects == nil || f.exports == nil || f.choose == nil || f.edit == nil || f.finish == nil || f.suggest == nil:
 			t.Errorf("%s: a question has no answer", f.Name)
 		}
 		seen[f.Name] = true

@@ -331,19 +331,19 @@ func (r *Recording) matcher(cuts []Cut) (*matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(shut) == 0 {
-		return newMatcher(cuts, &r.edit), nil
-	}
+	return openMatcher(cuts, shut, &r.edit), nil
+}
+
+// openMatcher is a matcher of cuts, of which some are shut and match nothing.
+func openMatcher(cuts []Cut, shut map[int]bool, names *editCache) *matcher {
 	open := slices.Clone(cuts)
 	for i := range shut {
 		open[i].Sites = nil
 	}
-	m := newMatcher(open, &r.edit)
+	m := newMatcher(open, names)
 	m.cuts = cuts
-	for i := range shut {
-		m.shut = append(m.shut, i)
-	}
-	return m, nil
+	m.shut = slices.Sorted(maps.Keys(shut))
+	return m
 }
 
 func newMatcher(cuts []Cut, names *editCache) *matcher {

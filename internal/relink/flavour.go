@@ -7,6 +7,7 @@ package relink
 // them knows a linker by name.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -33,6 +34,7 @@ type Flavour struct {
 	choose   func(*plan) error        // makes the recorded compiler driver call the wanted linker
 	edit     func(*plan) error        // changes the inputs, before the link
 	finish   func(*plan) error        // changes what was linked, before anybody sees it
+	suggest  func(context.Context, *Recording, []Cut) (*Suggestions, error)
 }
 
 // Flavours is the table: to add one, write its file and list it here.

@@ -34,9 +34,10 @@ var gnu = Flavour{
 	exports: func(arg string) bool {
 		return arg == "-rdynamic" || arg == "-Wl,--export-dynamic" || arg == "-Wl,-E" || arg == "-Wl,-export-dynamic" || strings.HasPrefix(arg, "-Wl,--export-dynamic-symbol")
 	},
-	choose: chooseByDriver,
-	edit:   (*plan).cuts,
-	finish: finishELF,
+	choose:  chooseByDriver,
+	edit:    (*plan).cuts,
+	finish:  finishELF,
+	suggest: suggestInObjects,
 }
 
 var gnuOptions = []Option{

@@ -13,6 +13,7 @@ package relink
 // Lengauer-Tarjan, which wins on graphs a hundred times larger only.
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,12 @@ type graph struct {
 
 // Suggest builds the graph of the recorded link as the variant's cuts would
 // leave it (nil: as it was recorded) and lists what retains most.
-func (r *Recording) Suggest(cuts []Cut) (*Suggestions, error) {
+func (r *Recording) Suggest(ctx context.Context, cuts []Cut) (*Suggestions, error) {
+	return r.flavour.suggest(ctx, r, cuts)
+}
+
+// suggestInObjects is Suggest by the objects' sections and relocations.
+func suggestInObjects(_ context.Context, r *Recording, cuts []Cut) (*Suggestions, error) {
 	g, err := r.graph(cuts)
 	if err != nil {
 		return nil, err

@@ -24,9 +24,24 @@ type names struct {
 func namesOf(symbol string) names {
 	n := demangle.Parse(symbol)
 	if !n.Rust() {
+		if path, ok := demangled(symbol); ok {
+			crate, _, _ := strings.Cut(strings.TrimLeft(path, "<&"), "::")
+			return names{normal: withoutGenerics(path), full: path, crate: crate}
+		}
 		return names{normal: n.Display, full: n.Display}
 	}
 	return names{normal: withoutGenerics(n.Display), full: n.Display, crate: n.Crate}
+}
+
+// demangled says whether a name is a Rust path already, as wasm-bindgen leaves
+// them in modules: with the hash of the old mangling at its end. It gives the
+// path without it.
+func demangled(symbol string) (path string, ok bool) {
+	at := len(symbol) - len("::h0123456789abcdef")
+	if at <= 0 || symbol[at:at+3] != "::h" || strings.Trim(symbol[at+3:], "0123456789abcdef") != "" {
+		return "", false
+	}
+	return symbol[:at], true
 }
 
 // withoutGenerics takes `<...>` argument lists out of a path; a leading `<T>`

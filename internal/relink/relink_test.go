@@ -423,7 +423,7 @@ func TestDamagedObjects(t *testing.T) {
 func TestSuggestPredicts(t *testing.T) {
 	eachCompiler(t, func(t *testing.T, c compiler) {
 		r := record(t, c, unwindLTO, "behaviours.rs")
-		s, err := r.Suggest(nil)
+		s, err := r.Suggest(context.Background(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -481,6 +481,8 @@ func TestNormalNames(t *testing.T) {
 		"_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17h26364cb19a7b345dE":                   "std::rt::lang_start::{closure}",
 		"_ZN4core3ops8function6FnOnce40call_once$u7b$$u7b$vtable.shim$u7d$$u7d$17hd2a3315ab039bf1eE": "core::ops::function::FnOnce::call_once::{shim:vtable}",
 		"malloc": "malloc",
+		"<alloc::string::String as core::fmt::Display>::fmt::h0123456789abcdef": "<alloc::string::String as core::fmt::Display>::fmt", // wasm-bindgen's names
+		"app::run<T>::h0123456789ABCDEF":                                        "app::run<T>::h0123456789ABCDEF",
 	} {
 		if got := namesOf(symbol).normal; got != want {
 			t.Errorf("%s: %q, expected %q", symbol, got, want)

@@ -8,9 +8,11 @@ package relink
 // is taken out by the writer of modules, as a linker would.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/minsize/minsize/internal/target"
@@ -61,7 +63,8 @@ var wasm = Flavour{
 		}
 		return nil
 	},
-	finish: cutModule,
+	finish:  cutModule,
+	suggest: suggestInModule,
 }
 
 // spelled is an option that GNU's linkers have too, in wasm-ld's words.
@@ -89,9 +92,20 @@ func cutModule(p *plan) error {
 	if err != nil {
 		return err
 	}
+	cut, err := m.inModule(linked, p.variant.Symbols || !p.stripped())
+	if err != nil {
+		return err
+	}
+	if err := p.tell(m); err != nil {
+		return err
+	}
+	return os.WriteFile(p.out, cut, 0o777)
+}
+
+// inModule makes the cuts in a module, and takes out what only they kept.
+func (m *matcher) inModule(module []byte, names bool) ([]byte, error) {
 	var refused error
-	names := p.variant.Symbols || !p.stripped()
-	cut, err := wasmedit.Cut(linked, names, func(symbol string) wasmedit.Stub {
+	cut, err := wasmedit.Cut(module, names, func(symbol string) wasmedit.Stub {
 		at, name, ok := m.match(symbol)
 		if !ok {
 			return wasmedit.Keep
@@ -108,23 +122,106 @@ func cutModule(p *plan) error {
 		return stub
 	})
 	if err = errors.Join(refused, err); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotApplicable, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotApplicable, err)
 	}
-	met := slices.ContainsFunc(m.found, func(names map[string]int) bool { return len(names) > 0 })
-	if err := p.tell(m); err != nil {
-		return err
-	}
-	if !met {
-		return os.WriteFile(p.out, cut, 0o777)
+	if len(m.count) == 0 {
+		return cut, nil
 	}
 	r, err := wasmedit.Minimize(cut)
 	if err == nil {
 		err = wasmoracle.Same(cut, r.Data)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotApplicable, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotApplicable, err)
 	}
-	return os.WriteFile(p.out, r.Data, 0o777)
+	return r.Data, nil
+}
+
+// Module is a finished module to make cuts in, by the names that it carries.
+type Module struct {
+	data []byte
+	edit editCache
+}
+
+// NewModule is a module as it lies in memory.
+func NewModule(data []byte) *Module { return &Module{data: data} }
+
+// matcher is a matcher of cuts. A gate is about the objects of a link, so a cut
+// that has one is not made.
+func (m *Module) matcher(cuts []Cut) *matcher {
+	shut := map[int]bool{}
+	for i, c := range cuts {
+		if c.Gate != nil {
+			shut[i] = true
+		}
+	}
+	return openMatcher(cuts, shut, &m.edit)
+}
+
+// Cut makes the cuts, and takes out what only they kept. The names stay.
+func (m *Module) Cut(cuts []Cut) ([]byte, []CutOutcome, error) {
+	match := m.matcher(cuts)
+	out, err := match.inModule(m.data, true)
+	return out, match.outcomes(), err
+}
+
+// Meets says whether a cut names any function of the module.
+func (m *Module) Meets(c Cut) (bool, error) {
+	match, met := m.matcher([]Cut{c}), false
+	_, err := wasmedit.Cut(m.data, true, func(symbol string) wasmedit.Stub {
+		_, _, ok := match.match(symbol)
+		met = met || ok
+		return wasmedit.Keep
+	})
+	return met, err
+}
+
+// Suggest lists what keeps most alive in the module, as the cuts leave it. Only
+// code counts.
+func (m *Module) Suggest(cuts []Cut) (*Suggestions, error) {
+	data := m.data
+	if len(cuts) > 0 {
+		var err error
+		if data, _, err = m.Cut(cuts); err != nil {
+			return nil, err
+		}
+	}
+	module, err := wasmedit.GraphOf(data)
+	if err != nil {
+		return nil, err
+	}
+	g := &graph{nodes: make([]node, 1+len(module.Nodes)), out: make([][]int32, 1+len(module.Nodes))}
+	shift := func(list []int32) (out []int32) {
+		for _, n := range list {
+			out = append(out, n+1)
+		}
+		return out
+	}
+	g.out[0] = shift(module.Roots)
+	for i, n := range module.Nodes {
+		// What the host calls is what the module is for.
+		g.nodes[1+i] = node{name: n.Name, size: n.Size, code: n.Name != "" && n.Size > 0 && !slices.Contains(module.Roots, int32(i))}
+		g.out[1+i] = shift(n.To)
+	}
+	return g.suggest(&m.edit), nil
+}
+
+// suggestInModule is Suggest by what is linked.
+func suggestInModule(ctx context.Context, r *Recording, cuts []Cut) (*Suggestions, error) {
+	dir, err := os.MkdirTemp("", "minsize-suggest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "module.wasm")
+	if _, err := r.Link(ctx, Variant{Cuts: cuts, Symbols: true}, out); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	return NewModule(data).Suggest(nil)
 }
 
 // stripped says whether the link leaves names out, but for the cuts.

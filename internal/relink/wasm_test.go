@@ -154,6 +154,18 @@ func TestModuleCuts(t *testing.T) {
 	if _, res := linkTo(t, r, Variant{Cuts: []Cut{nothing}}); res.Size != base.Size {
 		t.Errorf("a cut that meets nothing: %d bytes, %d without", res.Size, base.Size)
 	}
+	found, err := r.Suggest(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[string]uint64{}
+	for _, f := range found.Functions {
+		kept[f.Name] = f.Retained
+	}
+	// What writes keeps its own code and more; the entry is no function to cut.
+	if kept["module::main"] == 0 || kept["core::fmt::write"] < 1000 || kept["_start"] > 0 || found.Reachable >= uint64(base.Size) {
+		t.Errorf("suggested of %d bytes: %v", found.Reachable, kept)
+	}
 	tools, err := FindLLVM(context.Background(), compilers()[0].llvm, filepath.Join(compilers()[0].sysroot, "lib/rustlib/x86_64-unknown-linux-gnu/bin"))
 	if err != nil {
 		t.Skip(err)

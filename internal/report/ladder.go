@@ -110,7 +110,7 @@ func ladderBlock(r *ladder.Result) Block {
 		cells = append(cells, remark)
 		t.Rows = append(t.Rows, Row{Cells: cells, Strong: i == r.Best, Faint: !rung.Kept})
 	}
-	notes := []string{"size and change are" + asObjective(r) + " without symbols; share is of the stripped release build (" + FormatBytes(r.BaseStrip, true) + " bytes)"}
+	notes := []string{"size and change are" + asObjective(r) + " without symbols; share is of the stripped " + r.Start() + " (" + FormatBytes(r.BaseStrip, true) + " bytes)"}
 	for _, rung := range r.Rungs {
 		for _, n := range rung.Notes {
 			notes = append(notes, rung.Name+": "+n)
@@ -155,12 +155,12 @@ func inFile(r *ladder.Result) string {
 
 func ladderOutcome(r *ladder.Result) Block {
 	b := Block{Heading: "The best", Part: "given up"}
-	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes%s, %s of the stripped release build (%s), %s of what cargo leaves (%s)",
-		r.Program, FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)), FormatBytes(r.BaseStrip, true),
-		formatShare(ratio(r.FinalSize, r.Baseline)), FormatBytes(r.Baseline, true)))
+	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes%s, %s of the stripped %s (%s), %s of what %s (%s)",
+		r.Program, FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)), r.Start(), FormatBytes(r.BaseStrip, true),
+		formatShare(ratio(r.FinalSize, r.Baseline)), map[bool]string{false: "cargo leaves", true: "it was"}[r.Finished], FormatBytes(r.Baseline, true)))
 	switch {
 	case r.BestVerify.Status == ladder.Passed:
-		b.Text = append(b.Text, fmt.Sprintf("checked: %s, the same as the release build%s", plural(r.BestVerify.Checks, "command"), note(r.CheckNote)))
+		b.Text = append(b.Text, fmt.Sprintf("checked: %s, the same as the %s%s", plural(r.BestVerify.Checks, "command"), r.Start(), note(r.CheckNote)))
 	case r.BestVerify.Status == ladder.NotRun:
 		b.Text = append(b.Text, "not run: "+r.BestVerify.Why)
 	}
@@ -228,9 +228,13 @@ func suggestedBlock(r *ladder.Result) Block {
 	for _, s := range r.Suggested {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{"'" + s.Cut + "'", s.Retained, s.Saves, string(s.Check.Status)}, Faint: s.Check.Status == ladder.Failed})
 	}
+	by, ending := "the recorded link", "SIGILL; =report instead of =trap says which function it was"
+	if strings.HasPrefix(r.Target, "wasm") {
+		by, ending = "its code", "a trap"
+	}
 	return Block{Heading: "Suggested cuts", Part: "suggested cut", Table: t, Notes: []string{
-		"keeps: what only this keeps in the program, by the recorded link; saves: measured by a relink on top of the best",
-		"a cut that passes the checks is still reached by what they do not run: the program then ends by SIGILL; =report instead of =trap says which function it was"}}
+		"keeps: what only this keeps in the program, by " + by + "; saves: measured by a relink on top of the best",
+		"a cut that passes the checks is still reached by what they do not run: the program then ends by " + ending}}
 }
 
 func prunedBlock(r *ladder.Result) Block {

@@ -46,8 +46,8 @@ func LadderScreen(r *ladder.Result, o ScreenOptions) *Document {
 
 // answerBlock is what was asked for.
 func answerBlock(r *ladder.Result, o ScreenOptions) Block {
-	b := Block{Heading: fmt.Sprintf("%s: %s -> %s bytes%s, %s of the stripped release build", r.Program,
-		FormatBytes(r.BaseStrip, true), FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)))}
+	b := Block{Heading: fmt.Sprintf("%s: %s -> %s bytes%s, %s of the stripped %s", r.Program,
+		FormatBytes(r.BaseStrip, true), FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)), r.Start())}
 	var lines []string
 	if len(r.Relies) > 0 { // before all else: the checks that passed may not show it
 		relied := reliesBlock(r)
@@ -70,7 +70,7 @@ func answerBlock(r *ladder.Result, o ScreenOptions) Block {
 	}
 	switch {
 	case r.BestVerify.Status == ladder.Passed:
-		lines = append(lines, fmt.Sprintf("checked: %s, the same as the release build%s", plural(r.BestVerify.Checks, "command"), note(r.CheckNote)))
+		lines = append(lines, fmt.Sprintf("checked: %s, the same as the %s%s", plural(r.BestVerify.Checks, "command"), r.Start(), note(r.CheckNote)))
 	case r.BestVerify.Status == ladder.NotRun:
 		lines = append(lines, "not run: "+r.BestVerify.Why)
 	}
@@ -152,6 +152,9 @@ func keptBlock(r *ladder.Result) Block {
 
 // workLine says what the search cost.
 func workLine(r *ladder.Result) string {
+	if r.Finished {
+		return plural(r.Relinks, "cut") + fmt.Sprintf(" tried at %.2f s each", r.Relink)
+	}
 	work := plural(r.Builds, "full build")
 	if r.Cached > 0 {
 		work += fmt.Sprintf(" (%d from the cache)", r.Cached)
