@@ -271,6 +271,25 @@ type location struct {
 	path  string
 }
 
+// PanicLocation is a line that can panic: its address is what the code of that
+// line hands to core::panicking.
+type PanicLocation struct {
+	Addr      uint64
+	Path      string
+	Line, Col uint32
+}
+
+// PanicLocations are all that the program holds.
+func (p *Program) PanicLocations() (list []PanicLocation) {
+	for _, l := range p.locations.list {
+		if addr, ok := p.Space.PlaceToAddr(l.where); ok {
+			b := p.File.Data[l.where : l.where+24]
+			list = append(list, PanicLocation{addr, l.path, p.File.Order.Uint32(b[16:]), p.File.Order.Uint32(b[20:])})
+		}
+	}
+	return list
+}
+
 // findLocations looks for Location{file: &str, line: u32, col: u32}: 24 bytes
 // of which the first word points at a path that ends in ".rs".
 func (c *collector) findLocations() {

@@ -56,6 +56,7 @@ func answerRows() map[string][]answerRow {
 		"minsize build":         project,
 		"minsize apply":         project,
 		"minsize outline":       project,
+		"minsize advise":        one("advise", "app"),
 		"minsize doctor":        {{args: []string{"doctor"}, few: true}},
 		"minsize new":           {{args: []string{"new", "--tier", "no-std", "tiny"}, before: remove("tiny")}},
 		"minsize strip":         append(one("strip", "--dry-run", "app"), one("strip", "-o", "out", "app")...),

@@ -129,6 +129,7 @@ var verbs = []verb{
 	{"wheel", groupRewrite, newWheelCommand},
 	{"npm", groupRewrite, newNpmCommand},
 	{"image", groupRewrite, newImageCommand},
+	{"advise", groupExplain, newAdviseCommand},
 	{"size", groupExplain, newSizeCommand},
 	{"top", groupExplain, newTopCommand},
 	{"dominators", groupExplain, newDominatorsCommand},

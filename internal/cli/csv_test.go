@@ -15,6 +15,7 @@ import (
 	"github.com/minsize/minsize/internal/apply"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/saving"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
@@ -72,6 +73,7 @@ func csvSamples() map[string]*report.Document {
 	files := []report.ImageFile{{Path: "/app", Size: 3, Why: "the program"}}
 	return map[string]*report.Document{
 		"shrink":        report.Ladder(shrunk),
+		"advise":        (&report.Advise{Program: "app", Size: 9, Savings: []saving.Saving{{State: saving.Tried, Bytes: 3}, {State: saving.Fails, Why: "it does not build"}}}).Document(),
 		"unpack":        report.PackResult{Verb: "unpack", Files: []report.PackFile{{FileOutcome: report.FileOutcome{File: "app"}, Original: 9, Packed: 3, Parts: []report.PackPart{{Name: "code"}}}}}.Document(),
 		"wheel":         report.ParcelResult{Verb: "wheel", Packages: []report.Parcel{{FileOutcome: report.FileOutcome{File: "a.whl"}, Before: 9, After: 5, Files: []report.StripFile{{FileOutcome: report.FileOutcome{File: "a.so", Status: report.Stripped}, Before: 9, After: 5}}}}}.Document(),
 		"npm":           report.ParcelResult{Verb: "npm", Packages: []report.Parcel{report.NewParcel("a.tgz")}}.Document(),

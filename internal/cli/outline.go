@@ -14,7 +14,6 @@ import (
 	"github.com/minsize/minsize/internal/outline"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
-	"github.com/minsize/minsize/internal/verify"
 )
 
 // outlineFlags are what was typed.
@@ -183,15 +182,8 @@ func (e *env) decide(ctx context.Context, f *outlineFlags, p *cargo.Project, opt
 		return err
 	}
 	scratch, steps, err := outline.OpenProof(ctx, p, o)
-	var command *verify.CommandError
-	var outside *outline.OutsideError
-	switch {
-	case errors.As(err, &command):
-		return usageError("--check '{} --version'", "%v", err)
-	case errors.As(err, &outside):
-		return withStatus(exitRefused, "one workspace for both", err)
-	case err != nil:
-		return cargoError(err)
+	if err != nil {
+		return proofError(err)
 	}
 	defer scratch.Close()
 	defer steps.Close()

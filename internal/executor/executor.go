@@ -80,7 +80,7 @@ func New(ctx context.Context, p *cargo.Project, toolchains []*cargo.Toolchain) (
 			return nil, err
 		}
 	}
-	inputs, err := inputsDigest(ctx, p)
+	inputs, err := InputsDigest(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -341,20 +341,6 @@ func testPrune(t *testing.T, x *Executor, b *ladder.Build, plan technique.Plan) 
 	if now, _ := os.ReadFile(x.Project.Manifest); string(now) != string(manifest) {
 		t.Error("the user's manifest was changed")
 	}
-	dep := cargo.Dependency{Name: "a", Rename: "b"}
-	for text, want := range map[string]string{
-		"[dependencies]\nb = \"1\"\n":            "b = { version = \"1\", default-features = false }",
-		"[dependencies]\nb = { path = \"x\" }\n": "default-features = false",
-		"[dependencies]\nb.workspace = true\n":   "!its features are set in [workspace.dependencies]",
-		"[dependencies]\nb = 1\n":                "!unknown form",
-		"[dependencies]\na = \"1\"\n":            "!not in [dependencies]",
-		"[dependencies\n":                        "!line 1",
-	} {
-		edited, err := withoutDefaults([]byte(text), dep)
-		if message, fails := strings.CutPrefix(want, "!"); fails && (err == nil || !strings.Contains(err.Error(), message)) || !fails && !strings.Contains(string(edited), want) {
-			t.Errorf("%q: %q, %v", text, edited, err)
-		}
-	}
 }
 
 // TestRequests: what a plan asks of cargo, and what it may not.

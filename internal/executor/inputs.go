@@ -13,8 +13,8 @@ import (
 	"github.com/minsize/minsize/internal/cargo"
 )
 
-// inputsDigest is a digest of all that a build depends on beside the plan.
-func inputsDigest(ctx context.Context, p *cargo.Project) (string, error) {
+// InputsDigest is a digest of all that a build depends on beside the plan.
+func InputsDigest(ctx context.Context, p *cargo.Project) (string, error) {
 	sources, err := p.SourcesHash(ctx)
 	if err != nil {
 		return "", err

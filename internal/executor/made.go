@@ -19,7 +19,7 @@ import (
 type made struct {
 	File   string `json:"file"` // base name
 	SHA256 string `json:"sha256"`
-	Inputs string `json:"inputs"` // inputsDigest
+	Inputs string `json:"inputs"` // InputsDigest
 }
 
 func madePath(p *cargo.Project) string {
@@ -62,7 +62,7 @@ func FindMade(ctx context.Context, p *cargo.Project) (path, why string, err erro
 	if err != nil {
 		return "", "", err
 	}
-	inputs, err := inputsDigest(ctx, p)
+	inputs, err := InputsDigest(ctx, p)
 	if err != nil {
 		return "", "", err
 	}

@@ -2,16 +2,13 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/ladder"
-	"github.com/minsize/minsize/internal/toml"
 )
 
 // PruneFeatures tries the winner of a search again without the default features
@@ -32,14 +29,14 @@ func (x *Executor) PruneFeatures(ctx context.Context, r *ladder.Result, v ladder
 	if err != nil {
 		return err
 	}
-	for _, dep := range defaultFeatured(project) {
+	for _, dep := range project.Metadata.DefaultFeatured(project.Package) {
 		if most--; most < 0 {
 			view.Note(fmt.Sprintf("default features of %s and later dependencies are not tried: the builds are used up", dep.Name))
 			return nil
 		}
 		view.Begin("without "+dep.Name+"'s defaults", true)
 		f := ladder.FeaturePrune{Dependency: dep.Name, Features: dep.Features}
-		edited, err := withoutDefaults(original, dep)
+		edited, _, err := dep.WithFeatures(original, nil)
 		if err == nil {
 			err = os.WriteFile(manifest, edited, 0o666)
 		}
@@ -69,7 +66,7 @@ func (x *Executor) tryPruned(ctx context.Context, r *ladder.Result, v ladder.Ver
 	if err != nil {
 		return err
 	}
-	inputs, err := inputsDigest(ctx, project)
+	inputs, err := InputsDigest(ctx, project)
 	if err != nil {
 		return err
 	}
@@ -95,53 +92,6 @@ func (x *Executor) tryPruned(ctx context.Context, r *ladder.Result, v ladder.Ver
 		f.Why = f.Check.Why
 	}
 	return err
-}
-
-// defaultFeatured are the direct dependencies whose default features are on
-// and not empty, as the program's manifest lists them.
-func defaultFeatured(p *cargo.Project) []cargo.Dependency {
-	var list []cargo.Dependency
-	for _, d := range p.Package.Dependencies {
-		if d.Kind != "" || !d.UsesDefaultFeatures || d.Target != "" || slices.ContainsFunc(list, func(o cargo.Dependency) bool { return o.Name == d.Name }) {
-			continue
-		}
-		for _, pkg := range p.Metadata.Linked(p.Package) {
-			if pkg.Name == d.Name && len(pkg.Features["default"]) > 0 {
-				list = append(list, d)
-				break
-			}
-		}
-	}
-	return list
-}
-
-// withoutDefaults edits the dependency's line: default-features = false.
-func withoutDefaults(manifest []byte, dep cargo.Dependency) ([]byte, error) {
-	d, err := toml.Parse(manifest)
-	if err != nil {
-		return nil, err
-	}
-	key := dep.Name
-	if dep.Rename != "" {
-		key = dep.Rename
-	}
-	value, found := d.Get("dependencies", key)
-	if !found {
-		return nil, errors.New("the dependency is not in [dependencies]")
-	}
-	path := []string{"dependencies", key}
-	switch v := value.(type) {
-	case string:
-		err = d.Set(path, toml.Literal(fmt.Sprintf("{ version = %q, default-features = false }", v)))
-	case map[string]any:
-		if v["workspace"] == true {
-			return nil, errors.New("its features are set in [workspace.dependencies]")
-		}
-		err = d.Set(append(path, "default-features"), false)
-	default:
-		err = fmt.Errorf("[dependencies] %s has an unknown form", key)
-	}
-	return d.Bytes(), err
 }
 
 // copyWorkspace copies the workspace without target dirs and version control.

@@ -102,12 +102,20 @@ func (s *Scratch) Put(ctx context.Context, sources []*Source, chosen []*Proposal
 	if err != nil {
 		return err
 	}
+	files := map[string][]byte{}
 	for _, source := range sources {
-		data, changed := after[source]
-		if !changed {
-			data = source.File.Source
+		if files[source.Name] = after[source]; files[source.Name] == nil {
+			files[source.Name] = source.File.Source
 		}
-		path := filepath.Join(s.Root, filepath.FromSlash(source.Name))
+	}
+	return s.Write(files)
+}
+
+// Write gives files of the copy these bytes, by their paths below the root;
+// what is so already keeps its time.
+func (s *Scratch) Write(files map[string][]byte) error {
+	for name, data := range files {
+		path := filepath.Join(s.Root, filepath.FromSlash(name))
 		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package outline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,10 @@ import (
 type CargoSteps struct {
 	// Build is cargo.Build, or that with something for the user to look at.
 	Build func(context.Context, *cargo.Project, cargo.Request) (cargo.Result, error)
+	// Request is what each build is asked for.
+	Request cargo.Request
 
 	project *cargo.Project // of the copy
-	dir     string         // its target folder
 	suite   *verify.Suite
 	based   bool // the suite has its baseline
 	tests   bool
@@ -38,6 +40,7 @@ func (e *OutsideError) Error() string {
 
 // ProofOptions are how proposals are proved.
 type ProofOptions struct {
+	Name   string        // of its folder below target/minsize; "" is outline
 	Cargo  cargo.Options // that the project was loaded with
 	Checks []string
 	Ignore []*regexp.Regexp
@@ -61,11 +64,12 @@ func OpenProof(ctx context.Context, p *cargo.Project, o ProofOptions) (scratch *
 	if !p.Kind.Starts() {
 		v.Default = func(string) []string { return nil } // a library does nothing by itself
 	}
-	steps = &CargoSteps{Build: cargo.Build, tests: o.Tests, dir: filepath.Join(p.OutputDir(), "outline-target")}
+	name := cmp.Or(o.Name, "outline")
+	steps = &CargoSteps{Build: cargo.Build, tests: o.Tests}
 	if steps.suite, err = verify.New(v); err != nil {
 		return nil, nil, err
 	}
-	if scratch, err = NewScratch(ctx, p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), "outline")); err == nil {
+	if scratch, err = NewScratch(ctx, p.Root, p.Metadata.TargetDirectory, filepath.Join(p.OutputDir(), name)); err == nil {
 		err = steps.load(ctx, p, o.Cargo, scratch)
 	}
 	if err != nil {
@@ -90,15 +94,34 @@ func (s *CargoSteps) load(ctx context.Context, p *cargo.Project, o cargo.Options
 	o.ManifestPath = filepath.Join(scratch.Root, rel)
 	p.Choose(&o)
 	s.project, err = cargo.Load(ctx, o)
+	if err == nil {
+		s.Request = cargo.Request{Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: scratch.Root + "-target", Log: io.Discard}
+	}
 	return err
 }
 
+// Program builds the copy as it is now. The first program is the baseline of
+// the checks.
+func (s *CargoSteps) Program(ctx context.Context) (cargo.Result, error) {
+	result, err := s.Build(ctx, s.project, s.Request)
+	if err == nil {
+		err = s.Base(ctx, result.Executable)
+	}
+	return result, err
+}
+
+// Base makes a program the baseline of the checks, where there is none yet.
+func (s *CargoSteps) Base(ctx context.Context, program string) error {
+	if s.based {
+		return nil
+	}
+	s.based = true
+	return s.suite.Baseline(ctx, program)
+}
+
 // Size builds and measures what would be shipped: the program without symbols.
-// The first program is the baseline of the checks.
 func (s *CargoSteps) Size(ctx context.Context) (int64, string, error) {
-	result, err := s.Build(ctx, s.project, cargo.Request{
-		Profile: []cargo.KeyValue{{Key: "strip", Value: "none"}}, Target: s.project.Triple.Name, TargetDir: s.dir, Log: io.Discard,
-	})
+	result, err := s.Program(ctx)
 	if err != nil {
 		return 0, "", err
 	}
@@ -109,12 +132,6 @@ func (s *CargoSteps) Size(ctx context.Context) (int64, string, error) {
 	_, done, err := strip.Plan(data, strip.Options{Level: strip.All})
 	if err != nil {
 		return 0, "", err
-	}
-	if !s.based {
-		s.based = true
-		if err := s.suite.Baseline(ctx, result.Executable); err != nil {
-			return 0, "", err
-		}
 	}
 	return int64(done.After), result.Executable, nil
 }
@@ -136,20 +153,20 @@ func (s *CargoSteps) Test(ctx context.Context) error {
 	if !s.tests {
 		return nil
 	}
-	args := []string{"test", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir}
-	if out, err := s.cargo(ctx, args...); err != nil {
-		return fmt.Errorf("cargo test: %w: %s", err, lastLines(string(out), 3))
-	}
-	return nil
+	return s.Cargo(ctx, "test", "--quiet", "--target-dir", s.Request.TargetDir)
 }
 
-// cargo runs the project's own cargo, with its own compiler, on the copy.
-func (s *CargoSteps) cargo(ctx context.Context, args ...string) ([]byte, error) {
+// Cargo runs the project's own cargo, with its own compiler, on the copy.
+func (s *CargoSteps) Cargo(ctx context.Context, args ...string) error {
+	args = append(args, "--manifest-path", s.project.Package.ManifestPath)
 	cmd := exec.CommandContext(ctx, s.project.Toolchain.Cargo, args...)
 	cmd.Dir = s.project.Dir
 	cmd.Env = append(os.Environ(), "RUSTC="+s.project.Toolchain.Rustc)
 	cmd.WaitDelay = time.Second
-	return cmd.CombinedOutput()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cargo %s: %w: %s", args[0], err, lastLines(string(out), 3))
+	}
+	return nil
 }
 
 // AcceptAll keeps every function whose patch the compiler accepts, unmeasured.
@@ -158,10 +175,7 @@ func (s *CargoSteps) AcceptAll(ctx context.Context, scratch *Scratch, sources []
 		if err := scratch.Put(ctx, sources, chosen); err != nil {
 			return err
 		}
-		if out, err := s.cargo(ctx, "check", "--quiet", "--manifest-path", s.project.Package.ManifestPath, "--target-dir", s.dir); err != nil {
-			return fmt.Errorf("cargo check: %s", lastLines(string(out), 3))
-		}
-		return nil
+		return s.Cargo(ctx, "check", "--quiet", "--target-dir", s.Request.TargetDir)
 	}
 	if check(proposals) == nil {
 		for _, p := range proposals {

@@ -15,6 +15,7 @@ import (
 	"github.com/minsize/minsize/internal/golden"
 	"github.com/minsize/minsize/internal/history"
 	"github.com/minsize/minsize/internal/llvmlines"
+	"github.com/minsize/minsize/internal/saving"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -45,6 +46,7 @@ func everyDocument(t *testing.T) (all []*Document) {
 		Explanation(&attrib.Explanation{}),
 		(&Generics{Items: []GenericCost{{Crates: []string{"a"}, Instances: []GenericCopy{{}}}}}).Document(1),
 		(&LLVMLines{Items: []llvmlines.Function{{}}}).Document(),
+		(&Advise{Savings: []saving.Saving{{State: saving.Range, Items: []string{"a.rs:1"}}, {State: saving.Fails}}, Notes: []string{"a note"}}).Document(),
 		(&Outline{Functions: outlined, Refused: outlined}).Document(true),
 		(&Image{Platforms: []ImagePlatform{{Files: files, Hints: []ImageHint{{}}}}}).Document(),
 		(&ImageInspection{Layers: make([]InspectedLayer, 1), Files: make([]InspectedFile, 1), WastedFiles: make([]InspectedWaste, 1), Alternative: &ImageAlternative{Files: files}}).Document(),
