@@ -49,11 +49,12 @@ type port struct {
 	arch    codec.Arch // the filter's, and the header's number
 	borders [2]int     // see methods
 	bti     bool       // programs may ask for landing pads by a property
+	moves   bool       // the stub can move the image where there is no room below it
 }
 
 var ports = []*port{
 	{machine: machine.X86_64, arch: codec.X86_64, borders: [2]int{4800, 7000}},
-	{machine: machine.AArch64, arch: codec.AArch64, borders: [2]int{3500, 14000}, bti: true},
+	{machine: machine.AArch64, arch: codec.AArch64, borders: [2]int{3500, 14000}, bti: true, moves: true},
 }
 
 func portOf(is func(*port) bool) *port {

@@ -16,12 +16,13 @@ import (
 
 const (
 	magic        = "MSZP"
-	version      = 4
+	version      = 5
 	headerOffset = 64 + 2*56 // behind the ELF header and two program headers
 	headerSize   = 64
 
 	flagFixed = 1
 	flagBTI   = 2
+	flagLow   = 4
 )
 
 type header struct {

@@ -299,6 +299,9 @@ func (p *program) buildPrefix(ops []operation) (prefix []byte, tableOffset int, 
 	return prefix, tableOffset, nil
 }
 
+// lowestAddress is where Linux lets programs map memory, as distributions set it.
+const lowestAddress = 0x10000
+
 // assemble writes all but the trailer.
 func (p *program) assemble(params codec.Params, code, payload, stream []byte, prefix int) ([]byte, error) {
 	h := header{method: uint8(params.Method), machine: uint8(p.arch), address: p.first, stream: uint32(len(stream)),
@@ -336,7 +339,10 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 		vaddr = (p.first + uint64(h.span) + 0xffff) &^ 0xffff
 		elfType = objfile.ET_EXEC
 		h.flags |= flagFixed
-		if p.first < (uint64(prefix)+p.align-1)&^(p.align-1)+0x10000 {
+		switch low := p.first < (uint64(prefix)+p.align-1)&^(p.align-1)+lowestAddress; {
+		case low && p.moves && p.first >= lowestAddress:
+			h.flags |= flagLow
+		case low:
 			return nil, refuse("", "no room for the unpacker below the program's first address %#x", p.first)
 		}
 	}

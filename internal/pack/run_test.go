@@ -47,6 +47,7 @@ var kinds = []struct {
 	{"static-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static"}},
 	{"static-pie-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2", "-static-pie"}},
 	{"dynamic-aarch64", []string{"aarch64-linux-gnu-gcc", "-O2"}},
+	{"go-fixed-aarch64", []string{"go", "build", "GOARCH=arm64", "-ldflags=-s -w"}}, // at 0x10000, with no room below
 }
 
 // sample builds testdata/sample.c, or the one in the compiler's language; the
@@ -58,7 +59,15 @@ func sample(t *testing.T, argv []string) string {
 	}
 	dir := t.TempDir()
 	out := filepath.Join(dir, "sample")
-	args := argv[1:len(argv):len(argv)]
+	env := append(os.Environ(), "CGO_ENABLED=0")
+	var args []string
+	for _, a := range argv[1:] {
+		if strings.HasPrefix(a, "GOARCH=") {
+			env = append(env, a)
+		} else {
+			args = append(args, a)
+		}
+	}
 	source := "sample.c"
 	switch {
 	case argv[0] == "go":
@@ -80,7 +89,7 @@ func sample(t *testing.T, argv []string) string {
 		args = append(args, "-B", dir)
 	}
 	cmd := exec.Command(argv[0], args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = env
 	if b, err := cmd.CombinedOutput(); err != nil {
 		if strings.Contains(string(b), source+":") {
 			t.Fatalf("%s", b)

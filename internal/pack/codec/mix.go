@@ -388,7 +388,7 @@ func (m *mixer) endByte(b byte) {
 	m.last[k] = b
 	if k != 0 {
 		m.full = mixHash(m.full, uint32(b)+1)
-		if k <= kindModRM {
+		if k < m.t.set.shape {
 			m.shape = mixHash(m.shape, uint32(b)+1) & 0xffffff
 		}
 	}

@@ -74,8 +74,7 @@ const (
 	states     = 12
 	maxClasses = 16 // position states of LZMA; seven classes of kind in XLZ
 
-	xlzLiteralContexts = 1280
-	countUnit          = 8 // the stub keeps the place of every eighth instruction
+	countUnit = 8 // the stub keeps the place of every eighth instruction
 )
 
 // Classes of kinds, for what a kind of its own would dilute.
@@ -154,7 +153,7 @@ func newModel(p *Params) *model {
 	n := 1 << (p.LC + p.LP)
 	matched := n
 	if p.Method == XLZ {
-		initial, n, matched = xlzInit, xlzLiteralContexts, kindPlace
+		initial, n, matched = xlzInit, p.Layout.set().literals, kindPlace
 	}
 	m.literal = make([][0x100]uint16, n)
 	m.matched = make([][0x200]uint16, matched)
@@ -233,7 +232,7 @@ func lenState(length int) int { return min(length-minMatch, lenStates-1) }
 type tracker struct {
 	p       *Params
 	pos     uint32
-	prev    byte
+	last    uint32 // four bytes, the newest lowest
 	region  int
 	machine machine
 	set     *instructionSet
@@ -287,45 +286,34 @@ func (t *tracker) enter() {
 func (t *tracker) place() place {
 	if t.p.Method == LZMA {
 		pb := uint8(t.pos) & (1<<t.p.PB - 1)
-		lit := t.pos&(1<<t.p.LP-1)<<t.p.LC + uint32(t.prev)>>(8-t.p.LC)
+		lit := t.pos&(1<<t.p.LP-1)<<t.p.LC + t.last&255>>(8-t.p.LC)
 		return place{literal: uint16(lit), matched: uint16(lit), match: pb, length: pb}
 	}
 	if !t.inCode {
-		return place{literal: uint16(t.prev >> 5), match: kindPlace + uint8(t.pos)&t.mask, length: classes + uint8(t.pos)&t.mask, choice: classes + uint8(t.pos)&t.mask}
+		return place{literal: uint16(t.last & 255 >> 5), match: kindPlace + uint8(t.pos)&t.mask, length: classes + uint8(t.pos)&t.mask, choice: classes + uint8(t.pos)&t.mask}
 	}
-	kind, hash := t.machine.state()
-	w := place{matched: uint16(kind), match: kind, class: kindClass[kind], length: kindClass[kind], choice: kindClass[kind], start: kind == kindFirst}
-	hash >>= t.shift
-	w.literal = t.set.literal(kind, hash, t.prev)
-	return w
+	kind, class, literal := t.set.context(t.machine, t.last, t.shift)
+	return place{literal: uint16(literal), matched: uint16(kind), match: kind, class: class, length: class, choice: class, start: kind == kindFirst}
 }
 
-func aarch64Literal(kind, hash, _ uint8) uint16 {
-	switch kind {
-	case kindFirst:
-		return 8
-	case kindWord1:
-		return 256 + uint16(hash)
-	case kindWord2:
-		return 512 + uint16(hash)
-	}
-	return 768 + uint16(hash)
-}
-
-func x86Literal(kind, hash, prev uint8) uint16 {
+func x86Context(m machine, last uint32, coarse uint) (kind, class uint8, literal uint32) {
+	kind, hash := m.state()
+	prev := last & 255
 	switch kind {
 	case kindFirst, kindRel32 + 3, kindRIP + 3:
-		return uint16(kind) * 8
+		literal = uint32(kind) * 8
 	case kindOpcode:
-		return 256 + uint16(hash)
+		literal = 256 + uint32(hash>>coarse)
 	case kindModRM:
-		return 512 + uint16(hash)
+		literal = 512 + uint32(hash>>coarse)
 	case kindRel32 + 2:
-		return 768 + uint16(prev)
+		literal = 768 + prev
 	case kindRIP + 2:
-		return 1024 + uint16(prev)
+		literal = 1024 + prev
+	default:
+		literal = uint32(kind)*8 + prev>>5
 	}
-	return uint16(kind)*8 + uint16(prev>>5)
+	return kind, kindClass[kind], literal
 }
 
 // take moves over b.
@@ -336,7 +324,7 @@ func (t *tracker) take(b byte) {
 		}
 		t.machine.step(b)
 	}
-	t.prev = b
+	t.last = t.last<<8 | uint32(b)
 	t.pos++
 	if t.p.Method != LZMA {
 		t.enter()

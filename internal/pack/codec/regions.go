@@ -52,15 +52,17 @@ type instructionSet struct {
 	machine func() machine
 	// filter makes addresses absolute, or with decode relative again.
 	filter func(code []byte, base uint32, decode bool)
-	// literal is the place of a literal of code by the kind and hash of its
-	// byte and the byte before it.
-	literal func(kind, hash, prev uint8) uint16
+	// context of the next byte of code, by the machine's state and the last
+	// four bytes of the stream: its kind, the class of that, and the literal's place.
+	context  func(m machine, last uint32, coarse uint) (kind, class uint8, literal uint32)
+	literals int   // how many places context knows
+	shape    uint8 // kinds below say what an instruction does, not to what
 }
 
 var instructionSets = map[Arch]*instructionSet{
-	NoCode:  {1, func() machine { return &x86Machine{} }, func([]byte, uint32, bool) {}, x86Literal},
-	X86_64:  {1, func() machine { return &x86Machine{} }, filterX86, x86Literal},
-	AArch64: {4, func() machine { return &aarch64Machine{} }, filterAArch64, aarch64Literal},
+	NoCode:  {1, func() machine { return &x86Machine{} }, func([]byte, uint32, bool) {}, x86Context, 1280, kindSIB},
+	X86_64:  {1, func() machine { return &x86Machine{} }, filterX86, x86Context, 1280, kindSIB},
+	AArch64: {4, func() machine { return &aarch64Machine{} }, filterAArch64, aarch64Context, 1600, 18},
 }
 
 func (l *Layout) set() *instructionSet {

@@ -27,7 +27,7 @@ __attribute__((section(".text.first"), used)) u64 first(u64 *stack, const u8 *st
 	u64 before = (h->prefix + unit - 1) & -unit;
 	u64 size = before + h->span;
 	u8 *room;
-	if (h->flags & FLAG_FIXED) {
+	if ((h->flags & (FLAG_FIXED | FLAG_LOW)) == FLAG_FIXED) {
 		room = map(h->address - before, size, MAP_FIXED);
 	} else {
 		u64 slack = unit - c.page;
@@ -41,7 +41,6 @@ __attribute__((section(".text.first"), used)) u64 first(u64 *stack, const u8 *st
 #endif
 	c.image = room + before;
 	c.prefix = c.image - h->prefix;
-	c.bias = (u64)c.image - h->address;
 	c.protect = protect;
 	c.fail = fail;
 
@@ -58,6 +57,15 @@ __attribute__((section(".text.first"), used)) u64 first(u64 *stack, const u8 *st
 
 	u8 *code = (u8 *)((u64)c.prefix & -c.page);
 	protect(code, c.image, PROT_READ | PROT_EXEC);
+#if defined(__aarch64__)
+	if (h->flags & FLAG_LOW) {
+		i64 moved = syscall6(SYS_mremap, (u64)c.image, h->span, h->span, 3, h->address, 0); // MREMAP_MAYMOVE | MREMAP_FIXED
+		if (failed(moved))
+			fail();
+		c.image = (u8 *)moved;
+	}
+#endif
+	c.bias = (u64)c.image - h->address;
 	u64 entry = ((u64(*)(struct context *))c.prefix)(&c);
 
 	// What is left: the page or pages of part 1 itself, read only.

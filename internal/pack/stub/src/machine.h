@@ -6,12 +6,14 @@ enum { FIRST = 1, OPCODE, MODRM_BYTE, SIB, DISP8, DISP32, KIND_IMM8 = 10, KIND_R
 
 #if defined(__x86_64__)
 #include "x86_tables.h"
+enum { SHAPE = SIB };
 enum { NONE, IMM8, IMMZ, REL8, REL32, IMM16, IMMV, MOFFS, ENTER, PREFIX, MODRM, MODRM_IMM8, MODRM_IMMZ, GROUP3_IMM8, GROUP3_IMMZ, ESCAPE };
 #define IMMEDIATE_BYTES 0x414100384241410
 static const u8 immediate_kind[] = { 0, 10, 12, 11, 16, 24, 12, 12, 24, 0, 0, 10, 12, 10, 12 };
 #define QUEUE4(kind) (0x03020100u + (kind) * 0x01010101u)
 #else
 #include "aarch64.h"
+enum { BRANCH = 1, CONDITIONAL = 6, SHAPE = 18 };
 #endif
 
 struct machine {
@@ -110,14 +112,35 @@ next:
 	if (!m->kind)
 		m->kind = FIRST;
 }
+static inline u32 kind_of(const struct machine *m, const u8 *out) { return m->kind; }
 #else
-static __attribute__((noinline)) void advance(struct machine *m, u32 b)
+static inline void advance(struct machine *m, u32 b) { m->kind = (m->kind & 3) + 1; }
+
+// top_of is the top byte of the word of which kind - 1 bytes are there.
+static inline u32 top_of(u32 last, u32 kind) { return (u8)(last >> (kind - 2) * 8); }
+
+static __attribute__((noinline)) u32 class_of(u32 top)
+{
+	u32 t = top & 0x7c;
+	if (t == 0x14)
+		return BRANCH;
+	if (t == 0x34 || top == 0x54)
+		return CONDITIONAL;
+	if ((top & 0x9f) == 0x90)
+		return 2;
+	if ((top & 0x1f) == 0x11)
+		return 3;
+	if ((top & 0x3b) == 0x39)
+		return 4;
+	if ((top & 0x3e) == 0x28)
+		return 5;
+	return (top & 0x1e) == 0x0a ? 7 : 0;
+}
+
+// kind_of is the kind of the next byte.
+static inline u32 kind_of(const struct machine *m, const u8 *out)
 {
 	u32 kind = m->kind;
-	if (kind == FIRST)
-		m->hash = b;
-	if (kind == OPCODE)
-		m->hash = m->hash * HASH_FACTOR + (b >> 5);
-	m->kind = kind == 4 ? FIRST : kind + 1;
+	return kind > FIRST ? 2 + class_of(top_of(be32(out - 4), kind)) + (kind - 2) * 8 : kind;
 }
 #endif

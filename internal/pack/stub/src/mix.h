@@ -134,7 +134,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 			edges += 4;
 			code.kind = code.kind ? 0 : FIRST;
 		}
-		u32 k = code.kind, c[9];
+		u32 k = kind_of(&code, out), c[9];
 		for (u32 i = 1; i <= 8; i++)
 			c[i] = i <= position ? out[-(i64)i] : 0;
 		u32 w = c[1] | c[2] << 8 | c[3] << 16 | c[4] << 24;
@@ -274,7 +274,7 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 		m->last[k] = b;
 		if (k) {
 			full = mix_hash(full, b + 1);
-			if (k <= MODRM_BYTE)
+			if (k < SHAPE)
 				shape = mix_hash(shape, b + 1) & 0xffffff;
 			advance(&code, b);
 			if (code.kind == FIRST) {

@@ -29,7 +29,11 @@ struct header {
 	u64 original;    // bytes of the original file; also keeps part 1 aligned to 16
 };
 
-enum { FLAG_FIXED = 1, FLAG_BTI = 2 };
+#if defined(__aarch64__)
+enum { FLAG_FIXED = 1, FLAG_BTI = 2, FLAG_LOW = 4 }; // FLAG_LOW: there is no room below address, so that the image is moved there
+#else
+enum { FLAG_FIXED = 1, FLAG_LOW = 0 };
+#endif
 
 // struct context is what part 1 hands to part 2.
 struct context {
@@ -65,7 +69,7 @@ static inline i64 syscall3(i64 n, u64 a, u64 b, u64 c)
 }
 #elif defined(__aarch64__)
 enum { SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_write = 64, SYS_pread = 67, SYS_exit_group = 94,
-       SYS_munmap = 215, SYS_mmap = 222, SYS_mprotect = 226, SYS_madvise = 233, SYS_memfd_create = 279 };
+       SYS_munmap = 215, SYS_mremap = 216, SYS_mmap = 222, SYS_mprotect = 226, SYS_madvise = 233, SYS_memfd_create = 279 };
 static inline i64 syscall6(i64 n, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	register i64 x8 __asm__("x8") = n;

@@ -7,6 +7,11 @@
 #include "machine.h"
 
 // The model, in probabilities.
+#if defined(__x86_64__)
+enum { CONTEXTS = 1280 };
+#else
+enum { CONTEXTS = 1600 };
+#endif
 enum {
 	IS_MATCH = 0,                    // [32 kinds][16 states]
 	REP0_LONG = IS_MATCH + 512,      // likewise
@@ -18,13 +23,13 @@ enum {
 	SPECIAL = SLOT + 2048,           // [2][128]
 	ALIGN = SPECIAL + 256,           // [2][16]
 	MATCHED = ALIGN + 32,            // [32 kinds][2][0x100]
-	LITERALS = MATCHED + 32 * 0x200, // [1280][LITERAL]
+	LITERALS = MATCHED + 32 * 0x200, // [CONTEXTS][LITERAL]
 #if defined(SMALL)
 	LITERAL = 0x100,
 #else
 	LITERAL = 0x110, // the tree of the high nibble, then one for each value of it: a walk meets two lines of the cache
 #endif
-	PROBS = LITERALS + 1280 * LITERAL,
+	PROBS = LITERALS + CONTEXTS * LITERAL,
 #if defined(SMALL)
 	TOUCHED = LITERALS + 256 * LITERAL, // what any program uses
 #else
@@ -52,11 +57,26 @@ struct instructions {
 #define KIND_CLASSES_HIGH 0x0000044466665555u
 #define HASHED (1u << OPCODE | 1u << MODRM_BYTE)
 #define ALONE (1u << FIRST | 1u << (KIND_REL32 + 3) | 1u << (KIND_RIP + 3))
-#else
-#define KIND_CLASSES_LOW 0x22210u
-#define KIND_CLASSES_HIGH 0u
-#define HASHED (1u << 2 | 1u << 3 | 1u << 4)
-#define ALONE (1u << FIRST)
+#endif
+
+#if !defined(__x86_64__)
+// literal_context is aarch64Context of internal/pack/codec/aarch64.go.
+static inline u32 literal_context(u32 at, u32 last)
+{
+	u32 top = at == FIRST ? last >> 24 : top_of(last, at), dense = top * 5 >> 1 & 127;
+	if (at < 3)
+		return at * 128 - 64 + dense;
+	if (at == 3)
+		return 320 + dense * 4 + (last >> 6 & 3);
+	u32 class = class_of(top);
+	if (class == BRANCH)
+		return 832 + (u8)last;
+	if (top == 0x54)
+		return 48;
+	if (class == CONDITIONAL)
+		return 16 + (last >> 24 & 31);
+	return 1088 + dense * 4 + (last & 3);
+}
 #endif
 
 // struct decoded is what unfilter needs from decode.
@@ -165,7 +185,11 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 #if !defined(SMALL)
 		u32 aligned = 1;
 #endif
+#if defined(__x86_64__)
 		u32 kind = m.kind, class = (kind < 16 ? KIND_CLASSES_LOW : KIND_CLASSES_HIGH) >> (kind & 15) * 4 & 15;
+#else
+		u32 kind = kind_of(&m, out), class = m.kind;
+#endif
 		u16 *q = prob + IS_MATCH + (kind ? kind : 28 + (position & mask)) * 16 + state;
 #if !defined(SMALL)
 		if (kind == FIRST) {
@@ -174,15 +198,19 @@ static __attribute__((noinline)) struct decoded decode(const u8 *in, u8 *first, 
 					rep[i] = position - PLACE(count - num[i]);
 		}
 #endif
-		u32 prev = position ? out[-1] : 0, context = kind * 8, sym = 1;
+		u32 sym = 1;
+#if defined(__x86_64__)
+		u32 prev = position ? out[-1] : 0, context = kind * 8;
 		if (HASHED >> kind & 1)
 			context = 256 * kind - 256 + ((u8)m.hash >> shift);
-#if defined(__x86_64__)
 		else if ((kind & ~4u) == KIND_REL32 + 2)
 			context = 768 + (kind & 4) * 64 + prev;
-#endif
 		else if (!(ALONE >> kind & 1))
 			context += prev >> 5;
+#else
+		(void)shift; // contexts are never coarse
+		u32 context = class ? literal_context(class, be32(out - 4)) : position ? out[-1] >> 5 : 0;
+#endif
 		u16 *literal = prob + LITERALS + context * LITERAL;
 #if !defined(SMALL)
 		__builtin_prefetch(literal);
