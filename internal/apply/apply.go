@@ -68,7 +68,8 @@ type Edit struct {
 	Left      []Left
 	Overruled []Overruled
 	Notes     []string
-	Linked    bool // minsize is the linker from now on
+	Linked    bool   // minsize is the linker from now on
+	Apart     string // the command that builds the library as it was searched, where cargo build does not
 
 	Refused []technique.Refused  // what the program as it is now does not bear
 	Relies  []technique.Reliance // who relies on what the edit gives up

@@ -22,6 +22,9 @@ import (
 // more thing that everybody who builds the project has to have.
 const worthAFlag = 1024
 
+// saveTemps keeps the bitcode that is optimised again.
+const saveTemps = "-Csave-temps"
+
 // everyProfile is why such a technique is left.
 const everyProfile = "as a compiler flag it would count for debug builds and tests, too"
 
@@ -70,7 +73,7 @@ func (w *writer) flags(ctx context.Context) error {
 		}
 	}
 	if w.Linker != "" && w.Plan.Link.Pipeline != "" {
-		add("-Csave-temps") // the bitcode that is optimised again
+		add(saveTemps)
 	}
 	if s := w.Plan.Setting; s.Target != "" {
 		w.left("target "+s.Target, "the target is chosen on the command line: cargo build --target TRIPLE")
@@ -176,6 +179,10 @@ func (w *writer) appendFlags(flags []string) error {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}
 	w.edit.Written = append(w.edit.Written, Written{File: w.path, Key: toml.Key(key), Value: "+ " + strings.Join(flags, " "), Was: was})
-	w.edit.Notes = append(w.edit.Notes, "compiler flags count for every profile of this target: debug builds and tests are compiled again once")
+	note := "compiler flags count for every profile of this target: debug builds and tests are compiled again once"
+	if slices.Contains(flags, saveTemps) {
+		note += ", and " + saveTemps + " leaves each crate's bitcode in the target folder (cargo knows no flags of one profile; --codegen-budget 0 searches without)"
+	}
+	w.edit.Notes = append(w.edit.Notes, note)
 	return nil
 }

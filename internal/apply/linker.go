@@ -47,7 +47,12 @@ func (w *writer) linker() error {
 		return err
 	}
 	w.edit.Linked = true
-	w.edit.Notes = append(w.edit.Notes, "minsize-link links this program in builds of profile "+w.Profile+", and everything else as before; MINSIZE=off cargo build leaves it out, MINSIZE=strict fails where the recorded link cannot be made")
+	if p.Kind.Loads() && len(p.Target.CrateTypes) > 1 {
+		w.edit.Apart = strings.Join(append([]string{"cargo rustc --profile", w.Profile}, append(p.Flags(), "--crate-type", p.Kind.CrateType())...), " ")
+		w.edit.Notes = append(w.edit.Notes, fmt.Sprintf("the library is %s at once, and of such cargo build makes no LTO; %s does, as maturin calls it; or list %s alone in Cargo.toml",
+			strings.Join(p.Target.CrateTypes, " and "), w.edit.Apart, p.Kind.CrateType()))
+	}
+	w.edit.Notes = append(w.edit.Notes, "minsize-link links this "+p.Kind.String()+" in builds of profile "+w.Profile+", and everything else as before; MINSIZE=off cargo build leaves it out, MINSIZE=strict fails where the recorded link cannot be made")
 	return nil
 }
 

@@ -37,6 +37,9 @@ type Project struct {
 	manifest  map[string]any // the root manifest, decoded
 
 	Linker Value // what links now: -C linker of the rustflags, else target.<triple>.linker; zero for rustc's default
+	// MinsizeLinks says that minsize-link is what cargo calls; Linker is the one
+	// behind it.
+	MinsizeLinks bool
 }
 
 // SeveralTargetsError says that build.target lists more than one machine.
@@ -229,7 +232,7 @@ func (p *Project) readTarget(ctx context.Context) error {
 		p.Linker = all[0]
 	}
 	if named, _ := p.Linker.Value.(string); launch.IsLinker(named) {
-		p.Linker = Value{}
+		p.Linker, p.MinsizeLinks = Value{}, true
 		if behind, origin := p.Config.variable(launch.LinkerVariable(name)); behind != "" {
 			p.Linker = Value{behind, origin}
 		}
@@ -240,6 +243,27 @@ func (p *Project) readTarget(ctx context.Context) error {
 // LinkProfile is the environment variable that names the profile whose builds
 // minsize-link changes, where it is not minsize.toml's.
 const LinkProfile = "MINSIZE_PROFILE"
+
+// Linked are the places where cargo leaves what is chosen, in the builds that
+// minsize-link changes, whether or not it was told the target.
+func (p *Project) Linked(profile string) (paths []string) {
+	if profile == "" {
+		if profile, _ = p.Config.variable(LinkProfile); profile == "" {
+			profile = p.Profile.Name
+		}
+	}
+	name := p.Target.Name
+	if p.Kind.Loads() {
+		name = "lib" + strings.ReplaceAll(name, "-", "_") + ".so"
+	}
+	if p.Target.IsExample() {
+		name = filepath.Join("examples", name)
+	}
+	for _, folder := range []string{"", p.Triple.Name} {
+		paths = append(paths, filepath.Join(p.Metadata.TargetDirectory, folder, profile, name))
+	}
+	return paths
+}
 
 // Foreign says whether the program is for another machine than this one.
 func (p *Project) Foreign() bool { return p.Triple.Name != p.Toolchain.Host }

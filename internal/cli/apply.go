@@ -51,7 +51,8 @@ minsize.toml is strict that is left out.
 
 --link makes minsize the linker of these builds as well, so that "cargo build
 --release", "cargo install" and what calls cargo give what "minsize build"
-gives; debug builds and tests are linked as before (docs/link.md).
+gives; debug builds and tests are linked as before (docs/link.md). What cargo
+has linked is removed, for cargo to link it again.
 
 --undo takes the last apply back, to the byte.`,
 		Example: `  minsize apply --dry-run
@@ -95,6 +96,9 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	linker := ""
 	if f.link {
+		if !project.Kind.Linked() {
+			return withStatus(exitRefused, "minsize build, which makes it", fmt.Errorf("no linker makes a %s: rustc writes %s by itself", project.Kind, project.Target.Name))
+		}
 		if linker, err = ownLinker(project); err != nil {
 			return err
 		}
@@ -120,6 +124,9 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 	}
 	if len(edit.Files) == 0 {
 		e.note("nothing to write: the files say it already")
+		if f.link && !f.dryRun {
+			return e.linkAgain(project, f.cargo.Profile)
+		}
 		return nil
 	}
 	if write, err := e.confirm(ctx, f); err != nil || !write {
@@ -139,7 +146,19 @@ func (e *env) apply(ctx context.Context, f *applyFlags) error {
 		return cargoError(err)
 	}
 	e.note("written; minsize apply --undo takes it back")
+	if f.link {
+		return e.linkAgain(project, f.cargo.Profile)
+	}
 	return nil
+}
+
+// linkAgain has cargo link what it would take for finished.
+func (e *env) linkAgain(project *cargo.Project, profile string) error {
+	gone, err := executor.LinkAgain(project, profile)
+	for _, path := range gone {
+		e.note(path + " was removed, for cargo to link it again")
+	}
+	return diskError(err)
 }
 
 // ownLinker is minsize-link as cargo can call it: by its name where that is on

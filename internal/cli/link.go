@@ -11,13 +11,13 @@ import (
 func newLinkCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "link LINKER-ARGUMENTS...",
-		Short: "be the linker that cargo calls, for the program of minsize.toml",
+		Short: "be the linker that cargo calls, for the program or library of minsize.toml",
 		Long: `link is what minsize does under the name minsize-link, which "minsize apply
 --link" writes into .cargo/config.toml as the linker. Called by cargo for the
-program of a minsize.toml, in the profile that this is for and with the compiler
-that it was found with, it makes the recorded link: options, cuts, rewrites of
-the file. Everything else, debug builds, tests, build scripts and proc macros
-among it, goes to the linker behind it as it came.
+program or library of a minsize.toml, in the profile that this is for and with
+the compiler that it was found with, it makes the recorded link: options, cuts,
+rewrites of the file. Everything else, debug builds, tests, build scripts and
+proc macros among it, goes to the linker behind it as it came.
 
 Whatever goes wrong, the plain link follows, with one warning, which cargo shows
 where the lint linker_messages is on. MINSIZE=strict fails instead; MINSIZE=off

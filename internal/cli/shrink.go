@@ -451,6 +451,9 @@ func (e *env) keepWinner(ctx context.Context, x *executor.Executor, f *shrinkFla
 		return err
 	}
 	r.Recipe = x.Project.Short(path)
+	if x.Project.MinsizeLinks {
+		return e.linkAgain(x.Project, "")
+	}
 	return nil
 }
 

@@ -19,6 +19,10 @@ func (x *Executor) interfaceOf(path string) (*oracle.Interface, error) {
 	if !x.Project.Kind.Loads() || x.Project.Triple.Format != target.ELF {
 		return nil, nil
 	}
+	return readInterface(path)
+}
+
+func readInterface(path string) (*oracle.Interface, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -38,6 +42,10 @@ func (x *Executor) heldInterface(b *ladder.Build, file *ladder.File) error {
 			return err
 		}
 	}
+	return sameInterface(was, now)
+}
+
+func sameInterface(was, now *oracle.Interface) error {
 	if list := was.Differences(now); len(list) > 0 {
 		more := ""
 		if len(list) > 1 {

@@ -137,13 +137,20 @@ func CargoKeepsCopy(program string, info fs.FileInfo) bool {
 	return byteio.LinkCount(info) == 2 && len(linkedFrom(program, info)) == 1
 }
 
-// linkedFrom are the files in deps/ that cargo hard linked a program from.
+// linkedFrom are the files that cargo hard linked a program from: in deps/, and
+// for examples beside them.
 func linkedFrom(program string, info fs.FileInfo) (same []string) {
-	folder := filepath.Join(filepath.Dir(program), "deps")
-	entries, _ := os.ReadDir(folder)
-	for _, entry := range entries {
-		if other, err := entry.Info(); err == nil && os.SameFile(other, info) {
-			same = append(same, filepath.Join(folder, entry.Name()))
+	folders := []string{filepath.Join(filepath.Dir(program), "deps")}
+	if filepath.Base(filepath.Dir(program)) == "examples" {
+		folders = []string{filepath.Dir(program)}
+	}
+	for _, folder := range folders {
+		entries, _ := os.ReadDir(folder)
+		for _, entry := range entries {
+			path := filepath.Join(folder, entry.Name())
+			if other, err := entry.Info(); err == nil && path != program && os.SameFile(other, info) {
+				same = append(same, path)
+			}
 		}
 	}
 	return same

@@ -6,9 +6,10 @@ package executor
 // What is hard is to change nothing else. cargo names one linker for a target,
 // whatever the profile: debug builds, tests, build scripts and proc macros come
 // through here as well, and a build that would have worked may not fail. So a
-// link is changed only if it is the program of a minsize.toml, in the profile
-// that it is for, by the compiler that it was found with; it is tried beside
-// the output; and whatever goes wrong, the plain link follows.
+// link is changed only if it is the program or library of a minsize.toml, in the
+// profile that it is for, by the compiler that it was found with; it is tried
+// beside the output; and whatever goes wrong, the plain link follows. A library
+// is held to the interface that the plain link gives it.
 //
 // Rejected: a wrapper of rustc (`build.rustc-wrapper`). It sees the profile's
 // settings, but people have sccache there.
@@ -19,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,13 +51,31 @@ func LinkMain(ctx context.Context, args []string, stderr io.Writer) int {
 		return 1
 	}
 	if err != nil && os.Getenv(launch.Mode) == "strict" {
-		fmt.Fprintf(stderr, "minsize-link: %s: %v\n  try: minsize shrink; or without MINSIZE=strict, which links it as it is\n", os.Getenv("CARGO_BIN_NAME"), err)
+		fmt.Fprintf(stderr, "minsize-link: %s: %v\n  try: minsize shrink; or without MINSIZE=strict, which links it as it is\n", linkedName(), err)
 		return 1
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "minsize-link: warning: %s is linked as it is: %v\n", os.Getenv("CARGO_BIN_NAME"), err)
+		fmt.Fprintf(stderr, "minsize-link: warning: %s is linked as it is: %v\n", linkedName(), err)
 	}
 	return launch.Become(launch.Behind(args), args, stderr)
+}
+
+// linkedName is what cargo calls that which is linked.
+func linkedName() string { return cmp.Or(os.Getenv("CARGO_BIN_NAME"), os.Getenv("CARGO_CRATE_NAME")) }
+
+// LinkAgain takes away what cargo has linked of the project's program or
+// library in a profile's builds ("" for those that minsize-link changes now), so
+// that it links again: minsize.toml is no file that cargo watches.
+func LinkAgain(p *cargo.Project, profile string) (gone []string, err error) {
+	for _, path := range p.Linked(profile) {
+		err := removeLinked(path)
+		if err == nil {
+			gone = append(gone, p.Short(path))
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return gone, err
+		}
+	}
+	return gone, nil
 }
 
 // finalLink is one call.
@@ -79,27 +99,42 @@ func (l *finalLink) recipe() (*recipe.Recipe, error) {
 	if l.recording, err = relink.Here(flavour, launch.Behind(l.args), l.args); err != nil {
 		return nil, nil // no output: it is asked for its version, or the like
 	}
-	profile := profileOf(l.recording.Output())
+	profile, folder := profileOf(l.recording.Output())
 	if profile == "debug" || !launch.Concerns(l.recording.Args()) {
 		return nil, nil
 	}
-	c, err := recipe.Above(os.Getenv("CARGO_MANIFEST_DIR"), recipe.Program{Package: os.Getenv("CARGO_PKG_NAME"), Name: os.Getenv("CARGO_BIN_NAME")})
+	c, err := recipe.Above(os.Getenv("CARGO_MANIFEST_DIR"), l.program(folder))
 	if c == nil || c.Cargo.Target != l.triple || profile != cmp.Or(os.Getenv(cargo.LinkProfile), c.Cargo.Profile, "release") {
 		return nil, err
 	}
 	return c, nil
 }
 
+// program is what is linked, as a recipe names it; folder is cargo's for it.
+func (l *finalLink) program(folder string) recipe.Program {
+	of := recipe.Program{Package: os.Getenv("CARGO_PKG_NAME"), Kind: "bin", Name: linkedName()}
+	if of.Crate = l.recording.Makes().CrateType(); l.recording.Makes().Starts() {
+		of.Crate = ""
+	} else {
+		of.Kind = "lib"
+	}
+	if folder == "examples" {
+		of.Kind = "example"
+	}
+	return of
+}
+
 // profileOf is the profile that cargo builds a file for, by the folder that it
-// has below the target folder; debug, which several have, is none.
-func profileOf(output string) string {
+// has below the target folder, and cargo's own folder in that; debug, which
+// several have, is none.
+func profileOf(output string) (profile, folder string) {
 	parts := strings.Split(filepath.ToSlash(filepath.Dir(output)), "/")
 	for i := len(parts) - 1; i > 0; i-- {
 		if slices.Contains([]string{"deps", "examples", "build"}, parts[i]) {
-			return parts[i-1]
+			return parts[i-1], parts[i]
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // make makes the recorded link in the output's place, or says why it cannot be
@@ -114,7 +149,11 @@ func (l *finalLink) make(ctx context.Context, c *recipe.Recipe) error {
 	}
 	plan := c.Plan(t.ID())
 	if plan.Link.Pipeline != "" && !l.recording.HasBitcode() {
-		return errors.New("the program's bitcode is not there to optimise again: minsize apply --link writes the flag -Csave-temps, which keeps it")
+		why := "minsize apply --link writes the flag -Csave-temps, which keeps it"
+		if l.recording.Makes().Loads() {
+			why += "; and of a library that is an rlib as well cargo makes none without --crate-type"
+		}
+		return fmt.Errorf("the merged bitcode is not there to optimise again: %s", why)
 	}
 	facts := technique.Facts{Panic: "unwind", Stripped: l.recording.Stripped(), Insist: c.Build.With, Strict: c.Strict}
 	if slices.ContainsFunc(l.recording.Args(), func(arg string) bool { return strings.HasPrefix(filepath.Base(arg), "libpanic_abort-") }) {
@@ -160,5 +199,28 @@ func (l *finalLink) make(ctx context.Context, c *recipe.Recipe) error {
 	if err := x.rewrite(ctx, linked, plan.Rewrite, file); err != nil {
 		return err
 	}
+	if l.recording.Makes().Loads() {
+		if err := l.held(ctx, folder, file.Path); err != nil {
+			return err
+		}
+	}
 	return os.Rename(file.Path, out)
+}
+
+// held refuses a library that hosts would see differ from the plainly linked
+// one, which is made for that.
+func (l *finalLink) held(ctx context.Context, folder, made string) error {
+	plain := filepath.Join(folder, "plain")
+	if _, err := l.recording.Link(ctx, relink.Variant{}, plain); err != nil {
+		return err
+	}
+	was, err := readInterface(plain)
+	if err != nil {
+		return err
+	}
+	now, err := readInterface(made)
+	if err != nil {
+		return err
+	}
+	return sameInterface(was, now)
 }

@@ -13,7 +13,7 @@ func TestProfileOf(t *testing.T) {
 		"/p/target/release/build/app-1/out/app":          "release",
 		"/tmp/a.out":                                     "",
 	} {
-		if got := profileOf(output); got != want {
+		if got, _ := profileOf(output); got != want {
 			t.Errorf("%s: %q, expected %q", output, got, want)
 		}
 	}

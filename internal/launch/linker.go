@@ -54,10 +54,11 @@ func Behind(args []string) string {
 	return "cc"
 }
 
-// Concerns says whether a link may be a program's own: cargo names programs and
-// examples to no other, and tests and benches have a harness.
+// Concerns says whether a link may be a program's or a library's own: cargo
+// names programs and their examples to no other link, tests and benches have a
+// harness, and what is said of libraries is said by Library.
 func Concerns(args []string) bool {
-	if os.Getenv("CARGO_BIN_NAME") == "" || os.Getenv("CARGO_MANIFEST_DIR") == "" || os.Getenv(Mode) == "off" {
+	if os.Getenv("CARGO_MANIFEST_DIR") == "" || os.Getenv(Mode) == "off" || os.Getenv("CARGO_BIN_NAME") == "" && !Library(args) {
 		return false
 	}
 	for _, arg := range args {
@@ -66,6 +67,26 @@ func Concerns(args []string) bool {
 		}
 	}
 	return true
+}
+
+// Library says whether the output is named as cargo names a library that is
+// shipped. Those of proc macros, and of libraries of other people's packages,
+// have a hash in their name; examples have one too, and a folder of their own.
+func Library(args []string) bool {
+	crate, output := os.Getenv("CARGO_CRATE_NAME"), ""
+	for i, arg := range args {
+		switch {
+		case arg == "-o" && i+1 < len(args):
+			output = args[i+1]
+		case len(args) == 1 && strings.HasPrefix(arg, "@"): // not to be seen before the file is read
+			return crate != ""
+		}
+	}
+	name := strings.TrimSuffix(filepath.Base(output), filepath.Ext(output))
+	if filepath.Base(filepath.Dir(output)) == "examples" {
+		name, _, _ = strings.Cut(name, "-")
+	}
+	return crate != "" && filepath.Ext(output) == ".so" && name == "lib"+crate
 }
 
 // Linker is minsize-link for what it starts as: the linker behind it, or

@@ -2,22 +2,30 @@ package launch
 
 import "testing"
 
-// TestConcerns: of all that cargo links only programs and examples without a
-// test harness may be minsize's business.
+// TestConcerns: of all that cargo links only programs, examples and libraries
+// without a test harness may be minsize's business.
 func TestConcerns(t *testing.T) {
 	for name, c := range map[string]struct {
-		bin, mode string
-		args      []string
-		want      bool
+		bin, crate, mode string
+		args             []string
+		want             bool
 	}{
-		"a program":              {"app", "", []string{"-o", "target/release/deps/app-1"}, true},
-		"strict":                 {"app", "strict", nil, true},
-		"a build script":         {"", "", []string{"-o", "build_script_build-1"}, false},
-		"left out":               {"app", "off", nil, false},
-		"a test":                 {"app", "", []string{"/r/lib/rustlib/x/lib/libtest-0.rlib"}, false},
-		"a library's name alone": {"app", "", []string{"/deps/libtestable-0.rlib"}, true},
+		"a program":              {"app", "app", "", []string{"-o", "target/release/deps/app-1"}, true},
+		"strict":                 {"app", "app", "strict", nil, true},
+		"a build script":         {"", "build_script_build", "", []string{"-o", "build_script_build-1"}, false},
+		"left out":               {"app", "app", "off", nil, false},
+		"a test":                 {"app", "app", "", []string{"/r/lib/rustlib/x/lib/libtest-0.rlib"}, false},
+		"a library's name alone": {"app", "app", "", []string{"/deps/libtestable-0.rlib"}, true},
+		"a library":              {"", "my_lib", "", []string{"-o", "target/release/deps/libmy_lib.so", "-shared"}, true},
+		"a library's test":       {"", "my_lib", "", []string{"/r/libtest-0.rlib", "-o", "target/release/deps/my_lib-0a"}, false},
+		"a library left out":     {"", "my_lib", "off", []string{"-o", "target/release/deps/libmy_lib.so"}, false},
+		"a library's example":    {"", "ex", "", []string{"-o", "target/release/examples/libex-0a.so", "-shared"}, true},
+		"a proc macro":           {"", "mac", "", []string{"-o", "target/release/deps/libmac-0a.so", "-shared"}, false},
+		"arguments in a file":    {"", "my_lib", "", []string{"@target/release/deps/args"}, true},
+		"nothing is linked":      {"", "my_lib", "", []string{"--version"}, false},
 	} {
 		t.Setenv("CARGO_BIN_NAME", c.bin)
+		t.Setenv("CARGO_CRATE_NAME", c.crate)
 		t.Setenv("CARGO_MANIFEST_DIR", "/p")
 		t.Setenv(Mode, c.mode)
 		if got := Concerns(c.args); got != c.want {

@@ -276,7 +276,7 @@ type Program struct {
 	Package string
 	Kind    string // of cargo's target: bin, example, lib
 	Name    string
-	Crate   string // of a library: its crate type
+	Crate   string // of a library: its crate type. Then the name may be the crate's
 }
 
 // Of is the project's chosen one.
@@ -324,7 +324,8 @@ func (c *Recipe) Of() Program {
 func (p Program) Fits(c *Recipe) bool {
 	of := c.Of()
 	return (p.Package == "" || p.Package == of.Package) && (p.Kind == "" || p.Kind == of.Kind) &&
-		(p.Name == "" || p.Name == of.Name) && (p.Crate == "" || p.Crate == of.Crate)
+		(p.Name == "" || p.Name == of.Name || p.Crate != "" && p.Name == strings.ReplaceAll(of.Name, "-", "_")) &&
+		(p.Crate == "" || p.Crate == of.Crate)
 }
 
 // Find reads a program's recipe of the workspace at root, and says where
@@ -340,11 +341,17 @@ func Find(root string, of Program) (c *Recipe, path string, err error) {
 			paths = append(paths, filepath.Join(root, e.Name()))
 		}
 	}
-	for _, path := range paths {
-		c, err := Read(path)
-		if err == nil && of.Fits(c) {
-			return c, path, nil
+	for _, at := range paths {
+		found, err := Read(at)
+		if err != nil || !of.Fits(found) || c != nil && found.Example != "" {
+			continue
 		}
+		if c, path = found, at; c.Example == "" || at == first { // a further example is meant where nothing else is
+			break
+		}
+	}
+	if c != nil {
+		return c, path, nil
 	}
 	c, err = Read(first)
 	return c, first, err

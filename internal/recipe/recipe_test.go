@@ -118,6 +118,29 @@ func TestRecipeOfSeveralPrograms(t *testing.T) {
 	}
 }
 
+// TestFits: a library goes by its crate's name as well, a program does not; and
+// of a package's recipes that of an example is the last to be meant.
+func TestFits(t *testing.T) {
+	example, lib := &Recipe{Schema: Schema, Package: "p", Example: "a-one", Crate: "cdylib"}, &Recipe{Schema: Schema, Package: "p", Lib: "z", Crate: "cdylib"}
+	for of, want := range map[Program]bool{
+		{Package: "p", Kind: "example", Name: "a_one", Crate: "cdylib"}: true, {Kind: "example", Name: "a_one"}: false,
+		{Name: "a_one", Crate: "dylib"}: false, {Name: "a_on", Crate: "cdylib"}: false, {Kind: "example", Name: "a-one"}: true,
+	} {
+		if of.Fits(example) != want {
+			t.Errorf("%+v: %v", of, !want)
+		}
+	}
+	dir := t.TempDir()
+	for _, c := range []*Recipe{{Schema: Schema, Package: "q", Bin: "q"}, example, lib} {
+		if _, err := c.Write(context.Background(), dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, path, err := Find(dir, Program{Package: "p"}); err != nil || c.Lib != "z" {
+		t.Errorf("%s, %v", path, err)
+	}
+}
+
 // project makes a cargo project with a lockfile and reads it; nothing is built.
 func project(t *testing.T, o cargo.Options) *cargo.Project {
 	t.Helper()

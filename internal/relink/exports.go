@@ -15,6 +15,20 @@ import (
 // library says whether the recorded link makes a library.
 func (r *Recording) library() bool { return slices.Contains(r.link.Args, "-shared") }
 
+// Makes is what the recorded link makes. A Rust library carries the compiler's
+// metadata, for crates that are compiled against it.
+func (r *Recording) Makes() artefact.Kind {
+	switch {
+	case r.ahead():
+		return artefact.Staticlib
+	case !r.library():
+		return artefact.Program
+	case slices.ContainsFunc(r.link.Args, func(a string) bool { return filepath.Base(a) == "rmeta.o" }):
+		return artefact.Dylib
+	}
+	return artefact.Cdylib
+}
+
 // exports are the names that the link's version scripts and lists let out.
 // every is true where it lets out all that is not hidden, and the names are
 // then not known.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -91,7 +92,7 @@ func AfterApply(edit *apply.Edit, build, cargo int64) string {
 	case len(edit.Refused) > 0:
 		return fmt.Sprintf("minsize build made %s bytes with what was left out; what it and cargo build make without was not measured", size)
 	case edit.Linked && len(edit.Left)+len(edit.Overruled) == 0:
-		return fmt.Sprintf("cargo build makes what minsize build makes, %s bytes where nothing else changed", size)
+		return fmt.Sprintf("%s makes what minsize build makes, %s bytes where nothing else changed", cmp.Or(edit.Apart, "cargo build"), size)
 	case cargo == 0 || edit.LeavesSettings():
 		return fmt.Sprintf("minsize build makes %s bytes; what cargo build makes with these settings was not measured", size)
 	}
