@@ -300,6 +300,29 @@ func (p *Project) BuildDir() string { return filepath.Join(p.OutputDir(), "build
 // Lockfile is the path of the workspace's Cargo.lock.
 func (p *Project) Lockfile() string { return filepath.Join(p.Root, "Cargo.lock") }
 
+// LockedVersions are the versions of each crate from elsewhere in the Cargo.lock
+// that counts for the flags' manifest, nil where there is none. Cargo is not
+// needed for it.
+func LockedVersions(o Options) map[string][]string {
+	path, err := FindManifest(o)
+	for dir := filepath.Dir(path); err == nil; dir = filepath.Dir(dir) {
+		crates, missing := readLock(filepath.Join(dir, "Cargo.lock"))
+		if missing == nil {
+			versions := map[string][]string{}
+			for _, c := range crates {
+				if c.source != "" {
+					versions[c.name] = append(versions[c.name], c.version)
+				}
+			}
+			return versions
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return nil
+}
+
 // LockfileHash is the SHA-256 of Cargo.lock in hexadecimal, "" when there is none.
 func (p *Project) LockfileHash() (string, error) {
 	data, err := os.ReadFile(p.Lockfile())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/toml"
@@ -73,17 +74,18 @@ func mergedSource(ctx context.Context, p *Project, t *Toolchain) (string, error)
 	}
 	// The default registry's name in lockfiles is what std's own crates have.
 	own, err := readLock(filepath.Join(t.Std.Library, "Cargo.lock"))
-	if err != nil || len(own) == 0 {
+	at := slices.IndexFunc(own, lockedCrate.ofRegistry)
+	if err != nil || at < 0 {
 		return "", nil
 	}
-	registry := own[0].source
+	registry := own[at].source
 	crates, err := readLock(p.Lockfile())
 	if err != nil {
 		return "", err
 	}
 	sums := map[string]string{}
 	for _, c := range crates {
-		if c.source == registry {
+		if c.ofRegistry() && c.source == registry {
 			sums[c.name+" "+c.version] = c.checksum
 		}
 	}
@@ -150,10 +152,15 @@ func linkCrate(from, to, sum string) error {
 	return os.WriteFile(filepath.Join(to, ".cargo-checksum.json"), checksum, 0o666)
 }
 
-// lockedCrate is a crate of a registry in a Cargo.lock.
+// lockedCrate is a crate in a Cargo.lock.
 type lockedCrate struct{ name, version, source, checksum string }
 
-// readLock reads the crates of registries out of a Cargo.lock.
+// ofRegistry says whether it is from one, and not the workspace's own.
+func (c lockedCrate) ofRegistry() bool {
+	return strings.HasPrefix(c.source, "registry+") && c.checksum != ""
+}
+
+// readLock reads the crates out of a Cargo.lock.
 func readLock(path string) ([]lockedCrate, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -171,10 +178,7 @@ func readLock(path string) ([]lockedCrate, error) {
 			s, _ := table[key].(string)
 			return s
 		}
-		c := lockedCrate{text("name"), text("version"), text("source"), text("checksum")}
-		if strings.HasPrefix(c.source, "registry+") && c.checksum != "" {
-			crates = append(crates, c)
-		}
+		crates = append(crates, lockedCrate{text("name"), text("version"), text("source"), text("checksum")})
 	}
 	return crates, nil
 }

@@ -125,7 +125,7 @@ func (e *env) judge(ctx context.Context, cmd *cobra.Command, f *checkFlags, args
 	}
 	request := &sizeRequest{need: r.need, rollup: r.rollup, views: []string{"sections"}}
 	if f.compare {
-		request = &sizeRequest{need: attrib.NeedCrates, rollup: r.rollup}
+		request = &sizeRequest{need: attrib.NeedCrates, causes: true, rollup: r.rollup}
 	}
 	l, err := e.loadPrograms(ctx, &f.size, request, args)
 	if err != nil {

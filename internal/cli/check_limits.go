@@ -149,7 +149,7 @@ func (e *env) growthLimits(ctx context.Context, w *budget.Wanted, j *judged, reg
 
 // baselineSizes measures an older program, or reads what was saved of it.
 func (e *env) baselineSizes(ctx context.Context, w *budget.Wanted, regions []region.Region) (*budget.Sizes, *report.SizeResult, error) {
-	request := &sizeRequest{need: attrib.NeedCrates, rollup: attrib.RollupOptions{Regions: regions}}
+	request := &sizeRequest{need: attrib.NeedCrates, causes: true, rollup: attrib.RollupOptions{Regions: regions}}
 	old, err := e.sizeOrSaved(ctx, &sizeFlags{}, request, w.Baseline)
 	if err != nil {
 		return nil, nil, err

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/minsize/minsize/internal/byteio"
+	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/forge"
 	"github.com/minsize/minsize/internal/report"
 )
@@ -68,12 +70,13 @@ func (e *env) runGate(ctx context.Context, cmd *cobra.Command, f *gateFlags, arg
 	if err != nil {
 		return err
 	}
+	j.size.Locked = cargo.LockedVersions(e.cargoOptions(&f.check.size.cargo))
 	g := &report.GateResult{Check: j.result, Bytes: j.file, Base: j.baseFile}
 	if j.base != nil {
 		if g.Diff, err = report.NewDiff(j.base, j.size, [2]string{j.wanted.Baseline, j.result.File}, true); err != nil {
 			return err
 		}
-		g.Causes = report.Causes(g.Diff)
+		g.Causes = report.Causes(g.Diff, j.base, j.size)
 	}
 	d := report.Gate(g, notes)
 	if f.save != "" {
@@ -120,7 +123,11 @@ func (e *env) tellReviewers(ctx context.Context, run *forge.Run, f *gateFlags, g
 		}
 	}
 	if run.Output != "" {
-		if err := forge.Append(run.Output, fmt.Sprintf("bytes=%d\ndelta=%d\nover=%d\n", g.Bytes, g.Delta(), g.Check.Over)); err != nil {
+		outputs := fmt.Sprintf("bytes=%d\ndelta=%d\nover=%d\n", g.Bytes, g.Delta(), g.Check.Over)
+		if !strings.ContainsAny(g.Check.File, "\r\n") { // a line of its own
+			outputs += "file=" + g.Check.File + "\n"
+		}
+		if err := forge.Append(run.Output, outputs); err != nil {
 			return err
 		}
 	}

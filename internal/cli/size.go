@@ -48,6 +48,7 @@ type sizeRequest struct {
 	show   report.SizeOptions
 	keepN  bool // -n was typed: machine formats are cut too
 	figure bool // the overview needs its tree too
+	causes bool // and what gate's words are made of
 
 	domainTyped bool
 }
@@ -268,7 +269,7 @@ func newSize(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
 		return nil, err
 	}
 	result, err := report.NewSize(l.Inputs, &report.SizeRequest{Views: r.views, Layout: r.need == attrib.NeedLayout, Rollup: r.rollup,
-		Figure: r.figure, Shipped: l.shipped, Notes: l.Notes, Advise: advice.Findings})
+		Figure: r.figure, Causes: r.causes, Shipped: l.shipped, Notes: l.Notes, Advise: advice.Findings})
 	return result, viewError(err)
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,9 +61,10 @@ func Gate(g *GateResult, notes []string) *Document {
 	return d
 }
 
-// Causes says in words what changed: crates that came and went, crates that are
-// there in several versions now, and who grew most.
-func Causes(d *DiffResult) (causes []string) {
+// Causes says in words what changed between two overviews: crates that came and
+// went, that have another version or are there in several now, and which crate
+// and which generic function grew most.
+func Causes(d *DiffResult, before, after *SizeResult) (causes []string) {
 	at := slices.IndexFunc(d.Parts, func(p DiffPart) bool { return p.View == "crates" })
 	if at < 0 {
 		return nil
@@ -104,10 +106,81 @@ func Causes(d *DiffResult) (causes []string) {
 		}
 	}
 	say("New crates", came)
+	say("Other versions", otherVersions(before.Locked, after.Locked, func(crate string) bool { return versions[crate] != nil }, after.part("crates"), d.Parts[at].Rows))
 	say("In several versions now", twice)
 	say("Crates that went", went)
 	if most != nil && most.Change != attrib.Added {
 		causes = append(causes, fmt.Sprintf("%s grew most: %s bytes.", most.Name, signedThousands(most.File())))
 	}
-	return causes
+	return append(causes, grownGeneric(d, before, after)...)
+}
+
+// otherVersions are the crates of the program that Cargo.lock has in another
+// version now, who changed most first; not those that are said already.
+func otherVersions(before, after map[string][]string, said func(string) bool, rows []attrib.Row, changes []attrib.DiffRow) (texts []string) {
+	type change struct {
+		text  string
+		bytes int64
+	}
+	var all []change
+	for name, now := range after {
+		was, crate := before[name], strings.ReplaceAll(name, "-", "_")
+		isIt := func(label string) bool { label, _, _ = strings.Cut(label, "@"); return label == crate }
+		if len(was) == 0 || said(crate) || slices.Equal(was, now) || !slices.ContainsFunc(rows, func(r attrib.Row) bool { return isIt(r.Name) }) {
+			continue
+		}
+		c := change{text: fmt.Sprintf("%s %s, was %s", name, strings.Join(now, " and "), strings.Join(was, " and "))}
+		for i := range changes {
+			if isIt(changes[i].Name) {
+				c.bytes += changes[i].File()
+			}
+		}
+		c.text += fmt.Sprintf(" (%s bytes)", signedThousands(c.bytes))
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b change) int {
+		return cmp.Or(cmp.Compare(max(b.bytes, -b.bytes), max(a.bytes, -a.bytes)), cmp.Compare(a.text, b.text))
+	})
+	for _, c := range all {
+		texts = append(texts, c.text)
+	}
+	return texts
+}
+
+// grownGeneric says which generic function grew most, and by how many copies.
+func grownGeneric(d *DiffResult, before, after *SizeResult) []string {
+	at := slices.IndexFunc(d.Parts, func(p DiffPart) bool { return p.View == "generics" })
+	if at < 0 {
+		return nil
+	}
+	var most *attrib.DiffRow
+	for i := range d.Parts[at].Rows {
+		r := &d.Parts[at].Rows[i]
+		if strings.Contains(r.Name, "<_>") && r.File() > 0 && (most == nil || r.File() > most.File()) {
+			most = r
+		}
+	}
+	if most == nil {
+		return nil
+	}
+	copies := func(s *SizeResult) (n uint64) {
+		for _, r := range s.part("generics") {
+			if r.Name == most.Name {
+				n = r.Items
+			}
+		}
+		return n
+	}
+	return []string{fmt.Sprintf("Of generic functions `%s` grew most: %s bytes; %s in the program, %d before.",
+		most.Name, signedThousands(most.File()), count(int(copies(after)), "copy", "copies"), copies(before))}
+}
+
+// part has the rows of one view of an overview.
+func (s *SizeResult) part(view string) []attrib.Row {
+	for _, p := range s.Parts {
+		if p.View == view {
+			return p.Rows
+		}
+	}
+	return nil
 }

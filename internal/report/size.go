@@ -29,17 +29,18 @@ type SizePart struct {
 
 // SizeResult is what `minsize size` found out, before any format.
 type SizeResult struct {
-	Files    []SizeFile       `json:"files"`
-	Views    []string         `json:"views"`
-	CrateBy  string           `json:"crate_by,omitempty"`
-	Rows     []attrib.Row     `json:"rows"`
-	Parts    []SizePart       `json:"parts,omitempty"`    // the overview; empty when views were asked for
-	Findings []attrib.Finding `json:"findings,omitempty"` // of the overview
-	Shipped  *SizeShipped     `json:"as_shipped,omitempty"`
-	LeftOut  uint64           `json:"left_out,omitempty"` // bytes that the filter left out
-	Notes    []string         `json:"notes,omitempty"`
-	Regions  []region.Use     `json:"regions,omitempty"` // of a bare machine, in the order of the rows' regions
-	Outside  uint64           `json:"outside,omitempty"` // bytes in none of them
+	Files    []SizeFile          `json:"files"`
+	Views    []string            `json:"views"`
+	CrateBy  string              `json:"crate_by,omitempty"`
+	Rows     []attrib.Row        `json:"rows"`
+	Parts    []SizePart          `json:"parts,omitempty"`    // the overview; empty when views were asked for
+	Findings []attrib.Finding    `json:"findings,omitempty"` // of the overview
+	Shipped  *SizeShipped        `json:"as_shipped,omitempty"`
+	LeftOut  uint64              `json:"left_out,omitempty"` // bytes that the filter left out
+	Notes    []string            `json:"notes,omitempty"`
+	Locked   map[string][]string `json:"locked,omitempty"`  // versions of the project's crates in Cargo.lock, for gate
+	Regions  []region.Use        `json:"regions,omitempty"` // of a bare machine, in the order of the rows' regions
+	Outside  uint64              `json:"outside,omitempty"` // bytes in none of them
 
 	packages bool // what owns code are packages, and no crates
 }

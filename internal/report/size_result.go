@@ -36,6 +36,7 @@ type SizeRequest struct {
 	Layout  bool     // no more than the layout was read
 	Rollup  attrib.RollupOptions
 	Figure  bool // the overview needs its tree, too
+	Causes  bool // the overview has what Causes reads, too
 	Shipped *SizeShipped
 	Notes   []string
 	// Advise lists what can be done about a program.
@@ -70,6 +71,9 @@ func NewSize(inputs []attrib.Input, r *SizeRequest) (*SizeResult, error) {
 	var parts []SizePart
 	if overview {
 		parts = overviewParts(inputs, r.Rollup.By.String())
+		if r.Causes && strings.HasPrefix(parts[1].Heading, "Largest crates") {
+			parts = append(parts, SizePart{Heading: "Largest generic functions", View: "generics"})
+		}
 	}
 	if overview || slices.Contains(r.Views, "crates") || slices.Contains(r.Views, "packages") {
 		s.CrateBy = r.Rollup.By.String()

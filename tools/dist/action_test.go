@@ -137,14 +137,22 @@ func (h *hub) run(j *job, project string) *job {
 	j.outputs = map[string]string{}
 	for _, s := range h.action.Runs.Steps {
 		wanted := j.status == 0
-		switch s.If {
-		case "":
-		case "${{ !cancelled() && github.event_name != 'pull_request' && steps.gate.outputs.bytes }}":
-			wanted = name != "pull_request" && j.outputs["bytes"] != ""
-		case "${{ !cancelled() && steps.gate.outputs.bytes }}":
-			wanted = j.outputs["bytes"] != ""
-		default:
-			t.Fatalf("action.yml: if: %s is unknown here", s.If)
+		for _, condition := range strings.Split(strings.TrimSuffix(strings.TrimPrefix(s.If, "${{ "), " }}"), " && ") {
+			switch condition {
+			case "":
+			case "!cancelled()":
+				wanted = true
+			case "inputs.branch":
+				wanted = wanted && values["inputs.branch"] != ""
+			case "!inputs.branch":
+				wanted = wanted && values["inputs.branch"] == ""
+			case "github.event_name != 'pull_request'":
+				wanted = wanted && name != "pull_request"
+			case "steps.gate.outputs.bytes":
+				wanted = wanted && j.outputs["bytes"] != ""
+			default:
+				t.Fatalf("action.yml: if: %s is unknown here", s.If)
+			}
 		}
 		if !wanted {
 			continue
@@ -171,6 +179,7 @@ func (h *hub) run(j *job, project string) *job {
 				for line := range strings.Lines(string(set)) {
 					key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 					j.outputs[key] = value
+					values["steps.gate.outputs."+key] = value
 				}
 			}
 		case "actions/cache/restore":
@@ -221,11 +230,9 @@ func mustAbs(t *testing.T, path string) string {
 	return abs
 }
 
-// TestAction runs the action's steps: the first run, growth, shrink, over the
-// budget, a fork, no token, and nothing new.
-func TestAction(t *testing.T) {
-	needs(t, "bash", "gcc")
-	r, _ := here(t)
+// newHub is GitHub with nothing on it, for the release that was made.
+func newHub(t *testing.T, r *release) *hub {
+	t.Helper()
 	h := &hub{t: t, cache: map[string][]byte{}}
 	text, err := os.ReadFile("../../action.yml")
 	if err != nil {
@@ -235,20 +242,31 @@ func TestAction(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.server = httptest.NewServer(h)
-	defer h.server.Close()
+	t.Cleanup(h.server.Close)
 	h.release = httptest.NewServer(http.FileServer(http.Dir(r.out)))
-	defer h.release.Close()
+	t.Cleanup(h.release.Close)
+	return h
+}
 
-	project := t.TempDir()
+// compile leaves a program with that many bytes of data in the project.
+func compile(t *testing.T, project string, bytes int) {
+	t.Helper()
 	source := filepath.Join(project, "app.c")
-	program := func(bytes int) {
-		t.Helper()
-		text := fmt.Sprintf("const char table[%d] = \"x\"; int main(void) { return table[1]; }\n", bytes)
-		if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		command(t, project, "gcc", "-O2", "-o", "app", source)
+	text := fmt.Sprintf("const char table[%d] = \"x\"; int main(void) { return table[1]; }\n", bytes)
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
+	command(t, project, "gcc", "-O2", "-o", "app", source)
+}
+
+// TestAction runs the action's steps: the first run, growth, shrink, over the
+// budget, a fork, no token, and nothing new.
+func TestAction(t *testing.T) {
+	needs(t, "bash", "gcc")
+	r, _ := here(t)
+	h := newHub(t, r)
+	project := t.TempDir()
+	program := func(bytes int) { compile(t, project, bytes) }
 	budget := "[budget]\nfile = 60000\ngrowth = \"30 KB\"\n"
 	if err := os.WriteFile(filepath.Join(project, "budget.toml"), []byte(budget), 0o644); err != nil {
 		t.Fatal(err)
@@ -314,6 +332,66 @@ func TestAction(t *testing.T) {
 	if bad := h.run(&job{pull: true, sha: "p5", before: "m1", inputs: inputs}, project); bad.status != 2 || !strings.Contains(bad.log, `limit "nonsense"`) {
 		t.Errorf("a limit that is none: status %d\n%s", bad.status, bad.log)
 	}
+}
+
+// TestActionBranch: records on a branch of the repository. Each commit's own is
+// found, and the folder, its branches and its index stay as they are.
+func TestActionBranch(t *testing.T) {
+	needs(t, "bash", "gcc", "git")
+	r, p := here(t)
+	h := newHub(t, r)
+	origin, project := t.TempDir(), t.TempDir()
+	git := func(args ...string) string {
+		t.Helper()
+		return command(t, project, append([]string{"git", "-c", "user.name=x", "-c", "user.email=x@localhost"}, args...)...)
+	}
+	git("init", "--quiet", "--bare", origin)
+	git("init", "--quiet", "--initial-branch=main")
+	git("commit", "--quiet", "--allow-empty", "--message=x")
+	git("remote", "add", "origin", origin)
+	compile(t, project, 4000)
+	before := git("status", "--porcelain") + git("branch")
+
+	inputs := map[string]string{"file": "app", "name": "my app", "branch": "sizes"}
+	run := func(pull bool, sha, base, says string) *job {
+		t.Helper()
+		j := h.run(&job{pull: pull, sha: sha, before: base, inputs: inputs}, project)
+		if j.status != 0 || !strings.Contains(j.log, says) {
+			t.Errorf("%s against %s: status %d, nothing says %q\n%s", sha, base, j.status, says, j.log)
+		}
+		return j
+	}
+	run(true, "p0", "m0", "nothing to compare with yet")
+	run(false, "m1", "m0", "nothing to compare with yet")
+	compile(t, project, 12000)
+	run(false, "m2", "m1", "read-only data")
+	run(true, "p1", "m2", "as before")
+	run(true, "p2", "m1", "comment on pull request 7 written")
+	run(true, "p3", "m9", "as before") // no such commit: the newest counts
+	if len(h.cache) != 0 {
+		t.Errorf("the cache has %d records", len(h.cache))
+	}
+	if after := git("status", "--porcelain") + git("branch"); after != before {
+		t.Errorf("the repository was\n%s\nand is\n%s", before, after)
+	}
+	if err := os.WriteFile(filepath.Join(project, "history"), []byte(command(t, origin, "git", "show", "sizes:my_app.jsonl")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	minsize := filepath.Join(t.TempDir(), "minsize")
+	if err := os.WriteFile(minsize, p.data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if shown := command(t, project, minsize, "history", "show", "--file", "history"); !strings.Contains(shown, " m1 ") || !strings.Contains(shown, "[C or assembly]") {
+		t.Error(shown)
+	}
+	inputs["name"] = "other"
+	run(true, "p4", "m2", "nothing to compare with yet")
+
+	// A branch that may not be written is no reason for a red job.
+	if err := os.WriteFile(filepath.Join(origin, "hooks", "pre-receive"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run(false, "m3", "m2", "::warning title=size record::the branch sizes cannot be written")
 }
 
 // TestGitLab runs the component's script as its runner does, line by line in
