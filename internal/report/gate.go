@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/budget"
 )
 
 // GateResult is what `minsize gate` found.
@@ -55,10 +56,24 @@ func Gate(g *GateResult, notes []string) *Document {
 		}
 	}
 	if g.Check.Over > 0 {
-		notes = append(slices.Clone(notes), "Where it comes from: minsize diff OLD NEW, minsize why NAME. Growth that is meant: minsize check --update.")
+		notes = append(slices.Clone(notes), "Where it comes from: minsize diff OLD NEW, minsize why NAME. "+meant(g.Check))
 	}
 	d.Blocks = append(d.Blocks, Block{Notes: notes})
 	return d
+}
+
+// meant says what to do where the growth is wanted.
+func meant(c *CheckResult) string {
+	var ways []string
+	say := func(is func(*budget.Verdict) bool, way string) {
+		if slices.ContainsFunc(c.Limits, func(v budget.Verdict) bool { return v.Over && is(&v) }) {
+			ways = append(ways, way)
+		}
+	}
+	say(func(v *budget.Verdict) bool { return v.Line > 0 }, "`minsize check --update` raises the limits of the file")
+	say(func(v *budget.Verdict) bool { return v.Line == 0 && !v.Grown }, "raise the limit where it is typed")
+	say(func(v *budget.Verdict) bool { return v.Line == 0 && v.Grown }, "what is merged all the same is what later runs compare with")
+	return "Growth that is meant: " + strings.Join(ways, "; ") + "."
 }
 
 // Causes says in words what changed between two overviews: crates that came and
@@ -153,26 +168,27 @@ func grownGeneric(d *DiffResult, before, after *SizeResult) []string {
 	if at < 0 {
 		return nil
 	}
+	copies := func(s *SizeResult) map[string]uint64 {
+		n := map[string]uint64{}
+		for _, r := range s.part("generics") {
+			n[r.Name] = r.Items
+		}
+		return n
+	}
+	now, then := copies(after), copies(before)
 	var most *attrib.DiffRow
 	for i := range d.Parts[at].Rows {
 		r := &d.Parts[at].Rows[i]
-		if strings.Contains(r.Name, "<_>") && r.File() > 0 && (most == nil || r.File() > most.File()) {
+		isGeneric := now[r.Name] > 1 || strings.Contains(r.Name, "<_>") // older names do not say
+		if isGeneric && !strings.HasPrefix(r.Name, "[") && r.File() > 0 && (most == nil || r.File() > most.File()) {
 			most = r
 		}
 	}
 	if most == nil {
 		return nil
 	}
-	copies := func(s *SizeResult) (n uint64) {
-		for _, r := range s.part("generics") {
-			if r.Name == most.Name {
-				n = r.Items
-			}
-		}
-		return n
-	}
-	return []string{fmt.Sprintf("Of generic functions `%s` grew most: %s bytes; %s in the program, %d before.",
-		most.Name, signedThousands(most.File()), count(int(copies(after)), "copy", "copies"), copies(before))}
+	return []string{fmt.Sprintf("Of generic functions %s grew most: %s bytes; %s in the program, %d before.",
+		most.Name, signedThousands(most.File()), count(int(now[most.Name]), "copy", "copies"), then[most.Name])}
 }
 
 // part has the rows of one view of an overview.

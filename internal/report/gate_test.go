@@ -36,7 +36,7 @@ func TestCauses(t *testing.T) {
 		"In several versions now: syn 1.0.1 and 2.0.0.",
 		"Crates that went: old.",
 		"app grew most: +400 bytes.",
-		"Of generic functions `core::sort::<_>` grew most: +200 bytes; 6 copies in the program, 2 before.",
+		"Of generic functions core::sort::<_> grew most: +200 bytes; 6 copies in the program, 2 before.",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -394,6 +394,72 @@ func TestActionBranch(t *testing.T) {
 	run(false, "m3", "m2", "::warning title=size record::the branch sizes cannot be written")
 }
 
+// TestTenLines: the lines of docs/ci.md, as they stand there, hold a new cargo
+// project to its size, and a first red run says why.
+func TestTenLines(t *testing.T) {
+	needs(t, "bash", "cargo", "cc")
+	r, _ := here(t)
+	page, err := os.ReadFile("../../docs/ci.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(page), "\n## GitHub\n\n")
+	block, _, _ = strings.Cut(block, "\n\nA run on")
+	var workflow struct {
+		Jobs map[string]struct{ Steps []step }
+	}
+	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(block, "\n    ", "\n")[4:]), &workflow); err != nil {
+		t.Fatalf("%v in\n%s", err, block)
+	}
+	if lines := strings.Count(block, "\n"); lines > 11 {
+		t.Errorf("%d lines are more than somebody pastes", lines)
+	}
+	h := newHub(t, r)
+	project := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(project, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n")
+	push := func(j *job) *job {
+		t.Helper()
+		for _, s := range workflow.Jobs["size"].Steps {
+			switch uses, version, _ := strings.Cut(s.Uses, "@"); {
+			case uses == "actions/checkout":
+			case s.Run != "":
+				command(t, project, "sh", "-c", s.Run)
+			case uses == "minsize/minsize" && version == "v"+r.version:
+				j.inputs = s.With
+				j = h.run(j, project)
+			default:
+				t.Fatalf("docs/ci.md: %s is no step that is known", s.Uses)
+			}
+		}
+		return j
+	}
+	write("src/main.rs", "fn main() { println!(\"hello\"); }\n")
+	if j := push(&job{sha: "m1", before: "m0"}); j.status != 0 {
+		t.Fatalf("status %d\n%s", j.status, j.log)
+	}
+	write("src/main.rs", "fn sorted<T: Ord>(mut v: Vec<T>) -> Vec<T> { v.sort(); v }\nfn main() {\n    let words: Vec<String> = std::env::args().collect();\n"+
+		"    println!(\"hello {:?} {:?}\", sorted(words.iter().map(|w| (w.len(), w.clone(), 0.1f64.to_bits())).collect()), sorted(words));\n}\n")
+	j := push(&job{pull: true, sha: "p1", before: "m1"})
+	if j.status != 3 || len(h.comments) != 1 {
+		t.Fatalf("status %d, %d comments\n%s", j.status, len(h.comments), j.log)
+	}
+	for _, says := range []string{"1 of 2 limits exceeded", "grew most: +", "Of generic functions ", "Change", "what is merged all the same is what later runs compare with"} {
+		if !strings.Contains(h.comments[0], says) {
+			t.Errorf("the comment does not say %q:\n%s", says, h.comments[0])
+		}
+	}
+}
+
 // TestGitLab runs the component's script as its runner does, line by line in
 // one shell: with a budget that is kept, and one that is not.
 func TestGitLab(t *testing.T) {
