@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,7 +126,7 @@ func setupScript(env *testscript.Env) error {
 // scriptNeed skips the script, naming the first tool that is not there.
 func scriptNeed(ts *testscript.TestScript, neg bool, args []string) {
 	for _, tool := range args {
-		if _, err := exec.LookPath(tool); err != nil {
+		if !slices.ContainsFunc(strings.Split(tool, "|"), func(name string) bool { _, err := exec.LookPath(name); return err == nil }) {
 			ts.Value(scriptT{}).(testscript.T).Skip("needs " + tool)
 		}
 		if tool == "unshare" && exec.Command("unshare", "-rm", "true").Run() != nil {

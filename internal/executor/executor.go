@@ -222,7 +222,8 @@ func targetOf(t target.Triple, s technique.Setting) string {
 // keepsBitcode says whether the build of p leaves its merged bitcode.
 func (x *Executor) keepsBitcode(p technique.Plan) bool {
 	t := x.toolchains[p.Toolchain]
-	if !x.SaveTemps || x.flavour() == nil || t == nil || !p.FatLTO(x.profileKey("lto")) {
+	f := x.flavour()
+	if f == nil || !x.SaveTemps && !f.Divides || t == nil || !p.FatLTO(x.profileKey("lto")) {
 		return false
 	}
 	_, err := x.llvmTools(context.Background(), t)

@@ -59,6 +59,15 @@ func (x *Executor) findRecording(ctx context.Context, request cargo.Request, lin
 		return err
 	}
 	b.Replay = recording.Dir
+	if recording.Undivided() {
+		if tools, err := x.llvmTools(ctx, request.Toolchain); err == nil {
+			took, err := recording.Divide(ctx, tools)
+			if err != nil {
+				return err
+			}
+			b.CPU += took
+		}
+	}
 	for _, l := range x.linkers(ctx, recording) {
 		if !slices.Contains(b.Linkers, string(l.Kind)) {
 			b.Linkers = append(b.Linkers, string(l.Kind))

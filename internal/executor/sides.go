@@ -31,7 +31,8 @@ func (x *Executor) Facts(ctx context.Context, t *cargo.Toolchain, policy techniq
 		facts.Musl = t.HasTarget(twin.Name)
 	}
 	if _, err := x.llvmTools(ctx, t); err != nil {
-		facts.Pipelines = "needs opt and llc of the compiler's LLVM: " + err.Error()
+		facts.Sections = "needs opt and llc of the compiler's LLVM: " + err.Error()
+		facts.Pipelines = facts.Sections
 	} else if !x.Codegen {
 		facts.Pipelines = "left out by --codegen-budget 0"
 	}
@@ -142,7 +143,7 @@ func (x *Executor) BuildHeeding(ctx context.Context, c *recipe.Recipe, plan tech
 		t := x.toolchains[plan.Toolchain]
 		facts := x.heeded(ctx, t, c, found)
 		if _, err := x.llvmTools(ctx, t); err != nil {
-			facts.Pipelines = err.Error()
+			facts.Pipelines, facts.Sections = err.Error(), err.Error()
 		}
 		less, more := plan.Heed(facts)
 		plan, refused = less, append(refused, more...)

@@ -179,9 +179,19 @@ func (o *Object) shortenSymbols(sec int, size uint64) {
 // and returns the bytes taken; what is said of functions in it for unwinding goes
 // with them. An empty section stays in the table, for indices name it.
 func (o *Object) TakeOut(match func(name string) bool) (taken uint64, err error) {
+	return o.takeOut(func(i int) bool { return match(o.sections[i].name) })
+}
+
+// TakeOutSections does the same with sections by their numbers.
+func (o *Object) TakeOutSections(numbers map[int]bool) error {
+	_, err := o.takeOut(func(i int) bool { return numbers[i] })
+	return err
+}
+
+func (o *Object) takeOut(match func(section int) bool) (taken uint64, err error) {
 	for i := range o.sections {
 		s := &o.sections[i]
-		if i == 0 || s.size == 0 || s.table || !match(s.name) {
+		if i == 0 || s.size == 0 || s.table || !match(i) {
 			continue
 		}
 		taken += s.size
@@ -205,5 +215,5 @@ func (o *Object) empty(i int) {
 
 // UnwindTables is a match for TakeOut: what unwinding needs and nothing else.
 func UnwindTables(name string) bool {
-	return name == ".eh_frame" || name == ".gcc_except_table" || strings.HasPrefix(name, ".gcc_except_table.")
+	return name == ".eh_frame" || name == ".gcc_except_table" || strings.HasPrefix(name, ".gcc_except_table.") || inGroup(name, ".pdata") || inGroup(name, ".xdata")
 }

@@ -10,6 +10,8 @@ package relink
 // versions of std or of the crate. A name that is not there is no error: what
 // the program does not have needs no cutting.
 
+import "slices"
+
 // Risk says who has to agree to a cut.
 type Risk string
 
@@ -66,6 +68,7 @@ var panicEntries = []string{
 // and std::io::stderr() do not come here.
 var rawStderr = []string{
 	"<std::sys::stdio::unix::Stderr as std::io::Write>::write_fmt", "<std::sys::pal::unix::stdio::Stderr as std::io::Write>::write_fmt",
+	"<std::sys::stdio::windows::Stderr as std::io::Write>::write_fmt", "<std::sys::pal::windows::stdio::Stderr as std::io::Write>::write_fmt",
 }
 
 func sites(stub Stub, patterns ...string) []Site {
@@ -96,22 +99,26 @@ var Catalogue = []CatalogueCut{
 		Risk:    RiskDebuggability, Needs: []Need{NeedStripped}, Crate: "std",
 	},
 	{
-		Cut: Cut{Name: "stack-overflow-message", Sites: append(sites(StubDefaultSignal,
-			"std::sys::pal::unix::stack_overflow::imp::signal_handler", "std::sys::unix::stack_overflow::imp::signal_handler"),
-			append(sites(StubZero, "std::sys::pal::unix::stack_overflow::imp::make_handler", "std::sys::unix::stack_overflow::imp::make_handler"),
-				append(sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info"),
-					// The map of threads stays empty then, and nothing is ever taken out of it.
-					sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*")...)...)...)},
+		Cut: Cut{Name: "stack-overflow-message", Sites: slices.Concat(
+			sites(StubDefaultSignal, "std::sys::pal::unix::stack_overflow::imp::signal_handler", "std::sys::unix::stack_overflow::imp::signal_handler"),
+			sites(StubZero, "std::sys::pal::unix::stack_overflow::imp::make_handler", "std::sys::unix::stack_overflow::imp::make_handler"),
+			sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info"),
+			// The map of threads stays empty then, and nothing is ever taken out of it.
+			sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*"),
+			// Windows asks the next handler: EXCEPTION_CONTINUE_SEARCH.
+			sites(StubZero, "std::sys::pal::windows::stack_overflow::vectored_handler", "std::sys::windows::stack_overflow::vectored_handler"))},
 		Summary: "the handler that names the thread whose stack overflowed",
 		Loses: []Loss{{What: "the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT",
-			Module: "the sentence \"thread ... has overflowed its stack\", which no module prints", Shown: []Kind{SignalHandler}}},
+			Module:  "the sentence \"thread ... has overflowed its stack\", which no module prints",
+			Windows: "the sentence \"thread ... has overflowed its stack\"; the process still ends by 0xC00000FD", Shown: []Kind{SignalHandler}}},
 		Risk: RiskAsked, Crate: "std",
 	},
 	{
 		Cut:     Cut{Name: "unwinder", Sites: sites(StubTrap, "_Unwind_Resume")},
 		Summary: "the program's way back into the unwinder",
 		Loses: []Loss{{What: "C++ exceptions and C cleanup handlers that pass through functions of this link: they end in SIGILL",
-			Module: "C++ exceptions and C cleanup handlers that pass through functions of this link: they end in a trap"}},
+			Module:  "C++ exceptions and C cleanup handlers that pass through functions of this link: they end in a trap",
+			Windows: "C++ exceptions and C cleanup handlers that pass through functions of this link: they end by 0xC000001D"}},
 		Risk: RiskBehaviour, Needs: []Need{NeedAbort}, Dead: true, Crate: "std",
 		Against: []Kind{ForeignUnwind, LoadsLibraries, ExportsSymbols},
 	},
@@ -119,7 +126,8 @@ var Catalogue = []CatalogueCut{
 		Cut:     Cut{Name: "silent-panics", Sites: append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
 		Summary: "every function by which a panic begins",
 		Loses: []Loss{{What: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
-			Module: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic is a trap at once, as with panic=immediate-abort", Shown: []Kind{PanicHook, SignalHandler}}},
+			Module:  "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic is a trap at once, as with panic=immediate-abort",
+			Windows: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic ends the process at once by an illegal instruction (0xC000001D), as with panic=immediate-abort", Shown: []Kind{PanicHook, SignalHandler}}},
 		Risk: RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{

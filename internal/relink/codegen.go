@@ -262,9 +262,7 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	if err := p.tool(ctx, tools, "opt", "--passes="+pipeline.Passes, at("cut.ll"), "-o", at("out.bc")); err != nil {
 		return "", meta, err
 	}
-	llc := slices.Concat([]string{at("out.bc"), "-o", at("out.o"), "--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation},
-		tools.accepted(ctx, "llc", slices.Concat(asRustc, pipeline.LLC)))
-	if err := p.tool(ctx, tools, "llc", llc...); err != nil {
+	if err := p.llc(ctx, tools, at("out.bc"), at("out.o"), relocation, pipeline.LLC); err != nil {
 		return "", meta, err
 	}
 	for i := range cuts {
@@ -277,6 +275,12 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	}
 	object, err := cache.store(key, at("out.o"), meta)
 	return object, meta, err
+}
+
+// llc makes an object of bitcode, a section for each function and constant.
+func (p *plan) llc(ctx context.Context, tools LLVM, bitcode, object, relocation string, options []string) error {
+	return p.tool(ctx, tools, "llc", slices.Concat([]string{bitcode, "-o", object, "--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation},
+		tools.accepted(ctx, "llc", slices.Concat(asRustc, options)))...)
 }
 
 // tool runs one of LLVM's programs and counts its CPU time.

@@ -21,6 +21,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objedit"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // Stub is what takes a function's place.
@@ -267,11 +268,18 @@ func (p *plan) editInput(f *planFile, m *matcher) error {
 	if !file.Edited() {
 		return nil
 	}
+	return f.write(p.scratch, file)
+}
+
+// write puts the edited input into the link's own folder.
+func (f *planFile) write(folder string, file *objedit.File) error {
 	edited, err := file.Bytes()
 	if err != nil {
 		return err
 	}
-	f.now = filepath.Join(p.scratch, filepath.Base(f.Stored))
+	// Not over a file that is still read from: sweep edits what was edited.
+	f.now = filepath.Join(folder, fmt.Sprintf("%d-%s", f.written, filepath.Base(f.Stored)))
+	f.written++
 	return os.WriteFile(f.now, edited, 0o666)
 }
 
@@ -279,6 +287,9 @@ func (p *plan) editInput(f *planFile, m *matcher) error {
 // and that would come from a shared library: the program's own calls go to
 // the stub, and a library that nothing else needs is not loaded any more.
 func (p *plan) stubImports(m *matcher) error {
+	if !slices.Contains(p.flavour.Formats, target.ELF) {
+		return nil // there an archive brings the function, with others that are needed
+	}
 	stubs := map[string][]byte{}
 	for name := range m.undefined {
 		at, ok := m.exact[name]

@@ -28,7 +28,9 @@ type Flavour struct {
 	StripsAll []string // arguments that leave the symbol table out
 	Model     string   // llc's relocation model, where the link does not ask for fixed addresses
 	NamesOnly string   // the argument that leaves debug information out and keeps names
+	Divides   bool     // rustc's objects are to be divided, see Recording.Divide
 
+	serves   func(target.Triple) bool // nil: every target of its formats
 	collects func(args []string) bool // what nothing refers to is left out
 	exports  func(arg string) bool    // all that the program defines is kept
 	choose   func(*plan) error        // makes the recorded compiler driver call the wanted linker
@@ -38,12 +40,12 @@ type Flavour struct {
 }
 
 // Flavours is the table: to add one, write its file and list it here.
-var Flavours = []*Flavour{&gnu, &wasm}
+var Flavours = []*Flavour{&gnu, &mingw, &wasm}
 
 // FlavourOf is the flavour by which links for a target are recorded and
 // replayed, nil where they are not.
 func FlavourOf(t target.Triple) *Flavour {
-	if f := flavourNamed(t.Flavour()); f != nil && slices.Contains(f.Formats, t.Format) {
+	if f := flavourNamed(t.Flavour()); f != nil && slices.Contains(f.Formats, t.Format) && (f.serves == nil || f.serves(t)) {
 		return f
 	}
 	return nil

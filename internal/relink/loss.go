@@ -9,6 +9,7 @@ import "github.com/minsize/minsize/internal/target"
 type Loss struct {
 	What      string // a plain phrase without a full stop
 	Module    string // the same of a Wasm module, which no signal ends; "" where What says it
+	Windows   string // the same of a Windows program, which ends by a code
 	Unwinding bool   // only what unwinds has it to lose
 	Shown     []Kind // evidence that a program relies on it
 }
@@ -18,8 +19,11 @@ func Losing(what string, shown ...Kind) []Loss { return []Loss{{What: what, Show
 
 // In is the phrase for programs of a format.
 func (l Loss) In(f target.Format) string {
-	if l.Module != "" && f == target.Wasm {
+	switch {
+	case l.Module != "" && f == target.Wasm:
 		return l.Module
+	case l.Windows != "" && f == target.COFF:
+		return l.Windows
 	}
 	return l.What
 }

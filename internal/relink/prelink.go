@@ -39,13 +39,19 @@ func ArchiveExports(archive string) ([]string, error) {
 			continue
 		}
 		for _, d := range o.Exports() {
-			if !strings.HasPrefix(d, "_R") && !strings.HasPrefix(d, "_ZN") && !strings.HasPrefix(d, "__rust") && d != "rust_eh_personality" && d != "rust_begin_unwind" && d != "rust_panic" {
+			if !ownedByRust(d) {
 				names = append(names, d)
 			}
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// ownedByRust says whether only Rust's own objects refer to a symbol.
+func ownedByRust(symbol string) bool {
+	return strings.HasPrefix(symbol, "_R") || strings.HasPrefix(symbol, "_ZN") || strings.HasPrefix(symbol, "__rust") ||
+		slices.Contains([]string{"rust_eh_personality", "rust_begin_unwind", "rust_panic"}, symbol)
 }
 
 // memberName is the name of an archive's member without the archive's.

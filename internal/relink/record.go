@@ -150,6 +150,8 @@ type recordedInput struct {
 	Path    string // as it stands in the argument
 	Stored  string // relative to the recording
 	Bitcode string `json:",omitempty"` // relative to the recording: the merged bitcode that the object was made of
+	Final   string `json:",omitempty"` // the same, after all optimisation
+	Divided bool   `json:",omitempty"` // each function of the object has a section of its own, see Divide
 }
 
 // linkerEnv are the variables that linkers and compiler drivers look at. No
@@ -220,9 +222,9 @@ func (l *recordedLink) stage(root string) (*staging, error) {
 // findInputs lists every regular file that an argument names, where it lies.
 func (l *recordedLink) findInputs() {
 	seen := map[string]bool{}
-	values := flavourNamed(l.Flavour).Values
+	flavour := flavourNamed(l.Flavour)
 	for i, arg := range l.Args {
-		if i > 0 && slices.Contains(values, l.Args[i-1]) {
+		if i > 0 && slices.Contains(flavour.Values, l.Args[i-1]) {
 			continue
 		}
 		path := fileInArgument(arg, l.Dir)
@@ -234,6 +236,9 @@ func (l *recordedLink) findInputs() {
 		if base, isObject := strings.CutSuffix(in.Stored, ".o"); isObject {
 			if _, err := os.Stat(base + bitcodeSuffix); err == nil {
 				in.Bitcode = base + bitcodeSuffix
+			}
+			if _, err := os.Stat(base + finalSuffix); err == nil && in.Bitcode != "" && flavour.Divides {
+				in.Final = base + finalSuffix
 			}
 		}
 		l.Inputs = append(l.Inputs, in)
@@ -248,16 +253,20 @@ func (l *recordedLink) keepInputs(dir string) error {
 	l.findInputs()
 	for i := range l.Inputs {
 		in := &l.Inputs[i]
-		source, bitcode := in.Stored, in.Bitcode
+		source := in.Stored
 		in.Stored = filepath.Join("inputs", fmt.Sprintf("%03d-%s", i, filepath.Base(in.Path)))
 		if err := keep(source, filepath.Join(dir, in.Stored)); err != nil {
 			return err
 		}
-		if bitcode != "" {
-			in.Bitcode = strings.TrimSuffix(in.Stored, ".o") + bitcodeSuffix
-			if err := byteio.CopyFile(bitcode, filepath.Join(dir, in.Bitcode), 0o666); err != nil {
+		for _, bitcode := range []*string{&in.Bitcode, &in.Final} {
+			if *bitcode == "" {
+				continue
+			}
+			stored := strings.TrimSuffix(in.Stored, ".o") + strings.TrimPrefix(*bitcode, strings.TrimSuffix(source, ".o"))
+			if err := byteio.CopyFile(*bitcode, filepath.Join(dir, stored), 0o666); err != nil {
 				return err
 			}
+			*bitcode = stored
 		}
 	}
 	return nil
@@ -366,7 +375,7 @@ func Open(dir string) (*Recording, error) {
 		return nil, fmt.Errorf("%s: link.json: linkers of flavour %q are not known", dir, r.link.Flavour)
 	}
 	for _, in := range r.link.Inputs {
-		if !filepath.IsLocal(in.Stored) || in.Bitcode != "" && !filepath.IsLocal(in.Bitcode) {
+		if !filepath.IsLocal(in.Stored) || in.Bitcode != "" && !filepath.IsLocal(in.Bitcode) || in.Final != "" && !filepath.IsLocal(in.Final) {
 			return nil, fmt.Errorf("%s: link.json: input %q leads out of the recording", dir, in.Stored)
 		}
 		if _, err := os.Stat(filepath.Join(dir, in.Stored)); err != nil {

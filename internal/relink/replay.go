@@ -30,7 +30,9 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 	}
 	defer os.RemoveAll(scratch)
 
-	p := &plan{recording: r, flavour: r.flavour, variant: v, scratch: scratch, out: filepath.Join(scratch, filepath.Base(out))}
+	p := &plan{recording: r, flavour: r.flavour, variant: v, scratch: scratch}
+	// Some drivers put .exe behind a name that has no ending.
+	p.out = filepath.Join(scratch, strings.TrimSuffix(filepath.Base(out), filepath.Ext(out))+filepath.Ext(r.link.Output))
 	if err := p.inputs(); err != nil { // where each input is read from
 		return nil, err
 	}
@@ -52,6 +54,11 @@ func (r *Recording) Link(ctx context.Context, v Variant, out string) (*Result, e
 	edited := processCPU() - ownCPU
 
 	command := p.command()
+	if p.through != "" {
+		if command, err = p.linkersOwn(ctx, command); err != nil {
+			return nil, err
+		}
+	}
 	message, cpu, err := r.run(ctx, command, p.environment)
 	if err != nil {
 		return nil, err
@@ -89,6 +96,7 @@ type plan struct {
 
 	files         []planFile // by the recording's inputs
 	driver        string
+	through       string   // the linker to be started in the place of the driver, with the arguments that it would give
 	before        []string // arguments that must stand before the recorded ones
 	remove        []string
 	add           []string
@@ -109,7 +117,8 @@ type plan struct {
 // planFile is one input and the file that this link reads for it.
 type planFile struct {
 	recordedInput
-	now string // absolute
+	now     string // absolute
+	written int    // times that an edited copy was written
 }
 
 func (p *plan) inputs() error {

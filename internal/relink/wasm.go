@@ -67,9 +67,9 @@ var wasm = Flavour{
 	suggest: suggestInModule,
 }
 
-// spelled is an option that GNU's linkers have too, in wasm-ld's words.
+// spelled is an option that GNU's linkers for ELF have too, in another's words.
 func spelled(name string, args ...string) Option {
-	o := *gnu.Option(name)
+	o := gnuOptions[slices.IndexFunc(gnuOptions, func(o Option) bool { return o.Name == name })]
 	o.Args, o.Remove = args, nil
 	return o
 }

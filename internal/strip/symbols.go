@@ -34,7 +34,7 @@ const (
 // image is not linked's.
 func Symbols(linked, image, file []byte) ([]byte, error) {
 	if !bytes.HasPrefix(linked, []byte("\x7fELF")) {
-		return nil, refuse("", "symbol files are for ELF programs")
+		return nil, refuse("", "there are no symbol files for programs of this kind")
 	}
 	bare := func(data []byte) ([]byte, error) {
 		out, _, err := Rewrite(data, Options{Level: All, DropBuildID: true})

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +45,14 @@ func (t Triple) Qemu() string { return cmp.Or(t.arch().Qemu, t.first) }
 func (t Triple) Runner() (runner []string, why string) {
 	switch t.RunBy() {
 	case Wine: // Debian's wine64 without its alternatives lies outside the PATH
-		return firstOf("wine for "+t.Name, []string{"wine64"}, []string{"wine"}, []string{"/usr/lib/wine/wine64"})
+		runner, why = firstOf("wine for "+t.Name, []string{"wine64"}, []string{"wine"}, []string{"/usr/lib/wine/wine64"})
+		if runner != nil {
+			var err error
+			if runner, err = wine(runner); err != nil {
+				return nil, "wine: " + err.Error()
+			}
+		}
+		return runner, why
 	case Wasmtime:
 		script, err := wasiScript()
 		if err != nil {
@@ -81,27 +87,12 @@ var nodeWASI []byte
 // wasiScript is nodeWASI as a file in the user's cache folder, by its content,
 // so that another version of minsize has another.
 func wasiScript() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		dir = os.TempDir()
-	}
 	sum := sha256.Sum256(nodeWASI)
-	path := filepath.Join(dir, "minsize", "wasi-"+hex.EncodeToString(sum[:6])+".mjs")
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return "", err
-	}
-	part, err := os.CreateTemp(filepath.Dir(path), "wasi-*.part")
+	path, err := cached("wasi-" + hex.EncodeToString(sum[:6]) + ".mjs")
 	if err != nil {
 		return "", err
 	}
-	_, err = part.Write(nodeWASI)
-	if err = errors.Join(err, part.Close()); err == nil {
-		err = os.Rename(part.Name(), path)
-	}
-	return path, err
+	return path, keep(path, nodeWASI)
 }
 
 func firstOf(what string, choices ...[]string) ([]string, string) {

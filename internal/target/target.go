@@ -34,7 +34,8 @@ const (
 type Flavour string
 
 const (
-	GNU    Flavour = "gnu" // bfd, gold, lld, mold, and the compilers that call them
+	GNU    Flavour = "gnu"   // bfd, gold, lld, mold, and the compilers that call them
+	MinGW  Flavour = "mingw" // the same for Windows: one command line, and other options
 	MSVC   Flavour = "msvc"
 	Darwin Flavour = "darwin"
 	WasmLD Flavour = "wasm"
@@ -133,7 +134,9 @@ func (t Triple) Flavour() Flavour {
 		return WasmLD
 	case t.Format == MachO:
 		return Darwin
-	case t.Format == ELF, t.Format == COFF && t.Env == "gnu", t.OS == "cygwin":
+	case t.Format == COFF && t.Env == "gnu":
+		return MinGW
+	case t.Format == ELF, t.OS == "cygwin":
 		return GNU
 	case t.Format == COFF:
 		return MSVC
@@ -169,5 +172,5 @@ func (t Triple) LinkerVariable() string {
 // Native says whether this machine runs the target's programs by itself,
 // whichever C library they bring.
 func (t Triple) Native() bool {
-	return runtime.GOOS == "linux" && t.OS == "linux" && t.Format == ELF && t.Arch == machine.Host().Name
+	return runtime.GOOS == t.OS && (t.OS == "linux" && t.Format == ELF || t.OS == "windows") && t.Arch == machine.Host().Name
 }

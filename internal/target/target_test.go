@@ -176,18 +176,26 @@ func TestFirstOf(t *testing.T) {
 	}
 	const debian = "/usr/lib/wine/wine64"
 	os.Remove(near)
-	want, missing := []string{debian}, ""
+	cache := t.TempDir()
+	t.Setenv("HOME", cache)
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("WINEPREFIX", "")
+	want, missing := []string{"/usr/bin/env", "WINEPREFIX=" + filepath.Join(cache, "minsize", "wine"), "WINEBOOTSTRAPMODE=1", "WINEDEBUG=-all", "WINEDLLOVERRIDES=winedbg.exe=d", debian}, ""
 	if _, err := os.Stat(debian); err != nil {
 		want, missing = nil, "needs wine for x86_64-pc-windows-gnu"
 	}
 	if got, why := Parse("x86_64-pc-windows-gnu").Runner(); !slices.Equal(got, want) || why != missing {
 		t.Errorf("got %q, %q, want %q, %q", got, why, want, missing)
 	}
+	t.Setenv("WINEPREFIX", outside) // somebody's own is used as it is
+	if got, _ := Parse("x86_64-pc-windows-gnu").Runner(); want != nil && !slices.Equal(got, []string{debian}) {
+		t.Errorf("with WINEPREFIX: got %q", got)
+	}
 }
 
 func TestFlavours(t *testing.T) {
 	for name, want := range map[string]Flavour{
-		"x86_64-unknown-linux-gnu": GNU, "aarch64-linux-android": GNU, "thumbv7em-none-eabihf": GNU, "x86_64-pc-windows-gnu": GNU, "aarch64-pc-windows-gnullvm": GNU,
+		"x86_64-unknown-linux-gnu": GNU, "aarch64-linux-android": GNU, "thumbv7em-none-eabihf": GNU, "x86_64-pc-windows-gnu": MinGW, "aarch64-pc-windows-gnullvm": MinGW, "x86_64-pc-cygwin": GNU,
 		"x86_64-pc-windows-msvc": MSVC, "x86_64-unknown-uefi": MSVC, "aarch64-apple-darwin": Darwin, "wasm32-wasip1": WasmLD, "wasm32-unknown-unknown": WasmLD, "nvptx64-nvidia-cuda": "",
 	} {
 		if got := Parse(name).Flavour(); got != want {

@@ -27,7 +27,7 @@ var cutTable = sync.OnceValue(func() []*Technique {
 		default:
 			t.Risk, t.Level, t.ByName = Behaviour, Asked, true
 		}
-		t.Needs = []Need{NeedReplay}
+		t.Needs = []Need{NeedReplay, NeedSections}
 		for _, n := range c.Needs {
 			t.Needs = append(t.Needs, cutNeeds[n])
 		}
@@ -78,7 +78,7 @@ func UserCut(text string) (t *Technique, doubt Doubt, err error) {
 	return &Technique{
 		Name: "cut:" + text, Summary: "cut: functions of this name are replaced by a stub (" + strings.Join(stubs, ", ") + ")",
 		Loses: relink.Losing("what these functions do, and all that only they used"),
-		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedReplay},
+		Risk:  Behaviour, Level: Asked, ByName: true, Needs: []Need{NeedReplay, NeedSections},
 		Link: &Link{Cuts: []string{text}},
 	}, doubt, nil
 }

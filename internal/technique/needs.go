@@ -27,6 +27,7 @@ type Facts struct {
 	LTO       string            // the project's own release profile: as cargo spells it
 	WasmOpt   bool              // wasm-opt is on the PATH
 	Pipelines string            // why codegen replay cannot be had; "" where it can
+	Sections  string            // why functions cannot be taken apart where rustc lays them together; "" where they can
 	CPU       bool              // the project compiles for more than the machine's least processor
 	Evidence  []relink.Evidence // what the recorded link tells of the program
 	Insist    []string          // techniques that were asked for by name: no evidence stops them
@@ -53,7 +54,6 @@ const (
 	NeedLinker      Need = "elf-linker"
 	NeedMachO       Need = "mach-o"
 	NeedMSVC        Need = "msvc"
-	NeedMinGW       Need = "mingw"
 	NeedPanicAbort  Need = "panic-abort"
 	NeedUnwinding   Need = "panic-unwind"
 	NeedBuildStd    Need = "build-std"
@@ -69,6 +69,8 @@ const (
 	NeedUnixELF     Need = "linux-elf"
 	NeedWasm        Need = "wasm"
 	NeedReplay      Need = "replay"
+	NeedSections    Need = "function-sections"
+	NeedNative      Need = "linux-or-mingw"
 	NeedProgram     Need = "program"
 	NeedLinked      Need = "linked"
 	NeedStaticlib   Need = "static-library"
@@ -112,8 +114,17 @@ var needs = map[Need]struct {
 	NeedWasmOpt: {"Binaryen's wasm-opt", func(f Facts, _ Plan) string {
 		return unless(f.WasmOpt, "needs wasm-opt on the PATH (Debian: binaryen)")
 	}, false},
-	NeedReplay: {"a Linux or Wasm target", func(f Facts, _ Plan) string {
-		return unless(unixELF(f.Target) || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux and Wasm")
+	NeedReplay: {"a Linux, Windows (GNU) or Wasm target", func(f Facts, _ Plan) string {
+		return unless(unixELF(f.Target) || mingw(f.Target) || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux, Windows (GNU) and Wasm")
+	}, true},
+	NeedSections: {"for Windows: opt and llc of the compiler's LLVM", func(f Facts, p Plan) string {
+		if !mingw(f.Target) {
+			return ""
+		}
+		return f.noBitcode(f.Sections, p)
+	}, false},
+	NeedNative: {"a Linux or Windows (GNU) target", func(f Facts, _ Plan) string {
+		return unless(unixELF(f.Target) || mingw(f.Target), "only for Linux and Windows (GNU) targets")
 	}, true},
 	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
 		return unless(unixELF(f.Target) && f.Target.Arch == "x86_64", "only for x86-64 Linux")
@@ -123,9 +134,6 @@ var needs = map[Need]struct {
 	}, true},
 	NeedMSVC: {"a Windows target of the MSVC kind", func(f Facts, _ Plan) string {
 		return unless(f.Target.OS == "windows" && f.Target.Env == "msvc", "only for Windows with the MSVC linker")
-	}, true},
-	NeedMinGW: {"a Windows target of the GNU kind", func(f Facts, _ Plan) string {
-		return unless(f.Target.OS == "windows" && f.Target.Env == "gnu", "only for Windows with the GNU linker")
 	}, true},
 	NeedPanicAbort: {"a program that aborts on panic", func(f Facts, p Plan) string {
 		return unless(f.aborts(p), "needs panic=abort (--level abort)")
@@ -162,11 +170,23 @@ var needs = map[Need]struct {
 		return unless(!f.CPU, "the project is compiled for certain processors (-Ctarget-cpu or -Ctarget-feature)")
 	}, false},
 	NeedPipelines: {"opt and llc of the compiler's LLVM", func(f Facts, p Plan) string {
-		if f.Pipelines == "" && !p.FatLTO(f.LTO) {
-			return "needs fat LTO"
-		}
-		return f.Pipelines
+		return f.noBitcode(f.Pipelines, p)
 	}, false},
+}
+
+// noBitcode says why nothing can work on the program's bitcode: why, or that
+// there is none.
+func (f Facts) noBitcode(why string, p Plan) string {
+	if why == "" && !p.FatLTO(f.LTO) {
+		return "needs fat LTO"
+	}
+	return why
+}
+
+// mingw says whether links for Windows by GNU's tools are replayed.
+func mingw(t target.Triple) bool {
+	f := relink.FlavourOf(t)
+	return f != nil && f.Name == target.MinGW
 }
 
 func unixELF(t target.Triple) bool { return t.OS == "linux" && t.Format == target.ELF }

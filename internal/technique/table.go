@@ -89,7 +89,8 @@ func foreign(t Technique, args ...string) *Technique {
 
 // silentDeath is what is lost where a panic is one instruction.
 var silentDeath = []Loss{{What: "panic messages and panic hooks: the process dies by SIGILL in silence",
-	Module: "panic messages and panic hooks: the module traps in silence", Shown: []relink.Kind{relink.PanicHook, relink.SignalHandler}}}
+	Module:  "panic messages and panic hooks: the module traps in silence",
+	Windows: "panic messages and panic hooks: the process ends by 0xC000001D in silence", Shown: []relink.Kind{relink.PanicHook, relink.SignalHandler}}}
 
 // table and its like are filled when they are first asked for: nearly all runs
 // of the program do not search.
@@ -131,7 +132,8 @@ var buildTable = sync.OnceValue(func() []*Technique {
 		{
 			Name: "panic-abort", Short: "abort", Suspect: 4, Summary: "a panic ends the process instead of unwinding (panic = \"abort\")",
 			Loses: []Loss{{What: "catch_unwind and destructors after a panic: a panic prints its message and exits by SIGABRT",
-				Module: "catch_unwind and destructors after a panic: a panic prints its message and traps", Unwinding: true, Shown: []relink.Kind{relink.CatchUnwind, relink.RuntimeCatch, relink.JoinedPanic}}},
+				Module:  "catch_unwind and destructors after a panic: a panic prints its message and traps",
+				Windows: "catch_unwind and destructors after a panic: a panic prints its message and the process ends by 0xC0000409", Unwinding: true, Shown: []relink.Kind{relink.CatchUnwind, relink.RuntimeCatch, relink.JoinedPanic}}},
 			Risk: Behaviour, Level: Abort, Stage: StageCorner, Set: profile("panic", `"abort"`),
 		},
 		{
@@ -199,10 +201,6 @@ var buildTable = sync.OnceValue(func() []*Technique {
 			Loses: relink.Losing("that two functions have two addresses; Rust does not promise it either"),
 			Risk:  Behaviour, Level: Abort, Needs: []Need{NeedMSVC},
 		}, "/OPT:REF,ICF"),
-		foreign(Technique{
-			Name: "mingw-gc", Suspect: 1, Summary: "unreferenced sections are dropped (--gc-sections)",
-			Needs: []Need{NeedMinGW},
-		}, "-Wl,--gc-sections"),
 	}
 })
 
@@ -212,7 +210,7 @@ var linkTable = sync.OnceValue(func() []*Technique {
 	return []*Technique{
 		{
 			Name: "lld", Summary: "link with lld",
-			Needs: []Need{NeedLinked, NeedLLD, NeedUnixELF},
+			Needs: []Need{NeedLinked, NeedLLD, NeedNative},
 			Link:  &Link{Linker: string(relink.LLD)}, Twin: rustflags("-Clink-arg=-fuse-ld=lld"),
 		},
 		option("prelink", Size, Safe, NeedStaticlib, NeedUnixELF),
@@ -222,12 +220,12 @@ var linkTable = sync.OnceValue(func() []*Technique {
 		option("strip-all", Debuggability, Safe, NeedLinked, NeedLinker),
 		option("compress-relocations", Size, Safe, NeedWasm, NeedStripped),
 		option("low-data", Behaviour, Abort, NeedWasm),
-		option("even-functions", Size, Safe, NeedUnixELF),
+		option("even-functions", Size, Safe, NeedNative, NeedSections),
 		option("plain-start", Size, Safe, NeedProgram, NeedUnixELF, NeedDynamicGNU),
 		instead(option("self-relr", Size, Safe, NeedLinked, NeedUnixELF, NeedDynamicGNU), "relr", relink.NoPIE),
 		instead(fromGlibc(2, 36, option("relr", Deployment, Asked, NeedLinked, NeedUnixELF, NeedGlibcRELR)), "self-relr"),
-		option("icf-all", Behaviour, Abort, NeedLinked, NeedLLD, NeedUnixELF),
-		option(relink.UnwindTablesOut, Debuggability, Abort, NeedUnixELF, NeedPanicAbort),
+		option("icf-all", Behaviour, Abort, NeedLinked, NeedLLD, NeedNative, NeedSections),
+		option(relink.UnwindTablesOut, Debuggability, Abort, NeedNative, NeedSections, NeedPanicAbort),
 		option("no-eh-frame-hdr", Debuggability, Abort, NeedLinked, NeedUnixELF, NeedPanicAbort),
 		option("no-rosegment", Security, Asked, NeedLinked, NeedLLD, NeedUnixELF),
 		option("noseparate-code", Security, Asked, NeedLinked, NeedUnixELF, NeedLinker),
