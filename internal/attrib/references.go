@@ -230,10 +230,11 @@ func (c *collector) decode() {
 	if fixedAddresses(f) {
 		low, high = p.imageRange()
 	}
+	gp := p.globalPointer()
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			w := decoder{c: c, seed: seed, low: low, high: high}
+			w := decoder{c: c, seed: seed, low: low, high: high, gp: gp}
 			c.guarded(func() {
 				for ch := range next {
 					w.run(ch)
@@ -248,11 +249,23 @@ func (c *collector) decode() {
 	c.join(chunks)
 }
 
+// globalPointer is where linkers say that RISC-V's gp points (ELF psABI,
+// "Global pointer"); 0 where nobody says.
+func (p *Program) globalPointer() uint64 {
+	for i := range p.Symbols {
+		if p.Symbols[i].Name == "__global_pointer$" {
+			return p.Symbols[i].Addr
+		}
+	}
+	return 0
+}
+
 // decoder is one worker's state.
 type decoder struct {
 	c         *collector
 	seed      maphash.Seed
 	low, high uint64
+	gp        uint64
 	refs      []machinecode.Ref
 	found     []uint64
 	code      []byte
@@ -269,7 +282,7 @@ func (w *decoder) run(ch *chunk) {
 		if a.Kind != Code || a.End > p.Space.File || a.Size() > 1<<31 {
 			continue
 		}
-		rq := machinecode.Request{Code: f.Data[a.Start:a.End], Addr: a.Addr, AbsoluteLow: w.low, AbsoluteHigh: w.high}
+		rq := machinecode.Request{Code: f.Data[a.Start:a.End], Addr: a.Addr, AbsoluteLow: w.low, AbsoluteHigh: w.high, Narrow: f.Bits == 32, GlobalPointer: w.gp}
 		refs, stats := f.CPU.Decode(&rq, w.refs[:0])
 		w.refs = refs
 		ch.decoded += a.Size()

@@ -114,7 +114,7 @@ func span(first, last uint32, but ...uint32) (list []uint32) {
 var unknown = Machine{Arches: []Arch{{Name: "unknown"}}}
 
 // machines is the table.
-var machines = append([]*Machine{X86_64, AArch64}, named...)
+var machines = append([]*Machine{X86_64, AArch64, RISCV}, named...)
 
 // All lists the machines.
 func All() []*Machine { return machines }

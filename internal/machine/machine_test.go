@@ -111,6 +111,9 @@ func TestCode(t *testing.T) {
 		}
 		for _, kind := range []Stub{Return, Zero, ZeroFloat, ZeroPair, Trap, Report, DefaultSignal} {
 			body := code[kind]
+			if kind == ZeroFloat && body == nil {
+				continue // no one zero may serve all widths
+			}
 			if kind == Report {
 				body = body[:len(body)-8] // the message
 			}
@@ -118,7 +121,7 @@ func TestCode(t *testing.T) {
 				t.Errorf("%s: %s is % x, %d bytes of which are no code", m.Title, kind, body, stats.Skipped)
 			}
 		}
-		if r := m.Relocations; r.Pointer == 0 || len(r.Data) == 0 || r.Data[0] != r.Pointer || len(m.Code.Start.Code) == 0 || m.Code.Alignment == 0 {
+		if r := m.Relocations; r.Pointer == 0 || len(r.Data) == 0 || r.Data[0] != r.Pointer || m.Code.Alignment == 0 {
 			t.Errorf("%s: something that objects are made with is missing", m.Title)
 		}
 		space := make([]byte, 16)
@@ -136,6 +139,9 @@ func TestBlank(t *testing.T) {
 		here, there []byte
 	}{
 		"x86-64 call":  {X86_64, []byte{0xe8, 0xfb, 0x0f, 0, 0, 0xc3}, []byte{0xe8, 0xfb, 0x0e, 0, 0, 0xc3}},
+		"RISC-V jal":   {RISCV, Words(0x000010ef, 0x00008067), Words(0x701000ef, 0x00008067)},
+		"RISC-V auipc": {RISCV, Words(0x00001517, 0x00050513, 0x00008067), Words(0x00001517, 0xf0050513, 0x00008067)},
+		"RISC-V store": {RISCV, Words(0x00001517, 0x00b53023, 0x00008067), Words(0x00001517, 0xf0b53023, 0x00008067)},
 		"AArch64 bl":   {AArch64, Words(0x94000400, 0xd65f03c0), Words(0x940003c0, 0xd65f03c0)},
 		"AArch64 adrp": {AArch64, Words(0xb0000000, 0x91000000, 0xd65f03c0), Words(0xb0000000, 0x91000000, 0xd65f03c0)},
 	} {

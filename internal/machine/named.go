@@ -1,7 +1,7 @@
 package machine
 
 // named are the machines whose files are read, and whose code is not.
-// Relocations: AAELF32 5.6, RISC-V ELF psABI, Power and z ELF ABI supplements,
+// Relocations: AAELF32 5.6, Power and z ELF ABI supplements,
 // MIPS psABI, LoongArch psABI, SPARC Compliance Definition.
 var named = []*Machine{
 	{
@@ -31,22 +31,6 @@ var named = []*Machine{
 			4: {2, 3, 9, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 38, 41, 42, 96, 104, 105, 106, 107, 108, 160},
 			2: {5}, 1: {8},
 		}},
-	},
-	{
-		Title: "RISC-V", ELF: []uint16{243}, // EM_RISCV
-		Arches: []Arch{
-			{Name: "riscv32", Bits: 32, Qemu: "riscv32", GNU: "riscv32", Prefixes: []string{"riscv32"}, COFF: []uint16{0x5032}},
-			{Name: "riscv64", Bits: 64, Go: "riscv64", Qemu: "riscv64", GNU: "riscv64", Prefixes: []string{"riscv64"}, COFF: []uint16{0x5064}},
-		},
-		LargestPage:  4 << 10,
-		SegmentTypes: map[uint32]string{0x70000003: "PT_RISCV_ATTRIBUTES"},
-		SectionTypes: map[uint32]string{0x70000003: "SHT_RISCV_ATTRIBUTES"},
-		Relocations: Relocations{Relative: 3, IRelative: 58, JumpSlot: 5, Sizes: map[uint8][]uint32{ // R_RISCV_*
-			// 32, the PC-relative pairs' halves (one instruction each), 32_PCREL, ADD32, SUB32, SET32
-			4: {1, 6, 8, 10, 16, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 35, 39, 56, 57}, 8: {2, 7, 9, 11, 18, 19, 36, 40},
-			Word: {3, 5, 58}, 2: {34, 38, 44, 45, 55}, 1: {33, 37, 52, 53, 54},
-		}},
-		Fill: "\x13\x01", // nop, c.nop
 	},
 	{
 		Title: "PowerPC64", ELF: []uint16{21}, // EM_PPC64

@@ -16,7 +16,7 @@
 //
 // A decoder starts at a function's first byte and sweeps linearly. A byte that
 // begins no instruction is counted in Stats.Skipped and the sweep goes on one
-// byte (x86-64) or one word (AArch64) later, which falls into step again after
+// byte (x86-64), half word (RISC-V) or word (AArch64) later, which falls into step again after
 // a few instructions; the caller marks functions that had any.
 package machinecode
 
@@ -67,6 +67,9 @@ type Request struct {
 	// Immediates and absolute displacements in [AbsoluteLow, AbsoluteHigh) are
 	// reported as Absolute. Both 0 for position-independent files, which have none.
 	AbsoluteLow, AbsoluteHigh uint64
+
+	Narrow        bool   // addresses have 32 bits, where a machine has both
+	GlobalPointer uint64 // what RISC-V's gp holds while the program runs; 0: not known
 
 	// Inside asks for branches and addresses whose target lies in Code too.
 	Inside bool

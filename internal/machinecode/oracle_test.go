@@ -62,10 +62,9 @@ func disassemble(t testing.TB, objdump, file string) *listing {
 			if err != nil {
 				t.Fatalf("%s: %q", file, scan.Text())
 			}
-			if len(hex) == 8 { // AArch64 prints words
-				l.code = append(l.code, byte(b), byte(b>>8), byte(b>>16), byte(b>>24))
-			} else {
+			for range len(hex) / 2 { // words and half words are printed as numbers
 				l.code = append(l.code, byte(b))
+				b >>= 8
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func parseELF(o *Object) (format, error) {
 	}
 	number := binary.LittleEndian.Uint16(ident[18:])
 	if o.machine = machine.OfELF(number); o.machine.Code == nil {
-		return nil, fmt.Errorf("%w: e_machine is %d; only x86-64 (62) and aarch64 (183) have stubs", ErrUnsupported, number)
+		return nil, fmt.Errorf("%w: e_machine is %d, a machine that has no stubs", ErrUnsupported, number)
 	}
 	f := &elf{Object: o}
 	if err := f.readSections(ident); err != nil {

@@ -82,6 +82,9 @@ func TestFoldLocationsNeedsNothing(t *testing.T) {
 // sh_addralign changes.
 func TestAlignFunctions(t *testing.T) {
 	for _, c := range toolchains {
+		if c.machine == "riscv64" {
+			continue // its compilers leave alignment to the linker, by relocations in the code
+		}
 		t.Run(c.machine, func(t *testing.T) {
 			data := read(t, c.compile(t, "-O2", "-falign-functions=16", "-ffunction-sections"))
 			o, err := Parse("program.o", data, 0)

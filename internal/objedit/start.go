@@ -35,8 +35,8 @@ type definition struct {
 // StartObject makes the object with `_start` for a machine. It also holds __dso_handle, which crtbegin has otherwise
 // and whose address alone is used (to tell the program from its libraries).
 func StartObject(m *machine.Machine) ([]byte, error) {
-	if m.Code == nil {
-		return nil, fmt.Errorf("no _start for the machine %s (known: x86_64, aarch64)", m.Title)
+	if m.Code == nil || len(m.Code.Start.Code) == 0 {
+		return nil, fmt.Errorf("no _start for the machine %s", m.Title)
 	}
 	start := m.Code.Start
 	return newObject(m, []definition{{name: "_start", function: true, data: start.Code, relocations: start.Relocations}, handle})
