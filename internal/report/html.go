@@ -22,6 +22,10 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 	if err != nil {
 		return err
 	}
+	frame, err := assets.ReadFile("assets/frame.js")
+	if err != nil {
+		return err
+	}
 	var script, data []byte
 	if d.Visual != nil {
 		if script, err = readScripts(d.Visual.Kind); err != nil {
@@ -51,6 +55,7 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 	if script != nil {
 		fmt.Fprintf(p, "<script>const DATA = %s;</script>\n<script>%s</script>\n", data, script)
 	}
+	fmt.Fprintf(p, "<script>%s</script>\n", frame)
 	p.WriteString("</html>\n")
 	return p.Flush() // the first error of any write
 }
@@ -90,6 +95,8 @@ func (p page) block(b *Block, o Options) {
 	p.WriteString("</section>\n")
 }
 
+// table writes a table; what assets/frame.js sorts and sums by stands beside
+// what people read.
 func (p page) table(t *Table, o Options) {
 	class := make([]string, len(t.Columns)) // of each column's cells
 	p.WriteString("<div class=\"table\"><table>\n<thead><tr>")
@@ -102,17 +109,34 @@ func (p page) table(t *Table, o Options) {
 		default:
 			class[i] = "word"
 		}
-		p.element("th", class[i], c.Name)
+		mark := ""
+		if c.Kind == Bytes || c.Kind == Delta {
+			mark = " data-bytes"
+		}
+		fmt.Fprintf(p, "<th class=\"%s\"%s>%s</th>", class[i], mark, html.EscapeString(c.Name))
 	}
 	p.WriteString("</tr></thead>\n<tbody>")
-	for _, row := range formatRows(t, o) {
-		p.WriteString("<tr>")
+	end := "</tbody>"
+	for r, row := range formatRows(t, o) {
+		if r == len(t.Rows) { // totals are not sorted away
+			p.WriteString(end + "\n<tfoot>")
+			end = "</tfoot>"
+		}
+		p.WriteString("<tr")
+		if r < len(t.Rows) && t.Rows[r].Depth > 0 {
+			fmt.Fprintf(p, " data-depth=\"%d\"", t.Rows[r].Depth)
+		}
+		p.WriteString(">")
 		for i, cell := range row {
-			p.element("td", class[i], cell)
+			value := ""
+			if r < len(t.Rows) && i < len(t.Rows[r].Cells) && t.Columns[i].alignRight() && t.Rows[r].Cells[i] != nil {
+				value = fmt.Sprintf(" data-v=\"%s\"", html.EscapeString(raw(t.Rows[r].Cells[i])))
+			}
+			fmt.Fprintf(p, "<td class=\"%s\"%s>%s</td>", class[i], value, html.EscapeString(cell))
 		}
 		p.WriteString("</tr>\n")
 	}
-	p.WriteString("</tbody>\n</table></div>\n")
+	p.WriteString(end + "\n</table></div>\n")
 }
 
 // readScripts is the script of a kind of figure, behind what it shares.

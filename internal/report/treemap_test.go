@@ -12,9 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
 	"github.com/minsize/minsize/internal/refgraph"
+	"github.com/minsize/minsize/internal/saving"
 )
 
 // largeResult has 100,000 functions in 200 crates of 10 modules.
@@ -115,7 +118,8 @@ func TestPageOnAPhone(t *testing.T) {
 	for _, verb := range []string{"dominators", "paths"} {
 		graphs[verb].Visual.Data.(*icicleData).Names[1] = long
 	}
-	for name, d := range map[string]*Document{"size": Size(s, SizeOptions{N: 20, Domain: "both"}), "check": Check(budgets), "dominators": graphs["dominators"], "paths": graphs["paths"]} {
+	advised := &Advise{Program: long, Savings: []saving.Saving{{State: saving.Tried, Bytes: 9, What: long, Step: long, File: long, Line: 1}}}
+	for name, d := range map[string]*Document{"advise": advised.Document(), "shrink": Ladder(sampleLadder()), "size": Size(s, SizeOptions{N: 20, Domain: "both"}), "check": Check(budgets), "dominators": graphs["dominators"], "paths": graphs["paths"]} {
 		dir := t.TempDir()
 		var page bytes.Buffer
 		if err := Write(&page, "html", d, Options{}); err != nil {
@@ -215,6 +219,69 @@ func TestGraphPagesInBrowser(t *testing.T) {
 		if want := "2 items match, 900 B of their own together, 30.00 % of the file"; verb == "dominators" && got.Hits != want {
 			t.Errorf("%s: search says %q, want %q", verb, got.Hits, want)
 		}
+	}
+}
+
+// frameProbe drives what every page has.
+const frameProbe = `<script>
+addEventListener("DOMContentLoaded", () => {
+  const out = {}, table = frame.tables[frame.tables.length - 1], cells = (i) => [...table.table.tBodies[0].rows].filter((r) => !r.hidden).map((r) => r.cells[i].textContent);
+  out.sections = document.querySelectorAll("nav.frame button").length;
+  frame.search("alpha");
+  out.found = cells(table.heads.length - 1);
+  out.said = table.said.textContent;
+  out.address = location.hash;
+  out.markdown = frame.markdown(table);
+  frame.search("");
+  out.cleared = location.hash;
+  table.heads[0].click();
+  out.down = cells(0);
+  table.heads[0].dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
+  out.up = cells(0);
+  document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "/", bubbles: true}));
+  out.focus = document.activeElement.type;
+  const link = document.querySelector("td a");
+  if (link) { link.click(); out.zoomed = decodeURIComponent(location.hash); }
+  document.title = "probe " + JSON.stringify(out);
+});
+</script>`
+
+// framed is what frameProbe saw.
+type framed struct {
+	Sections                                        int
+	Found, Down, Up                                 []string
+	Said, Address, Cleared, Markdown, Focus, Zoomed string
+}
+
+// TestFrameInBrowser: a page's tables are searched, summed up, sorted and copied,
+// rows below others move with them and count once, the search has an address,
+// and names lead into the figure.
+func TestFrameInBrowser(t *testing.T) {
+	table := &Table{Columns: []Column{{Name: "bytes", Kind: Bytes}, {Name: "name", Flex: true}}, Footer: []Cell{3600, "total"}, Rows: []Row{
+		{Cells: []Cell{500, "beta"}}, {Cells: []Cell{3000, "alpha|x"}}, {Depth: 1, Cells: []Cell{2000, "alpha::run"}}, {Depth: 1, Cells: []Cell{1000, "alpha::go"}}, {Cells: []Cell{100, "gamma"}}}}
+	plain := &Document{Title: "a page", Blocks: []Block{{Heading: "one", Text: []string{"text"}}, {Heading: "two", Table: table}}}
+	var got framed
+	show := func(d *Document) {
+		var page bytes.Buffer
+		if err := Write(&page, "html", d, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		got = framed{}
+		probeInChromium(t, page.Bytes(), frameProbe, &got)
+	}
+	show(plain)
+	want := framed{Sections: 2, Found: []string{"alpha|x", "  alpha::run", "  alpha::go"}, Said: "3 rows match, 2.9 KiB together", Address: "#?q=alpha",
+		Markdown: "| bytes | name |\n| --: | --- |\n| 2.9 KiB | alpha\\|x |\n| 2.0 KiB | alpha::run |\n| 1,000 | alpha::go |\n", Focus: "search",
+		Down: []string{"2.9 KiB", "2.0 KiB", "1,000", "500", "100"}, Up: []string{"100", "500", "2.9 KiB", "1,000", "2.0 KiB"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	s := largeResult()
+	s.Rows = s.Rows[:8]
+	s.Rows[3].Name = "alpha"
+	show(Size(s, SizeOptions{N: 300, Domain: "both"}))
+	if !slices.Contains(got.Found, "alpha") || got.Address != "#?q=alpha" || got.Focus != "search" || !strings.HasPrefix(got.Zoomed, "#crate") && got.Zoomed != "#alpha" {
+		t.Errorf("with a figure: %+v", got)
 	}
 }
 

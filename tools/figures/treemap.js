@@ -91,7 +91,7 @@ function label(n) {
 const link = (n) => "#" + path(n).slice(1).map((x) => encodeURIComponent(x.name)).join("/");
 function linked(hash) {
   let n = root;
-  for (const part of hash.slice(1).split("/").filter(Boolean)) {
+  for (const part of hash.slice(1).split("?q=")[0].split("/").filter(Boolean)) { // what is searched for stands behind
     let name = part;
     try { name = decodeURIComponent(part); } catch (_) { /* typed by hand */ }
     const next = (n.children || []).find((c) => c.name === name);
@@ -248,7 +248,10 @@ function go(n, keep, visited) {
   table();
   draw();
   say(chosen);
-  if (!visited && linked(location.hash) !== n) history.pushState(null, "", n === root ? location.pathname + location.search : link(n));
+  if (!visited && linked(location.hash) !== n) {
+    const [, words] = location.hash.match(/(\?q=.*)$/) || ["", ""];
+    history.pushState(null, "", n === root && !words ? location.pathname + location.search : link(n) + words);
+  }
 }
 
 // enter goes in, past nodes that have only one thing in them; leave goes out

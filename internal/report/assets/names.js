@@ -36,7 +36,7 @@ const names = (() => {
   const rows = new Map(called.map((name, i) => [name, i]));
   const address = (i) => (i < 0 ? "" : "#" + encodeURIComponent(called[i]));
   function addressed() {
-    let name = location.hash.slice(1);
+    let [name] = location.hash.slice(1).split("?q="); // what is searched for stands behind
     try {
       name = decodeURIComponent(name);
     } catch {} // typed by hand: taken as it is
@@ -44,7 +44,10 @@ const names = (() => {
   }
   // The address follows what is shown, and the way back goes through it.
   function visit(i) {
-    if (addressed() !== i) history.pushState(null, "", i < 0 ? location.pathname + location.search : address(i));
+    if (addressed() !== i) {
+      const [, search] = location.hash.match(/(\?q=.*)$/) ?? ["", ""];
+      history.pushState(null, "", i >= 0 || search ? (address(i) || "#") + search : location.pathname + location.search);
+    }
   }
   const bytes = (n) => (n < 1024 ? n + " B" : n < 1048576 ? (n / 1024).toFixed(1) + " KiB" : (n / 1048576).toFixed(2) + " MiB");
   // Rows that match all words, each item once: paths lead through one more than once.
