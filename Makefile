@@ -8,7 +8,7 @@ COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev
 LDFLAGS := -s -w $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build man dist demo test check lint cross figures-check dist-check dist-test sweep fuzz bench picture stubs figures clean
+.PHONY: all build man dist demo test check lint cross figures-check site site-check dist-check dist-test sweep fuzz bench picture stubs figures clean
 
 all: build
 
@@ -20,6 +20,13 @@ build:
 # A manual page for each verb, as help says it.
 man: build
 	$(MINSIZE) man --into $(dir $(MINSIZE))man/man1
+
+# The manual as a site that needs no server, into bin/site.
+site:
+	cd tools/site && $(GO) run . -out ../../bin/site
+
+site-check:
+	cd tools/site && $(GO) vet . && $(GO) test -count=1 .
 
 # What a release consists of, for every system, into bin/dist (docs/release.md).
 dist:
@@ -40,7 +47,7 @@ test:
 	$(MAKE) --no-print-directory check
 
 # The last lines name what was skipped, and why.
-check: bin/staticcheck bin/gotestsum lint cross figures-check dist-check
+check: bin/staticcheck bin/gotestsum lint cross figures-check site-check dist-check
 	bin/gotestsum --format pkgname -- -timeout 60m -skip '^TestSweep' ./...
 
 lint: bin/staticcheck
@@ -67,7 +74,7 @@ dist-check:
 	cd tools/dist && $(GO) vet . && $(GO) test -count=1 .
 
 dist-test:
-	cd tools/dist && DIST_TARGETS=all $(GO) test -count=1 -timeout 30m -v .
+	cd tools/dist && DIST_TARGETS=all $(GO) test -count=1 -timeout 3h -v .
 
 # The scripts in the reports are what their sources make; only npm can tell.
 figures-check:
