@@ -121,9 +121,7 @@ func Diff(r *DiffResult, o SizeOptions) *Document {
 		d.Blocks = append(d.Blocks, Block{Heading: "By " + viewTitle([]string{part.View}, o), Part: part.View, Table: diffTable(part.Rows, []string{part.View}, o)})
 	}
 	d.Blocks = append(d.Blocks, Block{Notes: r.Notes})
-	tree := diffTree(d.Title, r.Rows, o.Domain)
-	d.Tree = &tree
-	d.Visual = &Visual{Kind: "treemap", Data: packTree(&tree, r.Views, o.Domain)}
+	d.draw(r.Views, o.Domain, func() Tree { return diffTree(d.Title, r.Rows, o.Domain) })
 	return d
 }
 

@@ -16,9 +16,9 @@ type Document struct {
 	Schema string // "minsize.<verb>/1", the JSON contract
 	Data   any    // what JSON prints beside "schema": the raw numbers, bytes as integers
 	Blocks []Block
-	Visual *Visual // what the HTML shows beyond the tables; nil for none
-	Tree   *Tree   // what the SVG draws; nil for none
-	Trend  *Trend  // what the SVG and the page draw of a history; nil for none
+	Visual *Visual      // what the HTML shows beyond the tables; nil for none
+	Tree   func() *Tree // what the SVG draws; nil for none. Made where it is drawn, as is a Visual's data
+	Trend  *Trend       // what the SVG and the page draw of a history; nil for none
 
 	Findings []Finding // what is wrong, and where; nil for a report that judges nothing
 }
@@ -149,11 +149,14 @@ type Row struct {
 type Cell any
 
 // Visual is an interactive figure of the HTML format. Kind names the script
-// in assets/<kind>.js; Data is its input, embedded as JSON.
+// in assets/<kind>.js; Data gives its input, embedded as JSON.
 type Visual struct {
 	Kind string
-	Data any
+	Data func() any
 }
+
+// made is the data of a figure that is small.
+func made(data any) func() any { return func() any { return data } }
 
 // Options of a writer.
 type Options struct {

@@ -126,7 +126,7 @@ func (c *GraphContext) Dominators(d *refgraph.DominatorTree, t *refgraph.Tree, i
 		Blocks: []Block{{Table: table, Notes: c.notes(notes...)}},
 	}
 	if icicle != nil {
-		doc.Visual = &Visual{Kind: "icicle", Data: c.icicle(icicle)}
+		doc.Visual = &Visual{Kind: "icicle", Data: made(c.icicle(icicle))}
 	}
 	return doc
 }
@@ -194,7 +194,7 @@ func (c *GraphContext) Paths(p *refgraph.Paths) *Document {
 	return &Document{
 		Title: "Paths to items of " + c.File, Schema: "minsize.paths/1", Data: data,
 		Blocks: []Block{{Table: table, Notes: c.notes(notes...)}},
-		Visual: &Visual{Kind: "paths", Data: c.icicle(&refgraph.DominatorTree{Branches: p.Branches})},
+		Visual: &Visual{Kind: "paths", Data: made(c.icicle(&refgraph.DominatorTree{Branches: p.Branches}))},
 	}
 }
 

@@ -31,7 +31,7 @@ func writeHTML(w io.Writer, d *Document, o Options) error {
 		if script, err = readScripts(d.Visual.Kind); err != nil {
 			return fmt.Errorf("figure %q: %w", d.Visual.Kind, err)
 		}
-		if data, err = json.Marshal(d.Visual.Data); err != nil { // escapes <, > and & itself
+		if data, err = json.Marshal(d.Visual.Data()); err != nil { // escapes <, > and & itself
 			return err
 		}
 	}

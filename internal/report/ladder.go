@@ -16,7 +16,7 @@ func Ladder(r *ladder.Result) *Document {
 		Title:  fmt.Sprintf("%s: %s smaller", r.Program, formatShare(1-ratio(r.FinalSize, r.BaseStrip))),
 		Schema: "minsize.shrink/1",
 		Data:   r,
-		Visual: &Visual{Kind: "ladder", Data: ladderFigure(r)},
+		Visual: &Visual{Kind: "ladder", Data: made(ladderFigure(r))},
 	}
 	if len(r.Relies) > 0 {
 		d.Blocks = append(d.Blocks, reliesBlock(r))

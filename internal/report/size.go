@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/region"
@@ -95,9 +96,7 @@ func Size(s *SizeResult, o SizeOptions) *Document {
 			d.Blocks = append(d.Blocks, Block{Notes: s.Notes})
 		}
 	}
-	tree := sizeTree(sizeTitle(s), s.Rows, o.Domain)
-	d.Tree = &tree
-	d.Visual = &Visual{Kind: "treemap", Data: packTree(&tree, s.Views, o.Domain)}
+	d.draw(s.Views, o.Domain, func() Tree { return sizeTree(sizeTitle(s), s.Rows, o.Domain) })
 	return d
 }
 
@@ -295,6 +294,13 @@ type packedTree struct {
 	Delta  []int64  `json:"delta,omitempty"`
 	Views  []string `json:"views"`
 	Domain string   `json:"domain"`
+}
+
+// draw gives a document the figures of a tree.
+func (d *Document) draw(views []string, domain string, make func() Tree) {
+	tree := sync.OnceValue(func() *Tree { t := make(); return &t })
+	d.Tree = tree
+	d.Visual = &Visual{Kind: "treemap", Data: func() any { return packTree(tree(), views, domain) }}
 }
 
 func packTree(t *Tree, views []string, domain string) *packedTree {

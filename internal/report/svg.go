@@ -40,7 +40,11 @@ func writeSVG(w io.Writer, d *Document, o Options) error {
 		_, err := io.WriteString(w, d.Trend.svg(o))
 		return err
 	}
-	if d.Tree == nil || d.Tree.Size <= 0 {
+	var tree *Tree
+	if d.Tree != nil {
+		tree = d.Tree()
+	}
+	if tree == nil || tree.Size <= 0 {
 		return ErrNoFigure
 	}
 	var b strings.Builder
@@ -48,8 +52,8 @@ func writeSVG(w io.Writer, d *Document, o Options) error {
 		svgWidth, svgHeight, html.EscapeString(d.Title))
 	fmt.Fprintf(&b, `<rect width="%g" height="%g" fill="#ffffff"/>`+"\n", svgWidth, svgHeight)
 	fmt.Fprintf(&b, `<text x="6" y="17" font-size="14" font-weight="600" fill="#1b1f24">%s, %s</text>`+"\n",
-		html.EscapeString(d.Tree.Name), d.Tree.amount(o))
-	groups := largestFirst(d.Tree.Children)
+		html.EscapeString(tree.Name), tree.amount(o))
+	groups := largestFirst(tree.Children)
 	places := squarify(sizes(groups), rect{2, svgHead, svgWidth - 4, svgHeight - svgHead - 2})
 	for i, g := range groups {
 		color := svgColors[i%len(svgColors)]

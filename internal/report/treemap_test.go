@@ -116,7 +116,7 @@ func TestPageOnAPhone(t *testing.T) {
 	budgets := &CheckResult{File: long, Limits: []budget.Verdict{{Limit: budget.Limit{What: "crates:" + long}, Missing: true}}}
 	graphs := sampleDocuments(t)
 	for _, verb := range []string{"dominators", "paths"} {
-		graphs[verb].Visual.Data.(*icicleData).Names[1] = long
+		graphs[verb].Visual.Data().(*icicleData).Names[1] = long
 	}
 	advised := &Advise{Program: long, Savings: []saving.Saving{{State: saving.Tried, Bytes: 9, What: long, Step: long, File: long, Line: 1}}}
 	for name, d := range map[string]*Document{"advise": advised.Document(), "shrink": Ladder(sampleLadder()), "size": Size(s, SizeOptions{N: 20, Domain: "both"}), "check": Check(budgets), "dominators": graphs["dominators"], "paths": graphs["paths"]} {
@@ -205,7 +205,7 @@ func TestGraphPagesInBrowser(t *testing.T) {
 			Zoom          int
 		}
 		probeInChromium(t, page.Bytes(), graphProbe, &got)
-		data := d.Visual.Data.(*icicleData)
+		data := d.Visual.Data().(*icicleData)
 		row := got.Zoom
 		if verb == "dominators" {
 			row-- // 0 is the whole program there
