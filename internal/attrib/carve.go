@@ -114,11 +114,12 @@ func (c *collector) referrersOfPrivate() {
 	}
 }
 
-// insert merges carved atoms, sorted by Start, into p.Atoms and renumbers.
-func (c *collector) insert(carved []Atom) {
+// insert merges carved atoms, sorted by Start, into p.Atoms and renumbers: what
+// it gives are the new numbers of the others, nil where they stay.
+func (c *collector) insert(carved []Atom) []int32 {
 	p := c.p
 	if len(carved) == 0 {
-		return
+		return nil
 	}
 	merged := make([]Atom, 0, len(p.Atoms)+len(carved))
 	number := make([]int32, len(p.Atoms))
@@ -167,6 +168,7 @@ func (c *collector) insert(carved []Atom) {
 		p.Bodies = bodies
 	}
 	p.Atoms = merged
+	return number
 }
 
 // referrersOfData gives carved atoms that only data points at their referrer.

@@ -49,6 +49,10 @@ type collector struct {
 	starts   []int32  // of refs: index of atom i's first; one more at the end
 	targets  []uint64 // packed references in the order of atoms, see packRef
 	incoming []uint64 // packed targets for carving, see packTarget
+
+	decoded    []*chunk // atoms that inferCode had decoded, in the numbers of then
+	renumbered []int32  // their numbers now; nil where they are the same
+
 	pointers []pointer
 	kept     []pointer // relocations that are charged, but tell nothing
 	unwind   []frame

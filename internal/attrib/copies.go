@@ -383,7 +383,7 @@ func (p *Program) crowdedNames() (several map[int32]bool, legacy bool) {
 				continue
 			}
 			if old, ok := hashes[crate]; ok && old != hash {
-				if id, ok := p.names.strings.index[crate]; ok {
+				if id, ok := p.names.strings.known(crate); ok {
 					several[id] = true
 				}
 			}
@@ -392,7 +392,7 @@ func (p *Program) crowdedNames() (several map[int32]bool, legacy bool) {
 	}
 	for path := range p.locations.paths {
 		if crate := crateOfPath(path); crate != "" {
-			id, ok := p.names.strings.index[crate]
+			id, ok := p.names.strings.known(crate)
 			if !ok {
 				continue
 			}

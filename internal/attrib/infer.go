@@ -8,8 +8,7 @@ package attrib
 // to find these places and cut there. A function that nothing refers to stays
 // part of the one before it: its references then seem to be that one's, which
 // keeps too much alive rather than too little. Only where the gaps are large
-// are the known functions decoded for calls into them as well, which costs
-// their decoding twice.
+// are the known functions decoded before that, for calls into them.
 
 import (
 	"slices"
@@ -23,6 +22,23 @@ import (
 // look for calls from everywhere.
 const largeGaps = 16 << 10
 
+// codeGap is unnamed code, in the order of places.
+type codeGap []rangemap.Range
+
+// holds says whether a place is in a gap.
+func (gaps codeGap) holds(place uint64) bool {
+	lo, hi := 0, len(gaps)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if gaps[mid].End <= place {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo < len(gaps) && gaps[lo].Start <= place
+}
+
 // inferCode adds atoms for unnamed code. Indices change here.
 func (c *collector) inferCode() {
 	p, f := c.p, c.p.File
@@ -33,21 +49,9 @@ func (c *collector) inferCode() {
 	if len(gaps) == 0 {
 		return
 	}
-	inGap := func(place uint64) bool {
-		i, found := slices.BinarySearchFunc(gaps, place, func(g rangemap.Range, place uint64) int {
-			switch {
-			case g.End <= place:
-				return -1
-			case g.Start > place:
-				return 1
-			}
-			return 0
-		})
-		return found && i >= 0
-	}
 	var starts []uint64
 	add := func(place uint64) {
-		if inGap(place) {
+		if gaps.holds(place) {
 			starts = append(starts, place)
 		}
 	}
@@ -63,36 +67,35 @@ func (c *collector) inferCode() {
 	if fixedAddresses(f) {
 		low, high = p.imageRange()
 	}
-	var refs []machinecode.Ref
-	look := func(start, end uint64) {
+	look := func(start, end uint64) { // a gap may be a whole program
 		addr, ok := p.Space.PlaceToAddr(start)
 		if !ok || end > p.Space.File || end-start > 1<<31 {
 			return
 		}
-		rq := machinecode.Request{Code: f.Data[start:end], Addr: addr, AbsoluteLow: low, AbsoluteHigh: high, Inside: true}
-		refs, _ = f.CPU.Decode(&rq, refs[:0])
-		for _, r := range refs {
-			switch r.Kind {
-			case machinecode.Call, machinecode.Address, machinecode.Absolute:
-				if place, ok := p.Space.AddrToPlace(r.Target); ok {
-					add(place)
+		leads := func(refs []machinecode.Ref) {
+			for _, r := range refs {
+				if !isEntry(r.Kind) {
+					continue
 				}
-			case machinecode.Branch: // a tail call, when it leaves the gap
-				if place, ok := p.Space.AddrToPlace(r.Target); ok && (place < start || place >= end) {
+				place, ok := p.Space.AddrToPlace(r.Target)
+				if ok && (r.Kind != machinecode.Branch || place < start || place >= end) { // a tail call, when it leaves the gap
 					add(place)
 				}
 			}
 		}
+		rq := machinecode.Request{Code: f.Data[start:end], Addr: addr, AbsoluteLow: low, AbsoluteHigh: high, Inside: true, Sink: leads, Narrow: f.Bits == 32, GlobalPointer: p.globalPointer()}
+		refs, _ := f.CPU.Decode(&rq, nil)
+		leads(refs)
 	}
 	for _, g := range gaps {
 		starts = append(starts, g.Start)
 		look(g.Start, g.End)
 	}
 	if total >= largeGaps {
-		for i := range p.Atoms {
-			if a := &p.Atoms[i]; a.Kind == Code {
-				look(a.Start, a.End)
-			}
+		c.decoded = c.decodeAtoms(0, gaps)
+		for _, ch := range c.decoded {
+			starts = append(starts, ch.entries...)
+			ch.entries = nil
 		}
 	}
 	slices.Sort(starts)
@@ -114,12 +117,14 @@ func (c *collector) inferCode() {
 		p.placeAtom(&a)
 		found = append(found, a)
 	}
-	c.insert(found)
+	if number := c.insert(found); c.decoded != nil {
+		c.renumbered = number
+	}
 }
 
 // codeGaps lists the runs of code sections that no atom has and that hold more
 // than filler, and their bytes.
-func (c *collector) codeGaps() (gaps []rangemap.Range, total uint64) {
+func (c *collector) codeGaps() (gaps codeGap, total uint64) {
 	p := c.p
 	b := rangemap.NewBuilder(p.Space.Total)
 	b.Layer(c.bodyRanges())

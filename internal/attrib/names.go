@@ -120,7 +120,8 @@ func (t *nameTable) demangleAll() {
 		var workers sync.WaitGroup
 		for range runtime.GOMAXPROCS(0) {
 			workers.Go(func() {
-				var parser demangle.Parser
+				parser := demangle.Parser{Borrowed: true}
+				var texts textBlocks
 				seen := map[string]int32{} // this worker's numbers
 				id := func(s string) int32 {
 					if k, ok := seen[s]; ok {
@@ -140,6 +141,9 @@ func (t *nameTable) demangleAll() {
 						}
 						name := parser.Parse(raw)
 						t.display[i] = p.plainDisplay(&name)
+						if name.Scheme != demangle.Plain {
+							t.display[i] = texts.keep(t.display[i])
+						}
 						t.parts[i] = t.split(&name, id)
 					}
 				}
@@ -276,13 +280,20 @@ func (p *Program) importMark(atom int32) string {
 
 // derivedName names what no table names.
 func (p *Program) derivedName(atom int32, name func(int32) string) string {
+	return string(p.appendDerived(nil, atom, name))
+}
+
+// appendDerived is derivedName in the caller's memory: a stripped program has
+// hundreds of thousands.
+func (p *Program) appendDerived(b []byte, atom int32, name func(int32) string) []byte {
 	a := &p.Atoms[atom]
 	if a.Flags&(Carved|Private) == 0 {
-		return fmt.Sprintf("[%s without a symbol at %#x]", a.Kind, a.Addr)
+		b = append(append(append(b, '['), a.Kind.String()...), " without a symbol at 0x"...)
+		return append(strconv.AppendUint(b, a.Addr, 16), ']')
 	}
 	if a.Kind == Vtable {
 		if text := p.vtableName(atom); text != "" {
-			return "[vtable " + text + "]"
+			return append(append(append(b, "[vtable "...), text...), ']')
 		}
 	}
 	what := "constants"
@@ -297,12 +308,18 @@ func (p *Program) derivedName(atom int32, name func(int32) string) string {
 		what = "zeros"
 	}
 	if owner := p.owner(atom); owner >= 0 {
-		return "[" + what + " of " + name(owner) + "]"
+		b = append(append(append(b, '['), what...), " of "...)
+		if p.Atoms[owner].Anonymous() {
+			b = p.appendDerived(b, owner, name)
+		} else {
+			b = append(b, name(owner)...)
+		}
+		return append(b, ']')
 	}
 	if a.Symbol >= 0 {
-		return p.Symbols[a.Symbol].Name
+		return append(b, p.Symbols[a.Symbol].Name...)
 	}
-	return p.unowned(p.sections.At(a.Start, -1))
+	return append(b, p.unowned(p.sections.At(a.Start, -1))...)
 }
 
 // RawName is the name as in the file.

@@ -176,7 +176,9 @@ func (p *Program) imageRange() (low, high uint64) {
 
 // chunk is what one worker found in a run of atoms.
 type chunk struct {
-	first, last int // atoms
+	first, last int      // atoms
+	flags       Flags    // only of atoms with these
+	entries     []uint64 // places in gaps that code leads to
 	runs        []uint64
 	counts      []uint32
 	incoming    []uint64
@@ -204,28 +206,45 @@ func (c *collector) decode() {
 		}
 		return
 	}
-	if c.o.Bodies {
+	only := Flags(0)
+	if c.decoded != nil { // then inferred code is what is left
+		only = Inferred
+	}
+	chunks := c.decodeAtoms(only, nil)
+	if c.fault != nil {
+		return
+	}
+	c.join(c.decoded, chunks)
+	c.decoded, c.renumbered = nil, nil
+}
+
+// decodeAtoms decodes the code of all atoms with the flags, on all processors.
+// Places in gaps that it leads to are told apart.
+func (c *collector) decodeAtoms(only Flags, gaps codeGap) []*chunk {
+	p, f := c.p, c.p.File
+	if c.o.Bodies && p.Bodies == nil {
 		p.Bodies = make([]uint64, len(p.Atoms))
 	}
 	var chunks []*chunk
 	for i := 0; i < len(p.Atoms); {
-		ch := &chunk{first: i}
+		ch := &chunk{first: i, flags: only}
 		bytes := uint64(0)
 		for i < len(p.Atoms) && bytes < chunkBytes {
-			if p.Atoms[i].Kind == Code {
+			if p.Atoms[i].Kind == Code && p.Atoms[i].Flags&only == only {
 				bytes += p.Atoms[i].Size()
 			}
 			i++
 		}
 		ch.last = i
-		chunks = append(chunks, ch)
+		if bytes > 0 {
+			chunks = append(chunks, ch)
+		}
 	}
 	next := make(chan *chunk, len(chunks))
 	for _, ch := range chunks {
 		next <- ch
 	}
 	close(next)
-	seed := maphash.MakeSeed()
 	low, high := uint64(0), uint64(0)
 	if fixedAddresses(f) {
 		low, high = p.imageRange()
@@ -234,7 +253,7 @@ func (c *collector) decode() {
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			w := decoder{c: c, seed: seed, low: low, high: high, gp: gp}
+			w := decoder{c: c, low: low, high: high, gp: gp, gaps: gaps}
 			c.guarded(func() {
 				for ch := range next {
 					w.run(ch)
@@ -243,10 +262,7 @@ func (c *collector) decode() {
 		})
 	}
 	workers.Wait()
-	if c.fault != nil {
-		return
-	}
-	c.join(chunks)
+	return chunks
 }
 
 // globalPointer is where linkers say that RISC-V's gp points (ELF psABI,
@@ -260,12 +276,15 @@ func (p *Program) globalPointer() uint64 {
 	return 0
 }
 
+// bodySeed is one for all workers and passes: equal code has one hash.
+var bodySeed = sync.OnceValue(maphash.MakeSeed)
+
 // decoder is one worker's state.
 type decoder struct {
 	c         *collector
-	seed      maphash.Seed
 	low, high uint64
 	gp        uint64
+	gaps      codeGap
 	refs      []machinecode.Ref
 	found     []uint64
 	code      []byte
@@ -279,7 +298,7 @@ func (w *decoder) run(ch *chunk) {
 	}
 	for i := ch.first; i < ch.last; i++ {
 		a := &p.Atoms[i]
-		if a.Kind != Code || a.End > p.Space.File || a.Size() > 1<<31 {
+		if a.Kind != Code || a.Flags&ch.flags != ch.flags || a.End > p.Space.File || a.Size() > 1<<31 {
 			continue
 		}
 		rq := machinecode.Request{Code: f.Data[a.Start:a.End], Addr: a.Addr, AbsoluteLow: w.low, AbsoluteHigh: w.high, Narrow: f.Bits == 32, GlobalPointer: w.gp}
@@ -293,7 +312,13 @@ func (w *decoder) run(ch *chunk) {
 		w.found = w.found[:0]
 		for _, r := range refs {
 			place, ok := p.Space.AddrToPlace(r.Target)
-			if !ok || place >= maxPackedPlace {
+			if !ok {
+				continue
+			}
+			if w.gaps != nil && isEntry(r.Kind) && w.gaps.holds(place) {
+				ch.entries = append(ch.entries, place)
+			}
+			if place >= maxPackedPlace {
 				continue
 			}
 			if r.Kind == machinecode.Table {
@@ -331,6 +356,12 @@ func (w *decoder) run(ch *chunk) {
 	}
 }
 
+// isEntry says whether a reference leads to where code begins, one that stays in
+// its function aside.
+func isEntry(k machinecode.Kind) bool {
+	return k == machinecode.Call || k == machinecode.Branch || k == machinecode.Address || k == machinecode.Absolute
+}
+
 // hash is equal for two functions that do the same at different addresses:
 // what depends on the place of an instruction is left out, and what it refers
 // to is put in.
@@ -338,7 +369,7 @@ func (w *decoder) hash(rq *machinecode.Request, refs []machinecode.Ref) uint64 {
 	w.code = append(w.code[:0], rq.Code...)
 	w.c.p.File.CPU.Blank(w.code, rq.Addr, refs)
 	var h maphash.Hash
-	h.SetSeed(w.seed)
+	h.SetSeed(bodySeed())
 	var word [8]byte
 	for _, r := range refs {
 		binary.LittleEndian.PutUint64(word[:], r.Target)
@@ -348,36 +379,52 @@ func (w *decoder) hash(rq *machinecode.Request, refs []machinecode.Ref) uint64 {
 	return max(h.Sum64(), 1)
 }
 
-// join puts the chunks together in order.
-func (c *collector) join(chunks []*chunk) {
+// join puts the chunks together in the order of atoms: early ones, whose atoms
+// have new numbers since, and late ones.
+func (c *collector) join(early, late []*chunk) {
 	p := c.p
-	n, m, t := 0, 0, 0
+	if c.renumbered != nil {
+		for _, ch := range early {
+			for k, x := range ch.incoming {
+				ch.incoming[k] = packTarget(x>>26, c.renumbered[x&fromPointer])
+			}
+		}
+	}
+	number := func(ch *chunk, i int) int32 {
+		if ch.flags == 0 && c.renumbered != nil {
+			return c.renumbered[i]
+		}
+		return int32(i)
+	}
+	chunks := append(early, late...)
+	n, t := 0, 0
+	c.starts = make([]int32, len(p.Atoms)+1)
 	for _, ch := range chunks {
-		n, m, t = n+len(ch.incoming), m+len(ch.runs), t+len(ch.tables)
+		n, t = n+len(ch.incoming), t+len(ch.tables)
+		for i, count := range ch.counts {
+			c.starts[number(ch, ch.first+i)+1] += int32(count)
+		}
+	}
+	for i := range p.Atoms {
+		c.starts[i+1] += c.starts[i]
 	}
 	c.incoming = make([]uint64, 0, n+len(c.pointers))
-	c.targets = make([]uint64, 0, m)
+	c.targets = make([]uint64, c.starts[len(p.Atoms)])
 	tables := make([]uint64, 0, t)
-	c.starts = make([]int32, len(p.Atoms)+1)
 	for _, ch := range chunks {
 		c.incoming = append(c.incoming, ch.incoming...)
 		tables = append(tables, ch.tables...)
 		p.Decoded += ch.decoded
 		p.Unknown += ch.unknown
 		for _, i := range ch.skipped {
-			p.Atoms[i].Flags |= Skipped
+			p.Atoms[number(ch, int(i))].Flags |= Skipped
 		}
-		for i := ch.first; i < ch.last; i++ {
-			c.starts[i] = int32(len(c.targets))
-			if ch.counts != nil {
-				k := int(ch.counts[i-ch.first])
-				c.targets = append(c.targets, ch.runs[:k]...)
-				ch.runs = ch.runs[k:]
-			}
+		for i, count := range ch.counts {
+			copy(c.targets[c.starts[number(ch, ch.first+i)]:], ch.runs[:count])
+			ch.runs = ch.runs[count:]
 		}
 		*ch = chunk{}
 	}
-	c.starts[len(p.Atoms)] = int32(len(c.targets))
 	c.addPointers(tables)
 }
 

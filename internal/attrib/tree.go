@@ -27,6 +27,9 @@ type Row struct {
 	Items    uint64   `json:"items"`             // bodies of functions and data in it
 	Regions  []uint64 `json:"regions,omitempty"` // in each of RollupOptions.Regions
 	Children []Row    `json:"children,omitempty"`
+
+	// Others is how many rows this one stands for, 0 for itself: see Top.
+	Others int `json:"-"`
 }
 
 // Report is what Rollup answers.
@@ -56,6 +59,10 @@ type RollupOptions struct {
 	Shipped Shipped // what strip removes has a row of its own
 
 	Regions []region.Region // of a bare machine; rows say what they take of each
+
+	// Top is how many rows of each level are wanted; the others are one row at
+	// the level's end. 0 for all.
+	Top int
 }
 
 // RemovedByStrip is the row of what strip takes away, with Shipped.
@@ -95,24 +102,6 @@ type node struct {
 	items         uint64
 }
 
-// interner numbers names.
-type interner struct {
-	index map[string]int32
-	names []string
-}
-
-func newInterner() *interner { return &interner{index: map[string]int32{}} }
-
-func (n *interner) id(name string) int32 {
-	if id, ok := n.index[name]; ok {
-		return id
-	}
-	id := int32(len(n.names))
-	n.index[name] = id
-	n.names = append(n.names, name)
-	return id
-}
-
 // Rollup adds the bytes of all inputs up by views, the first outermost.
 func Rollup(inputs []Input, o RollupOptions) (*Report, error) {
 	views := make([]view, len(o.Views))
@@ -136,7 +125,7 @@ func Rollup(inputs []Input, o RollupOptions) (*Report, error) {
 		report.File += in.Program.File.Size - in.Program.holes()
 		report.Memory += in.Program.Space.MemorySize()
 	}
-	report.Rows = t.rows()
+	report.Rows = t.rows(o.Top)
 	report.LeftOut, report.LeftOutMemory = t.leftOut, t.leftOutMemory
 	return report, report.check()
 }
@@ -299,30 +288,92 @@ func (t *tree) keep(labels []int32) bool {
 	return false
 }
 
-// rows turns nodes into Rows, largest first.
-func (t *tree) rows() []Row {
-	kids := make([][]int32, len(t.nodes)+1)
+// rows turns nodes into Rows, largest first: the first top of each level, and
+// one row for the others. Numbers are sorted, not rows, for a level may have a
+// million of which a terminal shows twenty.
+func (t *tree) rows(top int) []Row {
+	ends := make([]int32, len(t.nodes)+2) // of each parent's children in kids; while that is filled, their beginnings
+	for i := range t.nodes {
+		ends[t.nodes[i].parent+2]++
+	}
+	for i := 1; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	kids := make([]int32, len(t.nodes))
 	for i := range t.nodes {
 		parent := t.nodes[i].parent + 1
-		kids[parent] = append(kids[parent], int32(i))
+		kids[ends[parent]] = int32(i)
+		ends[parent]++
+	}
+	name := func(x *node) string { return t.names[x.depth].names[x.label] }
+	order := func(a, b int32) int {
+		x, y := &t.nodes[a], &t.nodes[b]
+		switch {
+		case x.file != y.file:
+			return cmp.Compare(y.file, x.file)
+		case x.memory != y.memory:
+			return cmp.Compare(y.memory, x.memory)
+		}
+		return strings.Compare(name(x), name(y))
 	}
 	var build func(parent int32) []Row
 	build = func(parent int32) []Row {
-		list := kids[parent+1]
+		from := int32(0)
+		if parent >= 0 {
+			from = ends[parent]
+		}
+		list := kids[from:ends[parent+1]]
 		if len(list) == 0 {
 			return nil
 		}
-		rows := make([]Row, len(list))
-		for i, n := range list {
-			x := &t.nodes[n]
-			rows[i] = Row{Name: t.names[x.depth].names[x.label], File: x.file, Memory: x.memory, Items: x.items, Regions: t.regions.of(n), Children: build(n)}
+		first := len(list)
+		if top > 0 && top < len(list) {
+			first = top
+			largestFirst(list, top, order)
+		} else {
+			slices.SortFunc(list, order)
 		}
-		slices.SortFunc(rows, func(a, b Row) int {
-			return cmp.Or(cmp.Compare(b.File, a.File), cmp.Compare(b.Memory, a.Memory), strings.Compare(a.Name, b.Name))
-		})
+		rows := make([]Row, first, first+1)
+		for i, n := range list[:first] {
+			x := &t.nodes[n]
+			rows[i] = Row{Name: name(x), File: x.file, Memory: x.memory, Items: x.items, Regions: t.regions.of(n), Children: build(n)}
+		}
+		if first < len(list) {
+			others := Row{Others: len(list) - first}
+			for _, n := range list[first:] {
+				x := &t.nodes[n]
+				others.File, others.Memory, others.Items = others.File+x.file, others.Memory+x.memory, others.Items+x.items
+				for i, places := range t.regions.of(n) {
+					if i == len(others.Regions) {
+						others.Regions = append(others.Regions, 0)
+					}
+					others.Regions[i] += places
+				}
+			}
+			rows = append(rows, others)
+		}
 		return rows
 	}
 	return build(-1)
+}
+
+// largestFirst puts the first n in order to the front of list.
+func largestFirst(list []int32, n int, order func(a, b int32) int) {
+	if n > len(list)/16 {
+		slices.SortFunc(list, order)
+		return
+	}
+	slices.SortFunc(list[:n], order)
+	for i := n; i < len(list); i++ {
+		if order(list[i], list[n-1]) >= 0 {
+			continue
+		}
+		x := list[i]
+		at, _ := slices.BinarySearchFunc(list[:n], x, order)
+		list[i] = list[n-1]
+		copy(list[at+1:n], list[at:n-1])
+		list[at] = x
+	}
 }
 
 // check is the promise: exact sums, always.

@@ -208,6 +208,19 @@ func kindView(_ *Program, _ Input, _ *RollupOptions, n *interner) (labeller, err
 
 // byAtom makes a labeller that names owners; unowned bytes have their section.
 func byAtom(p *Program, n *interner, name func(atom int32) string) (labeller, error) {
+	return byNumber(p, n, func(atom int32) int32 { return n.id(name(atom)) })
+}
+
+// numberOf is the number of an atom's name.
+func (n *interner) numberOf(p *Program, atom int32) int32 {
+	if !p.Atoms[atom].Anonymous() {
+		return n.id(p.Name(atom))
+	}
+	n.scratch = p.appendDerived(n.scratch[:0], atom, p.Name)
+	return n.idOf(n.scratch)
+}
+
+func byNumber(p *Program, n *interner, number func(atom int32) int32) (labeller, error) {
 	ids := make([]int32, len(p.Atoms))
 	for i := range ids {
 		ids[i] = -1
@@ -219,7 +232,7 @@ func byAtom(p *Program, n *interner, name func(atom int32) string) (labeller, er
 			return nobody.get(section, func() int32 { return n.id(p.unowned(section)) })
 		}
 		if ids[atom] < 0 {
-			ids[atom] = n.id(name(atom))
+			ids[atom] = number(atom)
 		}
 		return ids[atom]
 	}}, nil
@@ -227,7 +240,12 @@ func byAtom(p *Program, n *interner, name func(atom int32) string) (labeller, er
 
 func symbolsView(p *Program, _ Input, _ *RollupOptions, n *interner) (labeller, error) {
 	p.names.demangleAll()
-	return byAtom(p, n, func(atom int32) string { return p.withAliases(atom, p.Name(atom), demangle.Display) })
+	return byNumber(p, n, func(atom int32) int32 {
+		if p.Atoms[atom].Flags&Alias == 0 {
+			return n.numberOf(p, atom)
+		}
+		return n.id(p.withAliases(atom, p.Name(atom), demangle.Display))
+	})
 }
 
 func rawSymbolsView(p *Program, _ Input, _ *RollupOptions, n *interner) (labeller, error) {
@@ -243,12 +261,12 @@ func shortSymbolsView(p *Program, _ Input, _ *RollupOptions, n *interner) (label
 
 func functionsView(p *Program, _ Input, _ *RollupOptions, n *interner) (labeller, error) {
 	p.names.demangleAll()
-	return byAtom(p, n, func(atom int32) string {
+	return byNumber(p, n, func(atom int32) int32 {
 		a := &p.Atoms[atom]
 		if a.Kind == Code || a.Flags&Import != 0 {
-			return p.Name(atom)
+			return n.numberOf(p, atom)
 		}
-		return p.unowned(p.sections.At(a.Start, -1))
+		return n.id(p.unowned(p.sections.At(a.Start, -1)))
 	})
 }
 

@@ -172,6 +172,10 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	case f.disassemble != "":
 		return e.disassemble(loaded, f.disassemble)
 	}
+	machine := f.output.format.Is(report.AllRows)
+	if len(r.views) > 0 && !machine && !r.figure && r.show.Sort == "file" && r.rollup.Shipped == attrib.ShippedAsIs {
+		r.rollup.Top = r.show.N // nobody sees the others
+	}
 	var result *report.SizeResult
 	err = byteio.Interruptible(ctx, func() (err error) {
 		result, err = newSize(loaded, r)
@@ -181,7 +185,6 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 		return err
 	}
 	e.printWarnings(loaded)
-	machine := f.output.format.Is(report.AllRows)
 	if !r.keepN && (machine || len(r.views) == 0) {
 		r.show.N = 0
 	}

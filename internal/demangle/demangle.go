@@ -18,7 +18,10 @@
 // nothing says which crate the impl is in; the v0 name does.
 package demangle
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // Scheme is the way a name was mangled.
 type Scheme uint8
@@ -96,8 +99,20 @@ func Parse(mangled string) Name {
 
 // Parser keeps its buffers between names: use one per goroutine for many.
 type Parser struct {
+	// Borrowed Names are good until the next Parse: for whoever keeps little of
+	// them.
+	Borrowed bool
+
 	v0  v0
 	buf []byte
+}
+
+// text is what a Name keeps of b, which is p.buf.
+func (p *Parser) text(b []byte) string {
+	if p.Borrowed {
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	return string(b)
 }
 
 // Parse is the package's Parse.

@@ -58,7 +58,7 @@ func (p *Parser) parseLegacy(mangled, core string) (Name, bool) {
 	if count == 0 {
 		return Name{}, false
 	}
-	text := string(out)
+	text := p.text(out)
 	n := Name{Mangled: mangled, Scheme: RustLegacy, Display: text, Hash: hash, Suffix: suffix}
 	n.legacyParts(text[first.from:first.to], text[last.from:last.to], count)
 	return n, true

@@ -105,7 +105,7 @@ func (p *Parser) parseV0(mangled, core string) (Name, bool) {
 		}
 	}
 	p.buf = s.out
-	text := string(s.out)
+	text := p.text(s.out)
 	n.Display = text[:display]
 	n.Crate, n.Module = text[crate.from:crate.to], text[module.from:module.to]
 	n.SelfType, n.Trait = text[s.selfType.from:s.selfType.to], text[s.trait.from:s.trait.to]

@@ -48,6 +48,10 @@ func AArch64(r *Request, refs []Ref) ([]Ref, Stats) {
 	}
 	at := 0
 	for ; at+4 <= len(code); at += 4 {
+		if r.Sink != nil && len(refs) >= sinkful {
+			r.Sink(refs)
+			refs = refs[:0]
+		}
 		w := binary.LittleEndian.Uint32(code[at:])
 		pc := r.Addr + uint64(at)
 		rd, rn := w&31, w>>5&31

@@ -73,7 +73,14 @@ type Request struct {
 
 	// Inside asks for branches and addresses whose target lies in Code too.
 	Inside bool
+
+	// Sink is given what was found, some thousands at a time, where Code is too
+	// long for all of it to be kept; nil to have it appended.
+	Sink func(refs []Ref)
 }
+
+// sinkful is after how many references a Sink gets them.
+const sinkful = 1 << 12
 
 // inside says whether the target is of no interest since it lies in the code.
 func (r *Request) inside(target uint64) bool {

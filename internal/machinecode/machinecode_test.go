@@ -172,6 +172,24 @@ func TestAArch64References(t *testing.T) {
 	}
 }
 
+// TestSink: what a Sink is given in parts is what is appended without one.
+func TestSink(t *testing.T) {
+	for name, c := range map[string]struct {
+		decode func(*Request, []Ref) ([]Ref, Stats)
+		call   string
+	}{"x86_64": {X86_64, "e8f90f0000"}, "aarch64": {AArch64, "00010094"}, "riscv": {RISCV, "ef100000"}} {
+		code := bytesOf(t, strings.Repeat(c.call, sinkful*5/2))
+		want, stats := c.decode(&Request{Code: code, Addr: 0x1000, Inside: true}, nil)
+		var got []Ref
+		parts := 0
+		r := Request{Code: code, Addr: 0x1000, Inside: true, Sink: func(refs []Ref) { got, parts = append(got, refs...), parts+1 }}
+		last, again := c.decode(&r, nil)
+		if got = append(got, last...); !reflect.DeepEqual(got, want) || again != stats || parts != 2 || len(want) != sinkful*5/2 {
+			t.Errorf("%s: %d references in %d parts, %d in one", name, len(got), parts, len(want))
+		}
+	}
+}
+
 // TestResync: bytes that are no instruction are counted and the sweep goes on.
 func TestResync(t *testing.T) {
 	got, stats := X86_64(&Request{Code: bytesOf(t, "06 07 e8 f90f0000"), Addr: 0x1000}, nil)

@@ -65,6 +65,10 @@ func RISCV(r *Request, refs []Ref) ([]Ref, Stats) {
 	}
 	code := r.Code
 	for d.at+2 <= len(code) {
+		if r.Sink != nil && len(d.refs) >= sinkful {
+			r.Sink(d.refs)
+			d.refs = d.refs[:0]
+		}
 		half := uint32(binary.LittleEndian.Uint16(code[d.at:]))
 		if half&3 != 3 {
 			d.size = 2

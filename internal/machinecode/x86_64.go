@@ -166,6 +166,10 @@ func X86_64(r *Request, refs []Ref) ([]Ref, Stats) {
 	code := r.Code
 	wantAbsolute := r.AbsoluteHigh > r.AbsoluteLow
 	for at := 0; at < len(code); {
+		if r.Sink != nil && len(refs) >= sinkful {
+			r.Sink(refs)
+			refs = refs[:0]
+		}
 		end := min(at+maxInstruction, len(code))
 		p := at
 		var opsize16, addr32, rep bool

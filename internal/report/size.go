@@ -194,11 +194,14 @@ func sizeTable(rows []attrib.Row, views []string, o SizeOptions, short bool) *Ta
 			add(rows[i].Children, depth+1)
 		}
 		if rest := rows[n:]; len(rest) > 0 {
-			r := attrib.Row{Name: fmt.Sprintf("[%s others]", thousands(int64(len(rest))))}
+			var r attrib.Row
+			others := 0
 			for i := range rest {
+				others += max(1, rest[i].Others)
 				addRow(&r, &rest[i])
 				r.Items += rest[i].Items
 			}
+			r.Name = fmt.Sprintf("[%s others]", thousands(int64(others)))
 			t.Rows = append(t.Rows, line(&r, depth, true))
 		}
 	}
