@@ -89,6 +89,10 @@ func (e *env) adviseFile(ctx context.Context, f *adviseFlags, path string) (*rep
 			result.Size, result.Savings = s.Size, s.Find()
 			if c.Graph.Program != nil {
 				for _, x := range advice.Findings(c.Graph.Program) {
+					if x.Name == "debug" || x.Name == "symbols" { // no loader maps them
+						result.Notes = append(result.Notes, fmt.Sprintf("%s: %d bytes more: %s", x.Title, x.Bytes, x.Advice))
+						continue
+					}
 					result.Savings = append(result.Savings, saving.Found(x.Name, x.Title, x.Advice, x.Bytes, x.Items))
 				}
 				saving.Rank(result.Savings)
@@ -156,7 +160,11 @@ func (e *env) adviseProject(ctx context.Context, f *adviseFlags) (*report.Advise
 			if bench.Each > 0 {
 				each = fmt.Sprintf("; the first took %s, and most compile less", bench.Each.Round(time.Second/10))
 			}
-			view.Note(fmt.Sprintf("%d builds to come, for %v at most (--try, --try-for)%s", n, f.tryFor, each))
+			builds := "builds"
+			if n == 1 {
+				builds = "build"
+			}
+			view.Note(fmt.Sprintf("%d %s to come, for %v at most (--try, --try-for)%s", n, builds, f.tryFor, each))
 		}
 		tell := func(what string) {
 			view.line("trying: " + what)

@@ -36,7 +36,7 @@ func (a *Advise) Document() *Document {
 		best.Table = holds
 		text := "Rows may count the same bytes: do the first, and ask again."
 		if a.Checks != "" {
-			text = fmt.Sprintf("tried: built and measured, and %s passed. range: computed; the edit's saving lies within. %s", a.Checks, text)
+			text = fmt.Sprintf("tried: built and measured, and %s passed. ±N%% and N-N KiB: computed; the edit saves between these. %s", a.Checks, text)
 		}
 		best.Notes = append([]string{text}, best.Notes...)
 	} else {

@@ -49,6 +49,9 @@ func parts(s *Subject) (found []Saving) {
 		if err != nil {
 			continue
 		}
+		if why.Prediction.Low < s.worth() {
+			continue // it may be nothing
+		}
 		x := Saving{Step: part.Saves}
 		by := ""
 		for _, step := range why.Chain {
