@@ -2,17 +2,21 @@ package cli
 
 import (
 	"context"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/minsize/minsize/internal/executor"
+	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/refgraph"
 	"github.com/minsize/minsize/internal/report"
+	"github.com/minsize/minsize/internal/strip"
 )
 
 func newWhyCommand(e *env) *cobra.Command {
 	f := graphFlags{debug: true}
 	var cuts, own []string
-	var regex bool
+	var regex, compressed bool
 	var v verifyFlags
 	cmd := &cobra.Command{
 		Use:   "why [FILE] PATTERN...",
@@ -28,6 +32,7 @@ func newWhyCommand(e *env) *cobra.Command {
 	flags.StringArrayVar(&cuts, "cut", nil, "what if everything under this `PATTERN` went; may be given several times")
 	flags.StringSliceVar(&own, "own", nil, "your own `CRATES`, for the chain (default: those with a main function)")
 	flags.BoolVar(&regex, "regex", false, "patterns are regular expressions on the readable names")
+	flags.BoolVar(&compressed, "compressed", false, "of a Wasm module: cut it, and say what the rest weighs, as gzip -9 and brotli -q 11 too")
 	v.register(flags)
 	cmd.PreRun = func(*cobra.Command, []string) {
 		way, err := v.chosen(flags)
@@ -54,6 +59,11 @@ func newWhyCommand(e *env) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
+		if compressed {
+			if err := weighCut(c, w); err != nil {
+				return nil, err
+			}
+		}
 		var verified *report.WhyVerified
 		if way != "" {
 			if verified, err = e.verify(ctx, &v, way, &f, c, w); err != nil {
@@ -62,6 +72,26 @@ func newWhyCommand(e *env) *cobra.Command {
 		}
 		return c.Why(w, items, cuts, verified), nil
 	})
+}
+
+// weighCut makes the cut that was asked about, and weighs the module with it and
+// without.
+func weighCut(c *report.GraphContext, w *refgraph.Why) error {
+	if !c.Graph.Wasm {
+		return usageError("minsize shrink --objective brotli --cut PATTERN, for programs", "--compressed is for Wasm modules, in which a cut can be made at once")
+	}
+	data, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	whole, cut, err := strip.Without(data, c.Graph.WasmFunctions(w))
+	if err != nil {
+		return rewriteError(c.File, err)
+	}
+	if c.Cut, err = executor.Transfers(whole, cut); err == nil {
+		c.Cut = append([]ladder.Transfer{{As: "raw", Before: int64(len(whole)), After: int64(len(cut))}}, c.Cut...)
+	}
+	return err
 }
 
 func newMonosCommand(e *env) *cobra.Command {

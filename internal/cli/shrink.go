@@ -369,6 +369,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	}
 	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple.Name
 	result.Toolchain, result.Toolchains = project.Toolchain.Title(), notes
+	if err := executor.Weigh(result); err != nil {
+		return diskError(err)
+	}
 	result.Checks = suite.Commands()
 	result.CheckNote = strings.Join(suite.Notes(), "; ")
 	if f.prune {

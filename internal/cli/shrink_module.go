@@ -110,6 +110,9 @@ func (e *env) shrinkModule(ctx context.Context, cmd *cobra.Command, f *shrinkFla
 	}
 	result.Program, result.Target, result.Objective = filepath.Base(path), m.Target.Name, f.objective
 	result.Toolchains, result.Checks, result.CheckNote = notes, suite.Commands(), strings.Join(suite.Notes(), "; ")
+	if err := executor.Weigh(result); err != nil {
+		return diskError(err)
+	}
 	view.end()
 	if err := checking.Stage.Restore(); err != nil { // the result may take the same place
 		return diskError(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/dwarf"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/inspect"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/region"
@@ -33,6 +35,7 @@ type sizeFlags struct {
 	disassemble string
 	debugFile   string
 	shipped     bool
+	compressed  bool
 	output      reportFlags
 	cargo       cargoFlags
 	own         bool // cargo's own build of a project
@@ -87,6 +90,7 @@ func newSizeCommand(e *env) *cobra.Command {
 	flags.StringVar(&f.explain, "explain", "", "why the byte at this `ADDRESS` (or @OFFSET in the file) has its label")
 	flags.StringVar(&f.disassemble, "disassemble", "", "the machine code of the `FUNCTION`")
 	flags.BoolVar(&f.shipped, "as-shipped", false, "put what strip would remove into one row of its own; a cargo project is shown so")
+	flags.BoolVar(&f.compressed, "compressed", false, "say too what each file weighs as gzip -9 and brotli -q 11")
 	f.output.register(flags)
 	f.cargo.register(flags)
 	registerOwn(flags, &f.own)
@@ -184,12 +188,34 @@ func (e *env) runSize(ctx context.Context, f *sizeFlags, r *sizeRequest, args []
 	if err != nil {
 		return err
 	}
+	if f.compressed {
+		if err := weighFiles(loaded, result); err != nil {
+			return err
+		}
+	}
 	e.printWarnings(loaded)
 	if !r.keepN && (machine || len(r.views) == 0) {
 		r.show.N = 0
 	}
 	r.show.Full = machine
 	return e.print(ctx, report.Size(result, r.show), &f.output)
+}
+
+// weighFiles adds what each file weighs when it is downloaded.
+func weighFiles(l *loadedPrograms, result *report.SizeResult) error {
+	for i, in := range l.Inputs {
+		if in.Member != "" {
+			continue
+		}
+		data, err := os.ReadFile(in.Name)
+		if err != nil {
+			return err
+		}
+		if result.Files[i].Compressed, err = executor.Transfers(nil, data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printWarnings says what was left out of each file.

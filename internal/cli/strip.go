@@ -11,6 +11,7 @@ import (
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/executor"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
 	"github.com/minsize/minsize/internal/strip"
@@ -21,6 +22,7 @@ type stripFlags struct {
 	levelFlags
 	rewriteFlags
 	onlyKeepDebug string
+	compressed    bool
 	cargo         cargoFlags
 }
 
@@ -62,6 +64,7 @@ func (f *stripFlags) register(flags *pflag.FlagSet) {
 	f.levelFlags.register(flags)
 	f.rewriteFlags.register(flags, "say what would go, and write nothing")
 	flags.StringVar(&f.onlyKeepDebug, "only-keep-debug", "", "write symbols and debug info to this `FILE`, and link to it")
+	flags.BoolVar(&f.compressed, "compressed", false, "say too what each file weighs as gzip -9 and brotli -q 11")
 	f.out.register(flags)
 	f.cargo.register(flags)
 }
@@ -162,6 +165,11 @@ func (e *env) stripFile(ctx context.Context, f *stripFlags, path string, fromCar
 			return err
 		}
 		file.Fill(r)
+		if f.compressed {
+			if file.Compressed, err = executor.Transfers(in.Data, content.Bytes()); err != nil {
+				return err
+			}
+		}
 		if f.dryRun {
 			if r.Same {
 				return nil
@@ -204,6 +212,11 @@ func (e *env) stripPipe(ctx context.Context, f *stripFlags, result report.StripR
 	}
 	file := report.NewStripFile("-")
 	file.Fill(r)
+	if f.compressed {
+		if file.Compressed, err = executor.Transfers(data, out); err != nil {
+			return err
+		}
+	}
 	result.Files = []report.StripFile{file}
 	result.Before, result.After = r.Before, r.After
 	if !f.dryRun {

@@ -36,6 +36,9 @@ type Module struct {
 // OpenModule reads a module. What is made of it lies in the folder scratch. The
 // error is strip's where the module cannot be rewritten.
 func OpenModule(path string, data []byte, scratch string) (*Module, error) {
+	if objfile.WasmComponent(data) {
+		return nil, byteio.Refuse("minsize strip --max, which rewrites the modules inside", "a Wasm component, not a core module")
+	}
 	if _, _, err := strip.Rewrite(data, strip.Options{Level: strip.Max}); err != nil {
 		return nil, err
 	}

@@ -4,15 +4,21 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/pack"
+	"github.com/minsize/minsize/internal/strip"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // Objective is the size that a search makes small. What is downloaded is
@@ -92,4 +98,50 @@ type count int64
 func (n *count) Write(p []byte) (int, error) {
 	*n += count(len(p))
 	return len(p), nil
+}
+
+// transferred are the objectives that servers and browsers agree on.
+var transferred = []string{"gzip", "brotli"}
+
+// Transfers are what two files weigh on their way to a browser; before may be nil.
+func Transfers(before, after []byte) ([]ladder.Transfer, error) {
+	list, errs := make([]ladder.Transfer, len(transferred)), make([]error, 2*len(transferred))
+	var all sync.WaitGroup
+	for i, name := range transferred {
+		list[i].As = name
+		o, err := ParseObjective(name)
+		if err != nil {
+			return nil, err
+		}
+		if before != nil {
+			all.Go(func() { list[i].Before, errs[2*i] = o.size(before) })
+		}
+		all.Go(func() { list[i].After, errs[2*i+1] = o.size(after) })
+	}
+	all.Wait()
+	return list, errors.Join(errs...)
+}
+
+// mostTransferred is up to which size of a module a search tells what it weighs
+// under brotli, which takes a second for 100 KB.
+const mostTransferred = 4 << 20
+
+// Weigh adds to a search on a Wasm module what its best is when it is
+// downloaded, against what it began with.
+func Weigh(r *ladder.Result) error {
+	if target.Parse(r.Target).Format != target.Wasm || r.BaseRaw > mostTransferred {
+		return nil
+	}
+	before, err := os.ReadFile(r.Rungs[0].File)
+	if err != nil {
+		return err
+	}
+	if before, _, err = strip.Rewrite(before, strip.Options{Level: strip.All}); err != nil {
+		return err
+	}
+	after, err := os.ReadFile(r.BestFile)
+	if err == nil {
+		r.Transfer, err = Transfers(before, after)
+	}
+	return err
 }

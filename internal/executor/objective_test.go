@@ -72,3 +72,27 @@ func TestRewriteObjective(t *testing.T) {
 		}
 	}
 }
+
+// TestTransfers: what is told is what the objectives measure.
+func TestTransfers(t *testing.T) {
+	before, after := bytes.Repeat([]byte("a module of some size"), 100), []byte("another one")
+	list, err := Transfers(before, after)
+	must(t, err)
+	if len(list) != 2 || list[0].As != "gzip" || list[1].As != "brotli" {
+		t.Fatalf("%+v", list)
+	}
+	for _, x := range list {
+		o, err := ParseObjective(x.As)
+		must(t, err)
+		b, err := o.size(before)
+		must(t, err)
+		a, err := o.size(after)
+		must(t, err)
+		if x.Before != b || x.After != a {
+			t.Errorf("%+v, measured %d and %d", x, b, a)
+		}
+	}
+	if list, err := Transfers(nil, after); err != nil || list[0].Before != 0 || list[0].After == 0 {
+		t.Errorf("without a file before: %+v, %v", list, err)
+	}
+}

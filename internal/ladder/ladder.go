@@ -211,6 +211,13 @@ func (r *Result) Start() string {
 	return "release build"
 }
 
+// Transfer is what a file weighs in a compressed form, before and after.
+type Transfer struct {
+	As     string `json:"as"`
+	Before int64  `json:"before,omitempty"`
+	After  int64  `json:"after"`
+}
+
 // Baseline is the Kind of the rung that all others are measured against.
 const Baseline technique.Kind = "baseline"
 
@@ -296,6 +303,7 @@ type Result struct {
 	FinalSize  int64          `json:"final_size"`
 	BaseRaw    int64          `json:"baseline_stripped_bytes"` // of the file, whatever the objective
 	FinalRaw   int64          `json:"final_bytes"`
+	Transfer   []Transfer     `json:"transfer,omitempty"` // of a Wasm module
 	BestBuild  *Build         `json:"-"`
 	BestPlan   technique.Plan `json:"-"`
 	BestFile   string         `json:"-"`

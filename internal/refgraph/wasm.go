@@ -87,7 +87,7 @@ func FromWasm(data []byte, edges WasmEdges) (*Graph, error) {
 	if m.w == nil {
 		return nil, byteio.Errorf(0, "file", "expected a Wasm module but got %s", f.Format)
 	}
-	m.names.functions, m.names.data = m.w.Names().Functions, m.w.Names().Data
+	m.names.functions, m.names.data, m.names.imported = m.w.Names().Functions, m.w.Names().Data, m.w.ImportedFunctions
 	m.b.Grow(len(data) / 8)
 	if err := m.read(); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 type wasmNames struct {
 	functions []string // by index, imports first
 	data      []string
+	imported  uint32 // functions
 	cuts      []wasmCut
 }
 
@@ -93,4 +94,21 @@ func (m *wasmModule) custom(s *objfile.WasmSection) {
 			m.b.Edge(Root, m.item(KindCustom, "\""+p.Name+"\" subsection", -1, uint32(p.Offset+p.Size-p.Header)))
 		}
 	}
+}
+
+// WasmFunctions are the functions of a module among what was asked about, by
+// their index.
+func (g *Graph) WasmFunctions(w *Why) (list []uint32) {
+	names, ok := g.names.(*wasmNames)
+	for n, in := range w.nodes {
+		if node := g.Node(int32(n)); in && ok && node.Kind == KindCode {
+			switch index := uint32(node.Label & labelIndex); node.Label &^ labelIndex {
+			case labelFunction:
+				list = append(list, index)
+			case labelCode:
+				list = append(list, names.imported+index)
+			}
+		}
+	}
+	return list
 }

@@ -105,9 +105,9 @@ func cutModule(p *plan) error {
 // inModule makes the cuts in a module, and takes out what only they kept.
 func (m *matcher) inModule(module []byte, names bool) ([]byte, error) {
 	var refused error
-	cut, err := wasmedit.Cut(module, names, func(symbol string) wasmedit.Stub {
+	cut, err := wasmedit.Cut(module, names, func(_ int, symbol string) wasmedit.Stub {
 		at, name, ok := m.match(symbol)
-		if !ok {
+		if symbol == "" || !ok {
 			return wasmedit.Keep
 		}
 		if m.count[at] >= maxMatches && CutByName(m.cuts[at.cut].Name) == nil {
@@ -168,9 +168,9 @@ func (m *Module) Cut(cuts []Cut) ([]byte, []CutOutcome, error) {
 // Meets says whether a cut names any function of the module.
 func (m *Module) Meets(c Cut) (bool, error) {
 	match, met := m.matcher([]Cut{c}), false
-	_, err := wasmedit.Cut(m.data, true, func(symbol string) wasmedit.Stub {
+	_, err := wasmedit.Cut(m.data, true, func(_ int, symbol string) wasmedit.Stub {
 		_, _, ok := match.match(symbol)
-		met = met || ok
+		met = met || ok && symbol != ""
 		return wasmedit.Keep
 	})
 	return met, err

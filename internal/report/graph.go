@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/refgraph"
 )
 
@@ -22,6 +23,9 @@ type GraphContext struct {
 	// Table: the report is csv or tsv, which may have a row for each of a
 	// million items: what only people or JSON get is not made.
 	Table bool
+	// Cut is what the module weighs without names, and with traps for what was
+	// asked about, raw and compressed; nil where nobody asked.
+	Cut []ladder.Transfer
 	// Brief: the answer has to fit a screen of 24 lines.
 	Brief bool
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/refgraph"
 )
 
@@ -72,6 +73,22 @@ func (c *GraphContext) prediction(w *refgraph.Why) *predictionJSON {
 
 func predictionOf(p *refgraph.Prediction) *predictionJSON {
 	return &predictionJSON{Estimate: p.Estimate, Low: p.Low, High: p.High, Debug: p.Debug, CallerNames: p.CallerNames}
+}
+
+// cutLines say what the module weighs once the cut is made.
+func (c *GraphContext) cutLines() []string {
+	if len(c.Cut) == 0 {
+		return nil
+	}
+	var parts []string
+	for i, t := range c.Cut {
+		part := FormatBytes(t.Before-t.After, true) + " bytes"
+		if i > 0 {
+			part = FormatBytes(t.Before-t.After, true) + " as " + t.As
+		}
+		parts = append(parts, part)
+	}
+	return []string{"With traps in its place the stripped module is smaller by " + strings.Join(parts, ", ") + " (measured)."}
 }
 
 func rebuildLine(p *refgraph.Prediction) string {
@@ -206,11 +223,12 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 		Cut       *cutJSON       `json:"cut,omitempty"`
 		Verified  *verifiedJSON  `json:"verified,omitempty"`
 
-		Prediction *predictionJSON `json:"prediction"`
+		Compressed []ladder.Transfer `json:"compressed,omitempty"`
+		Prediction *predictionJSON   `json:"prediction"`
 	}{
 		programJSON: c.program(), Patterns: patterns, Reachable: w.Reachable, Set: c.rest(w.Set), Lost: c.rest(w.Lost), Retained: c.rest(w.Retained),
 		Frontier: referrers(w.Frontier), Referrers: w.Referrers, Chain: steps(w.Chain), Own: w.Own,
-		Prediction: c.prediction(w),
+		Prediction: c.prediction(w), Compressed: c.Cut,
 	}
 	subject := strings.Join(patterns, ", ")
 	bytes := func(n uint64) string { return FormatBytes(int64(n), true) + " bytes" }
@@ -225,7 +243,7 @@ func (c *GraphContext) Why(w *refgraph.Why, patterns, cuts []string, verified *W
 	summary.Text = append(summary.Text, fmt.Sprintf("Without it %s would go (%s), %.1f%% of the %s of the file.",
 		bytes(w.Retained.Size), count(w.Retained.Count, "item", "items"), c.percent(w.Retained.Size), bytes(w.Total)))
 
-	summary.Text = append(summary.Text, c.predictionText(w)...)
+	summary.Text = append(append(summary.Text, c.predictionText(w)...), c.cutLines()...)
 
 	largest := &Table{Columns: append(append(programColumns("Name", "ShallowSize", "RetainedSize"), append(sizeColumns("Retained"), sizeColumns("Shallow")...)...), Column{Name: "Item", Flex: true, Only: People})}
 	for i := range w.Largest {

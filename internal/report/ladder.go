@@ -153,11 +153,24 @@ func inFile(r *ladder.Result) string {
 	return ""
 }
 
+// transferLines say what a file weighs when it is downloaded.
+func transferLines(list []ladder.Transfer) []string {
+	var parts []string
+	for _, t := range list {
+		parts = append(parts, fmt.Sprintf("as %s %s -> %s (%s)", t.As, FormatBytes(t.Before, true), FormatBytes(t.After, true), formatShare(ratio(t.After, t.Before))))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{"downloaded: " + strings.Join(parts, ", ")}
+}
+
 func ladderOutcome(r *ladder.Result) Block {
 	b := Block{Heading: "The best", Part: "given up"}
 	b.Text = append(b.Text, fmt.Sprintf("%s: %s bytes%s, %s of the stripped %s (%s), %s of what %s (%s)",
 		r.Program, FormatBytes(r.FinalSize, true), inFile(r), formatShare(ratio(r.FinalSize, r.BaseStrip)), r.Start(), FormatBytes(r.BaseStrip, true),
 		formatShare(ratio(r.FinalSize, r.Baseline)), map[bool]string{false: "cargo leaves", true: "it was"}[r.Finished], FormatBytes(r.Baseline, true)))
+	b.Text = append(b.Text, transferLines(r.Transfer)...)
 	switch {
 	case r.BestVerify.Status == ladder.Passed:
 		b.Text = append(b.Text, fmt.Sprintf("checked: %s, the same as the %s%s", plural(r.BestVerify.Checks, "command"), r.Start(), note(r.CheckNote)))

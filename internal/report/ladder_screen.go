@@ -68,6 +68,7 @@ func answerBlock(r *ladder.Result, o ScreenOptions) Block {
 	if r.SymbolsNote != "" {
 		lines = append(lines, r.SymbolsNote)
 	}
+	lines = append(lines, transferLines(r.Transfer)...)
 	switch {
 	case r.BestVerify.Status == ladder.Passed:
 		lines = append(lines, fmt.Sprintf("checked: %s, the same as the %s%s", plural(r.BestVerify.Checks, "command"), r.Start(), note(r.CheckNote)))

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/minsize/minsize/internal/attrib"
+	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/region"
 )
 
@@ -19,6 +20,8 @@ type SizeFile struct {
 	Kind   string `json:"kind"`
 	File   uint64 `json:"file"`
 	Memory uint64 `json:"memory"`
+
+	Compressed []ladder.Transfer `json:"compressed,omitempty"`
 }
 
 // SizePart is one of the tables of the overview.
@@ -120,6 +123,9 @@ func sizeHead(s *SizeResult) []string {
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s %s %s, %s bytes in the file, %s in memory",
 			f.Name, f.Format, f.Arch, f.Kind, thousands(int64(f.File)), thousands(int64(f.Memory))))
+		for i, t := range f.Compressed {
+			lines[len(lines)-1] += fmt.Sprintf("%s %s as %s", []string{";", ","}[min(i, 1)], thousands(t.After), t.As)
+		}
 	}
 	if s.Shipped != nil && len(s.Regions) == 0 {
 		lines = append(lines, fmt.Sprintf("as shipped (stripped): %s bytes; strip takes %s of symbols and debug information away",

@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/minsize/minsize/internal/ladder"
+)
 
 // StripResult is what `minsize strip` did to its files, and the "data" of
 // minsize.strip/1.
@@ -60,6 +64,8 @@ type StripFile struct {
 	Before  uint64        `json:"bytes_before"`
 	After   uint64        `json:"bytes_after"`
 	Removed []StripReason `json:"removed"`
+
+	Compressed []ladder.Transfer `json:"compressed,omitempty"`
 }
 
 // NewStripFile begins the report on the file at path.
@@ -95,6 +101,9 @@ func (s StripResult) Document() *Document {
 			table.Rows = append(table.Rows, Row{Cells: []Cell{f.name(), f.Before, f.After, int64(f.Before) - int64(f.After), share(f.Before, f.After)}, Strong: true})
 			for _, r := range f.Removed {
 				table.Rows = append(table.Rows, Row{Depth: 1, Cells: []Cell{r.Reason, nil, nil, r.Bytes, nil}})
+			}
+			for _, t := range f.Compressed {
+				table.Rows = append(table.Rows, Row{Depth: 1, Cells: []Cell{"as " + t.As, t.Before, t.After, t.Before - t.After, share(uint64(t.Before), uint64(t.After))}})
 			}
 		}
 		block.Notes = append(block.Notes, f.notes()...)

@@ -29,6 +29,7 @@ func (c *GraphContext) whyScreen(w *refgraph.Why, subject string, asked []Block)
 			top.Text = append(top.Text, "The range is wide: without debug information nothing tells what is inlined (debug = 1).")
 		}
 	}
+	top.Text = append(top.Text, c.cutLines()...)
 	blocks := []Block{top}
 	rows := screenRows
 	if extra := len(top.Notes) + len(top.Text) - 4; extra > 0 {

@@ -700,7 +700,6 @@ func TestWasm(t *testing.T) {
 		t.Error("--wasm-names did not")
 	}
 	mustRefuse(t, testbin.Wasm(custom("linking")), Options{}, "relocatable object", "wasm-ld")
-	mustRefuse(t, []byte("\x00asm\x0d\x00\x01\x00"), Options{}, "component", "core modules")
 }
 
 // TestCompanion: debuggers read it beside the stripped program.

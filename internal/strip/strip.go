@@ -293,8 +293,11 @@ func Verify(old, new []byte, o Options) error {
 }
 
 // SameImage asks package oracle whether loaders and linkers see the same in two
-// files, and of a Wasm module that was written anew package wasmoracle.
+// files, and of Wasm modules that were written anew package wasmoracle.
 func SameImage(old, new []byte) error {
+	if objfile.WasmComponent(old) && objfile.WasmComponent(new) {
+		return sameComponent(old, new)
+	}
 	err := oracle.Same(old, new)
 	if err != nil && isWasm(old) && isWasm(new) {
 		return wasmoracle.Same(old, new)

@@ -8,6 +8,7 @@ package strip
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
@@ -50,7 +51,7 @@ func wasmRuleFor(s objfile.WasmSection, o Options) (Reason, bool) {
 func planWasm(data []byte, o Options, r *Report) (byteio.Content, error) {
 	r.Machine = "wasm"
 	if objfile.WasmComponent(data) {
-		return nil, refuse("strip the core modules before they are put together", "a Wasm component, not a core module")
+		return planComponent(data, o, r, 0)
 	}
 	if len(o.KeepSymbols) > 0 {
 		return nil, refuse("--wasm-names keeps them all", "--keep-symbol is not there for Wasm")
@@ -103,4 +104,23 @@ func smallerModule(content byteio.Content, r *Report) byteio.Content {
 		r.note("%d functions that nothing reaches, %d that are equal to another one and %d unused imports are gone", m.Functions, m.Merged, m.Imports)
 	}
 	return byteio.Content{{Data: m.Data}}
+}
+
+// Without is a module written anew without its names, once as it is and once
+// with traps in the place of functions, by their index.
+func Without(data []byte, functions []uint32) (whole, cut []byte, err error) {
+	trapped, err := wasmedit.Cut(data, false, func(index int, _ string) wasmedit.Stub {
+		if slices.Contains(functions, uint32(index)) {
+			return wasmedit.Trap
+		}
+		return wasmedit.Keep
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if whole, _, err = Rewrite(data, Options{Level: Max}); err != nil {
+		return nil, nil, err
+	}
+	cut, _, err = Rewrite(trapped, Options{Level: Max})
+	return whole, cut, err
 }

@@ -24,12 +24,13 @@ const (
 	Zero             // returns at once, zeros where it returns something
 )
 
-// Cut writes a module with stubs for the functions that stub names. Unless names
+// Cut writes a module with stubs for the functions that stub says, by their
+// index and their name, "" without one. Unless names
 // are wanted it goes without what a linker's --strip-all leaves out, names and
 // the tools' notes; all other sections are as before. What only
 // the functions kept is for Minimize. The error wraps ErrLeft where the module
 // has something that is not understood.
-func Cut(data []byte, names bool, stub func(name string) Stub) ([]byte, error) {
+func Cut(data []byte, names bool, stub func(index int, name string) Stub) ([]byte, error) {
 	m, err := read(data)
 	if err != nil {
 		return nil, err
@@ -38,10 +39,14 @@ func Cut(data []byte, names bool, stub func(name string) Stub) ([]byte, error) {
 	traps, changed := make([]bool, len(m.functions)), false
 	for i := range m.functions {
 		f := &m.functions[i]
-		if f.imported || i >= len(named) || named[i] == "" {
+		if f.imported {
 			continue
 		}
-		kind := stub(named[i])
+		name := ""
+		if i < len(named) {
+			name = named[i]
+		}
+		kind := stub(i, name)
 		changed = changed || kind != Keep
 		switch kind {
 		case Trap:

@@ -164,7 +164,7 @@ func FuzzMinimize(f *testing.F) {
 func TestCut(t *testing.T) {
 	old := assemble(t, filepath.Join("testdata", "cut.wat"))
 	stubs := map[string]Stub{"panic": Trap, "pair": Zero, "text": Zero, "none": Zero}
-	cut, err := Cut(old, false, func(name string) Stub { return stubs[name] })
+	cut, err := Cut(old, false, func(_ int, name string) Stub { return stubs[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,12 +188,12 @@ func TestCut(t *testing.T) {
 	if f, err := objfile.Parse("", cut); err != nil || len(f.Wasm.Names().Functions) > 0 {
 		t.Errorf("names are left: %v", err)
 	}
-	named, err := Cut(old, true, func(name string) Stub { return stubs[name] })
+	named, err := Cut(old, true, func(_ int, name string) Stub { return stubs[name] })
 	nameless := func(name string) bool { return name == "" }
 	if f, _ := objfile.Parse("", named); err != nil || len(slices.DeleteFunc(f.Wasm.Names().Functions, nameless)) != 5 {
 		t.Errorf("names are not kept: %v", err)
 	}
-	if same, err := Cut(old, true, func(string) Stub { return Keep }); err != nil || !bytes.Equal(same, old) {
+	if same, err := Cut(old, true, func(int, string) Stub { return Keep }); err != nil || !bytes.Equal(same, old) {
 		t.Errorf("a cut that meets nothing changes the module: %v", err)
 	}
 }
