@@ -36,20 +36,23 @@ func newPackCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack FILE...",
 		Short: "make a smaller program that unpacks itself into memory",
-		Long: `Packs ELF programs for x86-64 and aarch64, in place or to -o. The packed
-program unpacks itself at every start and then runs as before; "minsize unpack"
-gives the original back, byte for byte, and that was tried before the original
-is replaced.
+		Long: `Packs ELF programs for x86-64 and aarch64 and Windows programs (.exe) for
+x86-64, in place or to -o. The packed program unpacks itself at every start and
+then runs as before; "minsize unpack" gives the original back, byte for byte,
+and that was tried before the original is replaced.
 
 What packing costs: CPU time at every start (the report estimates it), and
 memory: two processes of a packed program no longer share its code. Some
-antivirus programs flag packed files of every kind. Nothing in a packed file is
-encrypted or hidden: see docs/pack-format.md.
+antivirus programs, on Windows above all, flag packed files of every kind, whoever
+packed them and whatever is in them: try it before you hand such a file out, and
+sign it after packing. Nothing in a packed file is encrypted or hidden: see
+docs/pack-format.md.
 
 When laying the file out afresh (minsize strip --max) makes it as small, the
 program is not packed. Programs that would break or lose something are refused
 with exit status 6: payloads in the program's own file (AppImage, PyInstaller,
-self-extractors), set-user-ID files, writable code, shared libraries.`,
+self-extractors), set-user-ID files, writable code, shared libraries and DLLs,
+signed programs, .NET.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.pack(cmd.Context(), &f, args)
 		},

@@ -20,10 +20,22 @@ import (
 
 const dtDebug = 21
 
-// program is an executable taken apart.
-type program struct {
+// source is what packing knows of a program of any format.
+type source struct {
 	data []byte
 	*port
+	size    int            // of the image: memory from its first to the last byte that comes from the file
+	regions []codec.Region // of code in it
+	symbols uint64         // bytes of symbols and debug information that are not loaded
+	notes   []string
+	best    bool // Options.Best
+}
+
+func (s *source) common() *source { return s }
+
+// program is an ELF program taken apart.
+type program struct {
+	source
 	fixed   bool // ET_EXEC
 	entry   uint64
 	headers []objfile.Phdr
@@ -33,14 +45,8 @@ type program struct {
 	align   uint64
 	ehdr    uint64 // offset of the ELF header in the image
 	stack   objfile.Phdr
-	landing bool   // it asks for landing pads
-	symbols uint64 // bytes of symbols and debug information that are not loaded
-	notes   []string
-	best    bool // Options.Best
-
-	size    int // of the image: memory from first to the last byte that comes from the file
+	landing bool // it asks for landing pads
 	dynamic map[uint64]uint64
-	regions []codec.Region
 }
 
 // port is what packing knows of a machine; its stubs are in pack/stub.
@@ -83,7 +89,7 @@ func readProgram(data []byte) (*program, error) {
 		return nil, err
 	}
 	if string(ident[:4]) != "\x7fELF" {
-		return nil, refuse("", "not an ELF program: pack knows ELF for x86-64 and aarch64")
+		return nil, refuse("", "not an ELF or Windows program: pack knows ELF for x86-64 and aarch64, and Windows programs for x86-64")
 	}
 	if ident[4] != 2 || ident[5] != 1 {
 		return nil, refuse("", "a 32-bit or big-endian ELF file: pack knows x86-64 and aarch64")
@@ -92,7 +98,7 @@ func readProgram(data []byte) (*program, error) {
 		return nil, refuse("", "a program for %s: the unpacker is for Linux programs", system)
 	}
 	le := binary.LittleEndian
-	p := &program{data: data, entry: le.Uint64(ident[24:])}
+	p := &program{source: source{data: data}, entry: le.Uint64(ident[24:])}
 	number := le.Uint16(ident[18:])
 	if p.port = portOf(func(p *port) bool { return p.machine == machine.OfELF(number) }); p.port == nil {
 		return nil, refuse("", "machine %d: pack knows x86-64 (62) and aarch64 (183)", number)

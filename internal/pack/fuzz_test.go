@@ -111,7 +111,7 @@ func withoutStub(packed []byte) []byte {
 	small := append(bytes.Clone(packed[:headerOffset+headerSize]), packed[headerOffset+h.payload:]...)
 	h.payload, h.packed = headerSize, h.packed-cut
 	copy(small[headerOffset:], h.append(nil))
-	putChecksum(small, h)
+	putChecksum(small[headerOffset:], h)
 	return small
 }
 

@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 		name, want string
 		data       []byte
 	}{
-		{"text", "not an ELF program", []byte(strings.Repeat("#!/bin/sh\n", 20))},
+		{"text", "not an ELF or Windows program", []byte(strings.Repeat("#!/bin/sh\n", 20))},
 		{"another machine", "machine 243", edit(18, 243)},
 		{"32 bits", "32-bit", edit(4, 1)},
 		{"object", "ELF type 1", edit(16, 1)},

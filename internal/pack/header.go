@@ -56,12 +56,11 @@ func (h *header) append(b []byte) []byte {
 var ErrNotPacked = errors.New("not packed by minsize")
 
 // ErrNotELF is ErrNotPacked for what pack cannot make packed either.
-var ErrNotELF = fmt.Errorf("%w, and no ELF program", ErrNotPacked)
+var ErrNotELF = fmt.Errorf("%w, and no ELF or Windows program", ErrNotPacked)
 
 // IsPacked says whether data carries the marker.
 func IsPacked(data []byte) bool {
-	return len(data) > headerOffset+headerSize && string(data[:4]) == "\x7fELF" &&
-		string(data[headerOffset:headerOffset+4]) == magic
+	return headerOf(data) != 0
 }
 
 // foreignPacker names another packer whose marker data carries, "" without.
@@ -77,41 +76,46 @@ func readHeader(data []byte) (*header, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sum := checksum(data[headerOffset+16 : headerOffset+uint64(h.packed)]); sum != h.check {
-		return nil, byteio.Errorf(headerOffset+8, "check", "expected %#x, got %#x: the file is damaged", h.check, sum)
+	at := uint64(headerOf(data))
+	if sum := checksum(data[at+16 : at+uint64(h.packed)]); sum != h.check {
+		return nil, byteio.Errorf(at+8, "check", "expected %#x, got %#x: the file is damaged", h.check, sum)
 	}
 	return h, nil
 }
 
-// putChecksum makes the header's sum right.
+// putChecksum makes the sum of the header right that data begins with.
 func putChecksum(data []byte, h *header) {
-	binary.LittleEndian.PutUint64(data[headerOffset+8:], checksum(data[headerOffset+16:headerOffset+uint64(h.packed)]))
+	binary.LittleEndian.PutUint64(data[8:], checksum(data[16:h.packed]))
 }
 
 // readHeaderUnchecked reads the header, whose fields lie within the file, and
 // leaves the sum to the caller.
 func readHeaderUnchecked(data []byte) (*header, error) {
-	if !bytes.HasPrefix(data, []byte("\x7fELF")) {
+	if !bytes.HasPrefix(data, []byte("\x7fELF")) && !bytes.HasPrefix(data, []byte("MZ")) {
 		return nil, ErrNotELF
 	}
-	if !IsPacked(data) {
+	at := uint64(headerOf(data))
+	if at == 0 {
 		return nil, ErrNotPacked
 	}
 	le := binary.LittleEndian
-	b := data[headerOffset:]
+	b := data[at:]
 	if b[4] != version {
-		return nil, byteio.Errorf(headerOffset+4, "version", "expected %d, got %d: packed by another minsize", version, b[4])
+		return nil, byteio.Errorf(at+4, "version", "expected %d, got %d: packed by another minsize", version, b[4])
 	}
 	h := &header{method: b[5], machine: b[6], flags: b[7], check: le.Uint64(b[8:]), streamCheck: le.Uint64(b[16:]), address: le.Uint64(b[24:]),
 		packed: le.Uint32(b[32:]), payload: le.Uint32(b[36:]), stream: le.Uint32(b[40:]), prefix: le.Uint32(b[44:]), span: le.Uint32(b[48:]), align: le.Uint32(b[52:]), original: le.Uint64(b[56:])}
 	if h.port() == nil {
-		return nil, byteio.Errorf(headerOffset+6, "machine", "%d is none that programs are packed for", h.machine)
+		return nil, byteio.Errorf(at+6, "machine", "%d is none that programs are packed for", h.machine)
 	}
 	if uint64(h.packed) > uint64(len(b)) || h.payload < headerSize || h.payload > h.packed || h.packed < headerSize+8 {
-		return nil, byteio.Errorf(headerOffset+32, "packed, payload", "%d and %d do not fit a file of %d bytes: cut or damaged", h.packed, h.payload, len(data))
+		return nil, byteio.Errorf(at+32, "packed, payload", "%d and %d do not fit a file of %d bytes: cut or damaged", h.packed, h.payload, len(data))
+	}
+	if (h.flags&flagWindows != 0) != (data[0] == 'M') {
+		return nil, byteio.Errorf(at+7, "flags", "%#x is not for this file", h.flags)
 	}
 	if h.prefix > h.stream {
-		return nil, byteio.Errorf(headerOffset+44, "prefix", "%d is more than the stream's %d", h.prefix, h.stream)
+		return nil, byteio.Errorf(at+44, "prefix", "%d is more than the stream's %d", h.prefix, h.stream)
 	}
 	return h, nil
 }

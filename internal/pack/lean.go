@@ -27,9 +27,10 @@ const clearChange = 8 << 10
 
 // methods that may win, by size alone: below the first border, of code by the
 // fast coder, LZMA with its small unpacker wins, above the second XLZ.
-func (p *program) methods() []codec.Method {
+func (p *program) methods() []codec.Method { return p.methodsFor(p.load(0)) }
+
+func (p *source) methodsFor(image []byte) []codec.Method {
 	code := 0
-	image := p.load(0)
 	for _, r := range p.regions {
 		code += flateSize(image[r.Start:r.End])
 	}

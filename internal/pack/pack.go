@@ -82,14 +82,15 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	if other := foreignPacker(data); other != "" {
 		return nil, nil, fmt.Errorf("%w by %s", ErrAlreadyPacked, other)
 	}
-	p, err := readProgram(data)
+	c, err := read(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.refusePayload(); err != nil && !o.AllowPayload {
+	p := c.common()
+	if err := c.refusePayload(); err != nil && !o.AllowPayload {
 		return nil, nil, err
 	}
-	methods := p.methods()
+	methods := c.methods()
 	if o.StartupBudget > 0 {
 		methods = []codec.Method{codec.XLZ, codec.LZMA}
 	}
@@ -103,7 +104,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		methods = []codec.Method{o.onlyMethod}
 	}
 	p.best = o.Best
-	rest := p.packRest()
+	rest := c.packRest()
 	type try struct {
 		out    []byte
 		report *Report
@@ -113,7 +114,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	var wait sync.WaitGroup
 	for i, m := range methods {
 		wait.Go(func() {
-			tries[i].out, tries[i].report, tries[i].err = p.packLeanest(m, rest)
+			tries[i].out, tries[i].report, tries[i].err = c.packLeanest(m, rest)
 		})
 	}
 	wait.Wait()
@@ -123,19 +124,19 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 		if t.err != nil {
 			return nil, nil, t.err
 		}
-		c := Candidate{Method: t.report.Method, Size: len(t.out)}
+		one := Candidate{Method: t.report.Method, Size: len(t.out)}
 		switch {
 		case o.StartupBudget > 0 && t.report.Startup > o.StartupBudget:
-			c.Why = fmt.Sprintf("starts %v slower, the budget is %v", t.report.Startup.Round(100*time.Microsecond), o.StartupBudget)
+			one.Why = fmt.Sprintf("starts %v slower, the budget is %v", t.report.Startup.Round(100*time.Microsecond), o.StartupBudget)
 		case best < 0 || len(t.out) < len(tries[best].out):
 			if best >= 0 {
 				candidates[best].Why = "larger"
 			}
 			best = i
 		default:
-			c.Why = "larger"
+			one.Why = "larger"
 		}
-		candidates = append(candidates, c)
+		candidates = append(candidates, one)
 	}
 	if best < 0 {
 		fastest := slices.MinFunc(tries, func(a, b try) int { return cmp.Compare(a.report.Startup, b.report.Startup) }).report
@@ -155,8 +156,24 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	return out, report, nil
 }
 
+// container is a program of one format, taken apart.
+type container interface {
+	common() *source
+	refusePayload() error
+	methods() []codec.Method // that may win, by size alone
+	packRest() []byte        // what is not loaded, coded
+	packLeanest(m codec.Method, rest []byte) ([]byte, *Report, error)
+}
+
+func read(data []byte) (container, error) {
+	if bytes.HasPrefix(data, []byte("MZ")) {
+		return readWindowsProgram(data)
+	}
+	return readProgram(data)
+}
+
 // effort is what the search may take: small programs are packed at once anyway.
-func (p *program) effort(stream int) codec.Effort {
+func (p *source) effort(stream int) codec.Effort {
 	switch {
 	case p.best:
 		return codec.Utmost
@@ -239,7 +256,7 @@ func (p *program) pack(m codec.Method, rest []byte, without map[string]bool) ([]
 	report.Headers = headerOffset + headerSize
 	report.Stub = len(code)
 	report.Payload = len(out) - report.Headers - report.Stub
-	out = p.appendTrailer(out, tableOffset, ops, rest)
+	out = appendTrailer(out, tableOffset, ops, rest)
 	report.Rest = len(out) - report.Headers - report.Stub - report.Payload
 	report.Output = len(out)
 	report.Startup = estimateStartup(m, len(stream))
@@ -299,6 +316,22 @@ func (p *program) buildPrefix(ops []operation) (prefix []byte, tableOffset int, 
 	return prefix, tableOffset, nil
 }
 
+// leadOf is what the decoder must know before payload's bytes, and these.
+func leadOf(params codec.Params, payload []byte) (lead, bytes []byte) {
+	if params.Method == codec.LZMA {
+		return []byte{params.LC, params.LP, params.PB}, payload[1:] // LZMA's first byte is always 0
+	}
+	lead = []byte{0, 3} // shift of opcode hashes, mask of positions in data
+	if params.Small {
+		lead = []byte{2, 0}
+	}
+	for _, r := range params.Layout.Regions {
+		lead = binary.LittleEndian.AppendUint32(lead, r.Start)
+		lead = binary.LittleEndian.AppendUint32(lead, r.End)
+	}
+	return binary.LittleEndian.AppendUint32(lead, 0xffffffff), payload
+}
+
 // lowestAddress is where Linux lets programs map memory, as distributions set it.
 const lowestAddress = 0x10000
 
@@ -307,22 +340,7 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 	h := header{method: uint8(params.Method), machine: uint8(p.arch), address: p.first, stream: uint32(len(stream)),
 		prefix: uint32(prefix), original: uint64(len(p.data)), span: uint32((p.span + 0xffff + 64) &^ 0xffff), // operations read on behind code
 		align: uint32(p.align), streamCheck: checksum(stream)}
-	var lead []byte // what the decoder must know, before its bytes
-	switch params.Method {
-	case codec.LZMA:
-		lead = []byte{params.LC, params.LP, params.PB}
-		payload = payload[1:] // LZMA's first byte is always 0
-	case codec.XLZ, codec.Mix:
-		lead = []byte{0, 3} // shift of opcode hashes, mask of positions in data
-		if params.Small {
-			lead = []byte{2, 0}
-		}
-		for _, r := range params.Layout.Regions {
-			lead = binary.LittleEndian.AppendUint32(lead, r.Start)
-			lead = binary.LittleEndian.AppendUint32(lead, r.End)
-		}
-		lead = binary.LittleEndian.AppendUint32(lead, 0xffffffff)
-	}
+	lead, payload := leadOf(params, payload)
 	h.payload = uint32(headerSize + len(code))
 	// Decoders read on behind their last byte: it must not be a page's last.
 	for {
@@ -378,6 +396,6 @@ func (p *program) assemble(params codec.Params, code, payload, stream []byte, pr
 	out = append(out, code...)
 	out = append(out, lead...)
 	out = append(out, payload...)
-	putChecksum(out, &h)
+	putChecksum(out[headerOffset:], &h)
 	return out, nil
 }

@@ -95,7 +95,7 @@ func (p *program) noteReader(section string) {
 }
 
 // note adds what the user should know of the packed form.
-func (p *program) note(format string, args ...any) {
+func (p *source) note(format string, args ...any) {
 	if n := fmt.Sprintf(format, args...); !slices.Contains(p.notes, n) {
 		p.notes = append(p.notes, n)
 	}

@@ -23,6 +23,7 @@ type trailer struct {
 	operations []uint8
 	rest       []byte
 	sections   columns // empty: the table is in rest
+	end        uint64  // where it ends
 }
 
 // gaps lists the ranges of a file of size bytes that no PT_LOAD fills.
@@ -77,11 +78,16 @@ func (p *program) packRest() []byte {
 		}
 	}
 	stream := append(c.sizes, c.rest...)
-	fixed := len(stream)
 	for _, g := range gaps(loads, uint64(len(p.data))) {
 		stream = append(stream, p.data[g[0]:g[1]]...)
 	}
-	out := binary.AppendUvarint(nil, uint64(len(stream)-fixed))
+	return codeRest(c, stream)
+}
+
+// codeRest codes what is in no image: the section table's columns, which stream
+// begins with, and bytes.
+func codeRest(c columns, stream []byte) []byte {
+	out := binary.AppendUvarint(nil, uint64(len(stream)-len(c.sizes)-len(c.rest)))
 	out = binary.AppendUvarint(out, uint64(len(c.sizes)))
 	out = binary.AppendUvarint(out, uint64(len(c.rest)))
 	if len(stream) == 0 {
@@ -110,7 +116,7 @@ var restPreset = []byte("\x00\x01\x02\x04\x08\x10" +
 	".init_array\x00.fini_array\x00.data.rel.ro\x00.dynamic\x00.got.plt\x00.data\x00.bss\x00.comment\x00.gnu_debuglink\x00" +
 	string(make([]byte, 300)))
 
-func (p *program) appendTrailer(out []byte, table int, ops []operation, rest []byte) []byte {
+func appendTrailer(out []byte, table int, ops []operation, rest []byte) []byte {
 	out = binary.AppendUvarint(out, uint64(table))
 	out = binary.AppendUvarint(out, uint64(len(ops)))
 	for i := len(ops) - 1; i >= 0; i-- {
@@ -119,8 +125,9 @@ func (p *program) appendTrailer(out []byte, table int, ops []operation, rest []b
 	return append(out, rest...)
 }
 
-func readTrailer(data []byte, h *header) (*trailer, error) {
-	f := fields{view: byteio.View{Data: data}, at: headerOffset + uint64(h.packed)}
+// readTrailer reads the one at a place in data, behind which zeros may fill up.
+func readTrailer(data []byte, at uint64, h *header) (*trailer, error) {
+	f := fields{view: byteio.View{Data: data}, at: at}
 	t := &trailer{size: h.original}
 	if t.size > maxImage+uint64(len(data))*1024 {
 		return nil, errDamaged("an original of %d bytes in a file of %d", t.size, len(data))
@@ -135,7 +142,8 @@ func readTrailer(data []byte, h *header) (*trailer, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	if f.at != uint64(len(data)) {
+	t.end = f.at
+	if f.at != uint64(len(data)) && h.flags&flagWindows == 0 {
 		return nil, byteio.Errorf(f.at, "trailer", "%d bytes behind it that are none of ours", uint64(len(data))-f.at)
 	}
 	if total := size + sizes + fields; total > 0 {

@@ -35,7 +35,13 @@ var transforms = []*transform{
 	{3, "GNU symbol hash", "op-gnuhash", 380, codec.NoCode, applyGNUHash, undoGNUHash},
 	{4, "x86-64 addresses", "op-x86", 0, codec.X86_64, nil, nil},
 	{5, "aarch64 addresses", "op-aarch64", 0, codec.AArch64, nil, nil},
+	{opBaseRelocations, "base relocations", "", 0, codec.NoCode, nil, nil},
+	{7, "resources", "", 0, codec.NoCode, nil, nil},
 }
+
+// opBaseRelocations and the one behind it are what Windows programs have: the
+// stub does them without a table.
+const opBaseRelocations = 6
 
 // filterArg describes regions to the filter's inverse: count, then per region
 // the gap to the end of the last one and the size.
@@ -50,7 +56,8 @@ func filterArg(regions []codec.Region) []byte {
 	return arg
 }
 
-func filterRegions(arg []byte, size int) ([]codec.Region, error) {
+// filterRegions reads what filterArg wrote, and says how long it is.
+func filterRegions(arg []byte, size int) ([]codec.Region, uint64, error) {
 	f := fields{view: byteio.View{Data: arg}}
 	n := f.uint("code regions", uint64(len(arg)))
 	var regions []codec.Region
@@ -59,12 +66,12 @@ func filterRegions(arg []byte, size int) ([]codec.Region, error) {
 		start := at + f.uint("code region's gap", uint64(size))
 		end := start + f.uint("code region's size", uint64(size))
 		if f.err == nil && end > uint64(size) {
-			return nil, errDamaged("code region %#x..%#x in an image of %#x bytes", start, end, size)
+			return nil, 0, errDamaged("code region %#x..%#x in an image of %#x bytes", start, end, size)
 		}
 		regions = append(regions, codec.Region{Start: uint32(start), End: uint32(end)})
 		at = end
 	}
-	return regions, f.err
+	return regions, f.at, f.err
 }
 
 // transform applies all transforms but those without to the image that it

@@ -25,7 +25,8 @@ func Unpack(data []byte) ([]byte, error) {
 // unpack is Unpack behind the header; sums says whether the stream's sum is
 // compared, which only fuzzing leaves out.
 func unpack(data []byte, h *header, sums bool) ([]byte, error) {
-	b := data[headerOffset:]
+	at := headerOf(data)
+	b := data[at:]
 	params := codec.Params{Method: codec.Method(h.method), Layout: codec.Layout{Arch: codec.Arch(h.machine), Base: h.prefix}}
 	lead := b[h.payload:h.packed]
 	if uint64(h.stream) > maxImage || uint64(h.stream) > 1<<24+uint64(len(data))*4096 {
@@ -70,11 +71,14 @@ func unpack(data []byte, h *header, sums bool) ([]byte, error) {
 	if sum := checksum(stream); sums && sum != h.streamCheck {
 		return nil, errDamaged("the unpacked stream's checksum is %#x, not %#x", sum, h.streamCheck)
 	}
+	if h.flags&flagWindows != 0 {
+		return unpackWindows(stream, data, at, h, params)
+	}
 	prefix, image := stream[:h.prefix], stream[h.prefix:]
 	if params.Method == codec.XLZ {
 		params.Layout.Unfilter(stream)
 	}
-	trailer, err := readTrailer(data, h)
+	trailer, err := readTrailer(data, uint64(at)+uint64(h.packed), h)
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +99,19 @@ func Inspect(data []byte) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := headerOffset + uint64(h.packed)
-	t, err := readTrailer(data, h)
+	at := headerOf(data)
+	end := uint64(at) + uint64(h.packed)
+	t, err := readTrailer(data, end, h)
 	if err != nil {
 		return nil, err
 	}
 	method := codec.Method(h.method)
+	stub := int(h.payload) - headerSize
+	if h.flags&flagWindows != 0 {
+		stub -= windowsSize
+	}
 	r := &Report{Machine: h.port().name(), Method: method.String(), Input: len(out), Output: len(data),
-		Headers: headerOffset + headerSize, Stub: int(h.payload) - headerSize, Payload: int(h.packed - h.payload), Rest: len(data) - int(end),
+		Headers: len(data) - int(t.end) + at + int(h.payload) - stub, Stub: stub, Payload: int(h.packed - h.payload), Rest: int(t.end - end),
 		Startup: estimateStartup(method, int(h.stream))}
 	for _, id := range t.operations {
 		for _, known := range transforms {
@@ -136,9 +145,11 @@ func undoOperations(prefix, image []byte, t *trailer, arch codec.Arch) error {
 			return errDamaged("unknown operation %d", id)
 		case found.undo != nil:
 			err = found.undo(image, prefix[arg:])
+		case found.arch == codec.NoCode:
+			return errDamaged("operation %d is not for ELF programs", id)
 		default:
 			layout := codec.Layout{Arch: found.arch}
-			layout.Regions, err = filterRegions(prefix[arg:], len(image))
+			layout.Regions, _, err = filterRegions(prefix[arg:], len(image))
 			if err == nil {
 				err = layout.Check(len(image))
 			}

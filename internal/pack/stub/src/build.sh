@@ -50,4 +50,8 @@ for machine in x86_64 aarch64; do
 	done
 done
 build x86_64 op-x86 op_x86.c -Os
+build x86_64 windows-lzma windows.c -O2 -DTREE_FAST
+build x86_64 windows-lzma-small windows.c $small -DSMALL
+build x86_64 windows-xlz windows.c -O2 $lean -DXLZ -DTREE_FAST
+build x86_64 windows-xlz-small windows.c $small -DXLZ -DSMALL -DTREE_FAST
 build aarch64 op-aarch64 op_aarch64.c -Os
