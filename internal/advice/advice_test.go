@@ -15,6 +15,7 @@ import (
 
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/cargo"
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/testbin"
 )
 
@@ -124,6 +125,27 @@ func TestBeyond(t *testing.T) {
 	}
 	if lines := Beyond(p, 9000, named); len(lines) != 2 || !strings.Contains(lines[1], "Rust 1.30.0 puts jemalloc into every program") {
 		t.Errorf("an old compiler: %q", lines)
+	}
+
+	// A module: std's allocator counts, and wasm-bindgen's projects are told how.
+	p.Toolchain.Version, p.Triple = "1.90.0", target.Parse("wasm32-unknown-unknown")
+	module := func() (string, error) {
+		names := testbin.WasmSection{Name: "name", Data: append([]byte{1, 11, 1, 0, 8}, "dlmalloc"...)}
+		return program, os.WriteFile(program, testbin.Wasm(names), 0o666)
+	}
+	if lines := Beyond(p, 9000, module); len(lines) != 2 || !strings.Contains(lines[1], "dlmalloc, is 5 bytes of the module's code; crates such as talc") {
+		t.Errorf("a module: %q", lines)
+	}
+	p.Package.Dependencies = append(p.Package.Dependencies, cargo.Dependency{Name: "wasm-bindgen"})
+	if lines := Beyond(p, 9000, named); len(lines) != 2 || !strings.Contains(lines[1], "minsize shrink pkg/app_bg.wasm --stage pkg/app_bg.wasm") || !strings.Contains(lines[1], "--check 'wasm-bindgen {}") {
+		t.Errorf("a project for wasm-bindgen: %q", lines)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Trunk.toml"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p.Triple = target.Parse("x86_64-pc-windows-gnu")
+	if lines := Beyond(p, 9000, named); len(lines) != 2 || !strings.Contains(lines[1], "trunk leaves is searched on as `minsize shrink dist/*_bg.wasm") {
+		t.Errorf("a project for trunk: %q", lines)
 	}
 }
 

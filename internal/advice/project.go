@@ -13,6 +13,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/objfile"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // allocators are packages that bring a memory allocator, with the prefixes of
@@ -39,6 +40,12 @@ var allocators = []struct {
 func Beyond(p *cargo.Project, size int64, named func() (path string, err error)) []string {
 	lines := allocatorAdvice(p, named)
 	if line := oldJemalloc(p); line != "" {
+		lines = append(lines, line)
+	}
+	if p.Triple.Format == target.Wasm {
+		lines = append(lines, wasmAllocator(p, named)...)
+	}
+	if line := bindgenAdvice(p); line != "" {
 		lines = append(lines, line)
 	}
 	if line := tierAdvice(p, size); line != "" {
@@ -90,7 +97,9 @@ func sizeOfFunctions(path string, prefixes []string) (uint64, error) {
 	var size uint64
 	seen := map[uint64]bool{} // several names may stand for one function
 	for _, s := range symbols {
-		if s.Kind == objfile.SymFunc && !seen[s.Addr] && slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s.Name, p) }) {
+		if s.Kind == objfile.SymFunc && !seen[s.Addr] && slices.ContainsFunc(prefixes, func(p string) bool {
+			return strings.HasPrefix(s.Name, p) || strings.HasPrefix(p, "_ZN") && strings.HasPrefix(s.Name, "_R") && strings.Contains(s.Name, p[3:])
+		}) {
 			seen[s.Addr] = true
 			size += s.Size
 		}
@@ -129,6 +138,55 @@ func globalAllocator(p *cargo.Project) string {
 		})
 	}
 	return place
+}
+
+// dlmalloc are functions of the allocator that modules get where nobody asks for
+// another: Rust's crate of that name, or the C library's file of WASI.
+var dlmalloc = []string{"_ZN8dlmalloc", "dlmalloc", "dlfree", "dlrealloc", "dlcalloc", "dispose_chunk", "prepend_alloc",
+	"tmalloc_", "try_realloc_chunk", "internal_memalign", "internal_aligned_alloc", "sys_alloc", "sys_trim", "sbrk"}
+
+// smallAllocators are crates that take less, at the price of speed or of memory
+// that is never given back.
+var smallAllocators = []string{"talc", "lol_alloc"}
+
+// wasmAllocator says what the allocator of a module costs, where the project has
+// chosen none.
+func wasmAllocator(p *cargo.Project, named func() (string, error)) []string {
+	if globalAllocator(p) != "" {
+		return nil
+	}
+	path, err := named()
+	if err != nil {
+		return nil
+	}
+	size, err := sizeOfFunctions(path, dlmalloc)
+	if err != nil || size == 0 {
+		return nil
+	}
+	line := fmt.Sprintf("the allocator that std brings, dlmalloc, is %d bytes of the module's code; ", size)
+	for _, pkg := range p.Metadata.Built(p.Package) {
+		if slices.Contains(smallAllocators, pkg.Name) {
+			return []string{line + pkg.Name + " " + pkg.Version + ", which the project has already, is smaller as #[global_allocator]"}
+		}
+	}
+	return []string{line + "crates such as " + strings.Join(smallAllocators, " and ") + " have smaller ones for #[global_allocator]"}
+}
+
+// bindgenAdvice says how wasm-bindgen's modules are searched on: before its CLI,
+// which then belongs to the check, or what it leaves.
+func bindgenAdvice(p *cargo.Project) string {
+	if !slices.ContainsFunc(p.Package.Dependencies, func(d cargo.Dependency) bool { return d.Name == "wasm-bindgen" && d.Kind == "" }) {
+		return ""
+	}
+	tool, place := "wasm-bindgen's CLI and wasm-pack leave", "pkg/"+strings.ReplaceAll(p.Target.Name, "-", "_")+"_bg.wasm"
+	if _, err := os.Stat(filepath.Join(filepath.Dir(p.Package.ManifestPath), "Trunk.toml")); err == nil {
+		tool, place = "trunk leaves", "dist/*_bg.wasm"
+	}
+	line := fmt.Sprintf("wasm-bindgen: what %s is searched on as `minsize shrink %s --stage %s --check 'node test.mjs'`", tool, place, place)
+	if p.Triple.Format == target.Wasm {
+		return line + "; here its CLI belongs into the check: --check 'wasm-bindgen {} --target nodejs --out-dir pkg && node test.mjs'"
+	}
+	return line + "; the module before that with --target wasm32-unknown-unknown"
 }
 
 // oldJemalloc: from 1.28, when #[global_allocator] became stable, to 1.31

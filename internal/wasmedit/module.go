@@ -75,7 +75,9 @@ type module struct {
 const none = ^uint32(0)
 
 // keptCustom are custom sections that count nothing which is renumbered here.
-var keptCustom = []string{"dylink.0", "producers", "target_features", "sourceMappingURL", "external_debug_info", "build_id", "go:buildid", "go.version", "component-type*", "name"}
+var keptCustom = []string{"dylink.0", "producers", "target_features", "sourceMappingURL", "external_debug_info", "build_id", "go:buildid", "go.version", "component-type*", "name",
+	"__wasm_bindgen_unstable", // for wasm-bindgen's CLI: it goes by names
+}
 
 func read(data []byte) (*module, error) {
 	f, err := objfile.Parse("", data)
