@@ -49,7 +49,7 @@ var house = []lane{
 		{"apply", "byteio cargo launch technique toml", "", "chosen settings as the smallest edit of manifest and config, preview, undo to the byte"},
 		{"recipe", "byteio cargo technique toml", "", "minsize.toml: a plan as text, the conditions it was found under, which of a workspace's files is meant"},
 		{"speed", "artefact byteio cargo demangle ladder objfile process technique", "", "a bench that is judged before it is believed, and the packages that it spends its time in"},
-		{"executor", "artefact byteio cargo dwarf ladder launch objedit objfile oracle pack recipe relink strip target technique verify", "", "a plan becomes a finished file: full builds, replays, rewrites, symbol files, proofs; what is kept of a run"},
+		{"executor", "artefact byteio cargo dwarf ladder launch objedit objfile oracle pack recipe relink strip target technique verify", "testbin", "a plan becomes a finished file: full builds, replays, rewrites, symbol files, proofs; what is kept of a run"},
 		{"precedent", "", "", "commands that a project itself shows, in its README and tests, as proposals for checks"},
 		{"rustsyntax", "", "", "a lossless lexer and a parser of items"},
 		{"outline", "apply cargo rustsyntax strip verify", "golden", "which generic functions can be outlined, the rewrite, the proof in a scratch copy"},

@@ -333,6 +333,9 @@ func (x *Executor) Finish(ctx context.Context, b *ladder.Build, p technique.Plan
 	if err := x.rewrite(ctx, linked, p.Rewrite, file); err != nil {
 		return nil, err
 	}
+	if err := heldProtections(b.Program, file.Path); err != nil {
+		return nil, err
+	}
 	if err := x.heldInterface(b, file); err != nil {
 		return nil, err
 	}

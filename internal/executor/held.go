@@ -8,6 +8,7 @@ package executor
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/oracle"
@@ -52,6 +53,27 @@ func sameInterface(was, now *oracle.Interface) error {
 			more = fmt.Sprintf(" (and %d more)", len(list)-1)
 		}
 		return fmt.Errorf("%w: %s%s", ladder.ErrInterface, list[0], more)
+	}
+	return nil
+}
+
+// heldProtections refuses a finished program that has lost what its loader did
+// for it against attacks.
+func heldProtections(was, now string) error {
+	var found [2][]string
+	for i, path := range []string{was, now} {
+		data, err := os.ReadFile(path)
+		if err == nil {
+			found[i], err = oracle.Protections(data)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, p := range found[0] {
+		if !slices.Contains(found[1], p) {
+			return fmt.Errorf("the program has lost %s", p)
+		}
 	}
 	return nil
 }

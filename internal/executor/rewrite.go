@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack"
 	"github.com/minsize/minsize/internal/strip"
 	"github.com/minsize/minsize/internal/technique"
@@ -69,6 +70,7 @@ func (w rewriter) rewrite(ctx context.Context, data []byte, r technique.Rewrite,
 	if file.Stripped, err = w.objective.size(stripped); err != nil {
 		return err
 	}
+	file.Filled = filled(stripped)
 	if r.Pack != "" {
 		packed, packing, err := pack.Pack(data, pack.Options{})
 		if err != nil {
@@ -87,6 +89,19 @@ func (w rewriter) rewrite(ctx context.Context, data []byte, r technique.Rewrite,
 	}
 	os.Remove(file.Path)
 	return os.WriteFile(file.Path, data, 0o777)
+}
+
+// filled is what a Windows program has in its sections, which lie in blocks of
+// 512 bytes of its file; 0 for other formats.
+func filled(data []byte) (sum int64) {
+	f, err := objfile.Parse("", data)
+	if err != nil || f.Format != objfile.PE {
+		return 0
+	}
+	for _, s := range f.Sections {
+		sum += int64(min(s.MemSize, s.FileSize)) + objfile.PESectionHeaderSize
+	}
+	return sum
 }
 
 // rustcFeatures are what rustc compiles Wasm with unless told otherwise; a

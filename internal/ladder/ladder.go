@@ -65,6 +65,7 @@ type File struct {
 	Bare     int64         // the same without symbols
 	Size     int64         // the same by the objective: compressed, where that is what counts
 	Stripped int64         // without symbols, the rank; Size where it is stripped
+	Filled   int64         // Stripped, less what only rounds up to the blocks of its format
 	Wall     time.Duration // to make it
 	Notes    []Note        // what the reader must know
 }

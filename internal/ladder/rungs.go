@@ -59,7 +59,9 @@ func (s *search) step(c *candidate, list ...*technique.Technique) (*candidate, e
 	if last.Rewrite != nil {
 		r.Change, r.Share = file.Size-c.file.Size, share(file.Size, s.result.BaseStrip)
 	}
-	if r.Change >= 0 {
+	// Several that save less than a block each may save one together.
+	finer := r.Change == 0 && last.Rewrite == nil && file.Filled > 0 && file.Filled < c.file.Filled
+	if r.Change >= 0 && !finer {
 		r.Why = "worth 0 bytes here"
 		if r.Change > 0 {
 			r.Why = fmt.Sprintf("%d bytes larger", r.Change)

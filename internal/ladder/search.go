@@ -180,7 +180,7 @@ func (s *search) baseline() (*candidate, error) {
 	s.add(Rung{Name: first, Kind: Baseline, Size: stripped.Size, Stripped: stripped.Stripped, Raw: b.Size,
 		CPU: b.CPU.Seconds(), Wall: b.Wall.Seconds(), Cached: b.Cached, Check: verdict, Kept: true,
 		Share: share(stripped.Size, stripped.Stripped), Plan: plan, File: b.Program})
-	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Raw: b.Size, Size: stripped.Size, Stripped: stripped.Stripped}, rung: 0}
+	c := &candidate{side: s.Base.with(b), plan: plan, build: b, file: &File{Path: b.Program, Raw: b.Size, Size: stripped.Size, Stripped: stripped.Stripped, Filled: stripped.Filled}, rung: 0}
 	for _, t := range s.Table {
 		if ok, _ := s.Policy.Allows(t); ok && t.Rewrite != nil && t.Rewrite.StripSymbols {
 			if next, err := s.step(c, t); err != nil || next != nil {

@@ -460,3 +460,16 @@ func TestLeftOutWithPack(t *testing.T) {
 		}
 	}
 }
+
+// TestBlocks: where a format rounds sizes up, what fills less of a block is kept,
+// what fills more is not.
+func TestBlocks(t *testing.T) {
+	for finer, want := range map[int64]bool{40: true, 0: false, -40: false} {
+		w := newWorld(t)
+		w.finer = map[string]int64{"hash-style-gnu": finer}
+		r := w.run(w.options(technique.Safe))
+		if got := r.BestPlan.Has("hash-style-gnu"); got != want {
+			t.Errorf("%d bytes fewer: kept %t", finer, got)
+		}
+	}
+}

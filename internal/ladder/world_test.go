@@ -17,6 +17,7 @@ import (
 type world struct {
 	t      *testing.T
 	saves  map[string]int64  // bytes by technique
+	finer  map[string]int64  // bytes by technique within blocks that stay
 	broken map[string]string // technique to why the program fails its checks
 	nobld  map[string]bool   // techniques that do not build or link
 	slow   map[string]float64
@@ -91,6 +92,12 @@ func (w *world) Finish(ctx context.Context, b *Build, p technique.Plan) (*File, 
 	f := &File{Path: "file-" + p.Key(), Raw: 2 * w.size(p), Size: w.size(p), Stripped: w.size(p), Wall: time.Millisecond}
 	if !p.Has("strip-symbols") {
 		f.Stripped -= w.saves["strip-symbols"]
+	}
+	if w.finer != nil {
+		f.Filled = f.Stripped
+		for _, name := range p.Techniques {
+			f.Filled -= w.finer[name]
+		}
 	}
 	w.plans[f.Path] = p
 	return f, nil

@@ -321,6 +321,39 @@ func (o *coff) putSymbol(j int) {
 	}
 }
 
+// forgetUnused makes the undefined symbols that nothing refers to any more
+// absolute ones of the object's own: a linker would take members out of archives
+// for them.
+func (o *coff) forgetUnused() error {
+	used := map[int]bool{}
+	for i := range o.sections {
+		if o.sections[i].count == 0 {
+			continue
+		}
+		relocations, err := o.relocations(i)
+		if err != nil {
+			return err
+		}
+		for j, r := range relocations {
+			used[r.symbol] = used[r.symbol] || !o.dropped[i][j]
+		}
+	}
+	size := o.symbolSize()
+	for j := range o.symbols {
+		s := &o.symbols[j]
+		if used[j] || s.bind != global || s.index != 0 {
+			continue
+		}
+		s.bind, s.index = local, -1
+		record := o.edit()[s.header:][:size]
+		for at := 12; at < int(size)-4; at++ { // SectionNumber: -1
+			record[at] = 0xff
+		}
+		record[size-2] = objfile.IMAGE_SYM_CLASS_STATIC
+	}
+	return nil
+}
+
 // finish makes the checksums of changed content anew, where there were any: of
 // two COMDATs that must be the same, linkers compare these.
 func (o *coff) finish() {

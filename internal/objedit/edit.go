@@ -183,9 +183,12 @@ func (o *Object) TakeOut(match func(name string) bool) (taken uint64, err error)
 }
 
 // TakeOutSections does the same with sections by their numbers.
+// What only they needed of other objects is not asked for any more.
 func (o *Object) TakeOutSections(numbers map[int]bool) error {
-	_, err := o.takeOut(func(i int) bool { return numbers[i] })
-	return err
+	if _, err := o.takeOut(func(i int) bool { return numbers[i] }); err != nil {
+		return err
+	}
+	return o.format.forgetUnused()
 }
 
 func (o *Object) takeOut(match func(section int) bool) (taken uint64, err error) {

@@ -274,4 +274,6 @@ func (o *elf) putSymbol(j int) {
 
 func (o *elf) dropUnwinding(place) error { return nil }
 
+func (o *elf) forgetUnused() error { return nil } // linkers for ELF go by sections
+
 func (o *elf) finish() {}

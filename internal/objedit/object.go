@@ -51,6 +51,7 @@ type format interface {
 	dropUnwinding(at place) error   // the function at a place is gone
 	handlers() ([]Reference, error) // what functions need when they are unwound
 	foldLocations() (int, error)    // see FoldLocations
+	forgetUnused() error            // undefined symbols without a reference
 	finish()                        // before the bytes are used
 }
 

@@ -52,6 +52,7 @@ type pe struct {
 	sectionAlignment, fileAlign   uint64
 	sizeOfImage, sizeOfHeaders    uint64
 	checksum                      uint32
+	kept, flags                   uint16 // Characteristics, DllCharacteristics
 	symbols, symbolCount, entries uint64
 	address, size                 [16]uint64 // of the data directories
 	sections                      []peSection
@@ -80,7 +81,8 @@ func (f *pe) headers() error {
 	f.u32("TimeDateStamp")
 	f.symbols, f.symbolCount = uint64(f.u32("PointerToSymbolTable")), uint64(f.u32("NumberOfSymbols"))
 	optionalSize := uint64(f.u16("SizeOfOptionalHeader"))
-	i.fact("the file's characteristics", "%#x", f.u16("Characteristics"))
+	f.kept = f.u16("Characteristics")
+	i.fact("the file's characteristics", "%#x", f.kept)
 	f.optional = f.at
 	f.table = f.optional + optionalSize
 	magic := f.u16("Magic")
@@ -101,7 +103,8 @@ func (f *pe) headers() error {
 	f.sizeOfImage, f.sizeOfHeaders, f.checksum = uint64(f.u32("SizeOfImage")), uint64(f.u32("SizeOfHeaders")), f.u32("CheckSum")
 	i.fact("a checksum", "%t", f.checksum != 0)
 	i.fact("the subsystem", "%d", f.u16("Subsystem"))
-	i.fact("DllCharacteristics", "%#x", f.u16("DllCharacteristics"))
+	f.flags = f.u16("DllCharacteristics")
+	i.fact("DllCharacteristics", "%#x", f.flags)
 	for _, what := range []string{"SizeOfStackReserve", "SizeOfStackCommit", "SizeOfHeapReserve", "SizeOfHeapCommit"} {
 		i.fact(what, "%#x", f.word(what))
 	}

@@ -71,6 +71,10 @@ var rawStderr = []string{
 	"<std::sys::stdio::windows::Stderr as std::io::Write>::write_fmt", "<std::sys::pal::windows::stdio::Stderr as std::io::Write>::write_fmt",
 }
 
+// vectoredHandlers see exceptions first, and name the thread whose stack
+// overflowed; what they return is EXCEPTION_CONTINUE_SEARCH.
+var vectoredHandlers = []string{"std::sys::pal::windows::stack_overflow::vectored_handler", "std::sys::windows::stack_overflow::vectored_handler"}
+
 func sites(stub Stub, patterns ...string) []Site {
 	var list []Site
 	for _, p := range patterns {
@@ -105,8 +109,7 @@ var Catalogue = []CatalogueCut{
 			sites(StubReturn, "std::sys::pal::unix::stack_overflow::thread_info::set_current_info"),
 			// The map of threads stays empty then, and nothing is ever taken out of it.
 			sites(StubTrap, "*std::sys::pal::unix::stack_overflow::thread_info::ThreadInfo*remove_leaf_kv*"),
-			// Windows asks the next handler: EXCEPTION_CONTINUE_SEARCH.
-			sites(StubZero, "std::sys::pal::windows::stack_overflow::vectored_handler", "std::sys::windows::stack_overflow::vectored_handler"))},
+			sites(StubZero, vectoredHandlers...))},
 		Summary: "the handler that names the thread whose stack overflowed",
 		Loses: []Loss{{What: "the sentence \"thread ... has overflowed its stack\"; the process still dies, by SIGSEGV instead of SIGABRT",
 			Module:  "the sentence \"thread ... has overflowed its stack\", which no module prints",
@@ -123,11 +126,11 @@ var Catalogue = []CatalogueCut{
 		Against: []Kind{ForeignUnwind, LoadsLibraries, ExportsSymbols},
 	},
 	{
-		Cut:     Cut{Name: "silent-panics", Sites: append(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...)...)},
+		Cut:     Cut{Name: "silent-panics", Sites: slices.Concat(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...), sites(StubZero, vectoredHandlers...))},
 		Summary: "every function by which a panic begins",
 		Loses: []Loss{{What: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
 			Module:  "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic is a trap at once, as with panic=immediate-abort",
-			Windows: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic ends the process at once by an illegal instruction (0xC000001D), as with panic=immediate-abort", Shown: []Kind{PanicHook, SignalHandler}}},
+			Windows: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\", \"thread ... has overflowed its stack\"): a panic ends the process at once by an illegal instruction (0xC000001D), as with panic=immediate-abort", Shown: []Kind{PanicHook, SignalHandler}}},
 		Risk: RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",
 	},
 	{

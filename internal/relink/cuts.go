@@ -182,7 +182,7 @@ func (p *plan) cuts() error {
 	if err != nil {
 		return err
 	}
-	if len(cuts) == 0 && !p.dropUnwind && !p.align && !p.plainStart && !p.foldLocations {
+	if len(cuts) == 0 && !p.dropUnwind && !p.align && !p.plainStart && !p.shortStart && !p.foldLocations {
 		return nil
 	}
 	for i := range p.files {
@@ -245,8 +245,8 @@ func (p *plan) editInput(f *planFile, m *matcher) error {
 	defer file.Close()
 	for _, o := range file.Objects() {
 		m.sawImports(o)
-		if p.plainStart && o.HasSection(oldConstructors) {
-			return fmt.Errorf("plain-start: %w: %s has code for .init, .fini, .ctors or .dtors", ErrNotApplicable, o.Name())
+		if (p.plainStart || p.shortStart) && o.HasSection(oldConstructors) {
+			return fmt.Errorf("%w: %s has code that the C runtime's start is to call (constructors, .init, .fini)", ErrNotApplicable, o.Name())
 		}
 		if p.align {
 			o.AlignFunctions()

@@ -34,6 +34,16 @@ var mingw = Flavour{
 		spelled("icf-all", "-Wl,--icf=all"),
 		spelled("even-functions"),
 		spelled(UnwindTablesOut),
+		{
+			Name:    "short-start",
+			Summary: "replaces the C runtime's start by one that calls main and exits with what it returns",
+			Loses:   Losing("what C and C++ in the program expect of a start: rounding modes, exceptions as signals, a C main's arguments"),
+			// Data of other libraries would need a relocator that the C runtime's start
+			// calls; with the second word alone GNU ld makes constants writable.
+			Args:  []string{"-nostartfiles", "-Wl,--disable-auto-import,--disable-runtime-pseudo-reloc"},
+			needs: shortStartAvailable,
+			set:   func(p *plan) { p.shortStart = true },
+		},
 	},
 	StripsAll: gnu.StripsAll,
 	Model:     gnu.Model,
@@ -57,6 +67,26 @@ var mingw = Flavour{
 		return p.sweep()
 	},
 	finish: func(*plan) error { return nil },
+}
+
+// shortStartAvailable says why the program needs the C runtime's start.
+func shortStartAvailable(p *plan) error {
+	if !isDriver(p.recording.link.Driver) {
+		return errors.New("the program is linked without a compiler driver")
+	}
+	for _, a := range p.recording.link.Args {
+		switch {
+		case a == "-shared":
+			return errors.New("a library has no start")
+		case a == "-nostartfiles" || a == "-nostdlib":
+			return errors.New("the program is linked without the C runtime's start as it is")
+		case a == "-mwindows" || strings.Contains(a, "--subsystem") || strings.Contains(a, "--entry") || strings.HasPrefix(a, "-Wl,-e,"):
+			return fmt.Errorf("the link names its start itself (%s)", a)
+		case strings.HasPrefix(a, "-lstdc++") || strings.HasPrefix(a, "-lc++") || a == "-pg" || a == "-municode":
+			return fmt.Errorf("the link has %s, which needs the C runtime's start", a)
+		}
+	}
+	return nil
 }
 
 // linkersOwn is what a compiler driver would start, with the wanted linker in

@@ -107,6 +107,7 @@ type plan struct {
 	ownStart      bool
 	foldLocations bool
 	plainStart    bool
+	shortStart    bool // the same for Windows
 	selfRelocates bool // the program applies its packed relative relocations itself
 	kind          LinkerKind
 	outcomes      []CutOutcome

@@ -60,8 +60,8 @@ func plainStartAvailable(p *plan) error {
 
 // oldConstructors are sections that only crti and crtbegin run.
 func oldConstructors(section string) bool {
-	for _, s := range []string{".init", ".fini", ".ctors", ".dtors", ".jcr"} {
-		if section == s || strings.HasPrefix(section, s+".") {
+	for _, s := range []string{".init", ".fini", ".ctors", ".dtors", ".jcr", ".CRT$XI", ".CRT$XC"} { // the last two on Windows
+		if section == s || strings.HasPrefix(section, s+".") || s[1] == 'C' && strings.HasPrefix(section, s) {
 			return true
 		}
 	}
@@ -76,6 +76,8 @@ func (p *plan) writeStart() error {
 	switch {
 	case p.ownStart:
 		object, err = objedit.StartObject(p.recording.machine())
+	case p.shortStart:
+		object = objedit.WindowsStartObject()
 	case p.plainStart:
 		if object, err = objedit.HandleObject(p.recording.machine()); err == nil {
 			err = p.writeCRT1()

@@ -40,7 +40,7 @@ func (p *plan) sweep() error {
 				from[len(objects)] = i
 				// What the C runtime or a library refers to, nobody here knows.
 				for _, d := range o.Definitions() {
-					if !ownedByRust(d.Name) {
+					if p.recording.library() || !ownedByRust(d.Name) {
 						roots = append(roots, d.Name)
 					}
 				}
@@ -56,6 +56,7 @@ func (p *plan) sweep() error {
 	for _, n := range g.postorder() {
 		reached[n] = true
 	}
+
 	dead := map[int]map[int]bool{} // object -> sections
 	for n, node := range g.nodes {
 		if node.object >= 0 && !reached[n] {
@@ -67,7 +68,7 @@ func (p *plan) sweep() error {
 	}
 	for i, file := range files {
 		for k, o := range objects {
-			if input, ours := from[k]; !ours || input != i || len(dead[k]) == 0 {
+			if input, ours := from[k]; !ours || input != i {
 				continue
 			}
 			if err := o.TakeOutSections(dead[k]); err != nil {

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	_ "embed"
 	"os"
 	"os/exec"
@@ -186,6 +187,11 @@ func TestFirstOf(t *testing.T) {
 	}
 	if got, why := Parse("x86_64-pc-windows-gnu").Runner(); !slices.Equal(got, want) || why != missing {
 		t.Errorf("got %q, %q, want %q, %q", got, why, want, missing)
+	}
+	if want != nil {
+		if data, err := os.ReadFile(filepath.Join(cache, "minsize", "wine", "drive_c", "windows", "system32", "bcryptprimitives.dll")); err != nil || !bytes.Equal(data, prng) {
+			t.Errorf("%d bytes, %v", len(data), err)
+		}
 	}
 	t.Setenv("WINEPREFIX", outside) // somebody's own is used as it is
 	if got, _ := Parse("x86_64-pc-windows-gnu").Runner(); want != nil && !slices.Equal(got, []string{debian}) {

@@ -70,6 +70,7 @@ const (
 	NeedWasm        Need = "wasm"
 	NeedReplay      Need = "replay"
 	NeedSections    Need = "function-sections"
+	NeedMinGW       Need = "mingw"
 	NeedNative      Need = "linux-or-mingw"
 	NeedProgram     Need = "program"
 	NeedLinked      Need = "linked"
@@ -123,6 +124,9 @@ var needs = map[Need]struct {
 		}
 		return f.noBitcode(f.Sections, p)
 	}, false},
+	NeedMinGW: {"a Windows (GNU) target", func(f Facts, _ Plan) string {
+		return unless(mingw(f.Target), "only for Windows targets that GNU's linkers link")
+	}, true},
 	NeedNative: {"a Linux or Windows (GNU) target", func(f Facts, _ Plan) string {
 		return unless(unixELF(f.Target) || mingw(f.Target), "only for Linux and Windows (GNU) targets")
 	}, true},

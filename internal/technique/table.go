@@ -235,6 +235,7 @@ var linkTable = sync.OnceValue(func() []*Technique {
 		byName(option("icf-data", Behaviour, Asked, NeedLinked, NeedLLD, NeedUnixELF)), // breaks a promise of the language; checks seldom see it
 		option("locations-out", Behaviour, Max, NeedUnixELF),
 		option("own-start", Behaviour, Max, NeedProgram, NeedX86ELF, NeedDynamicGNU),
+		option("short-start", Behaviour, Max, NeedProgram, NeedMinGW),
 	}
 })
 

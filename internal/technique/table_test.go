@@ -127,7 +127,7 @@ func TestNeedsOfAFullMachine(t *testing.T) {
 	for _, x := range everything() {
 		why := x.Missing(f, plan)
 		contradicts := slices.ContainsFunc(x.Needs, func(n Need) bool {
-			return n == NeedMachO || n == NeedMSVC || n == NeedOldSpelling || n == NeedWasm || n == NeedUnwinding || n == NeedStaticlib
+			return n == NeedMachO || n == NeedMSVC || n == NeedMinGW || n == NeedOldSpelling || n == NeedWasm || n == NeedUnwinding || n == NeedStaticlib
 		})
 		if (why != "") != contradicts {
 			t.Errorf("%s: missing %q on a machine that has everything", x.Name, why)
