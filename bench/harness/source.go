@@ -49,3 +49,23 @@ func Source(sources, name string) (string, error) {
 	}
 	return dir, os.CopyFS(dir, os.DirFS(found[len(found)-1]))
 }
+
+// Write makes files of a folder, by their names in it.
+func Write(dir string, files map[string]string) error {
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Exists says whether there is such a file.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

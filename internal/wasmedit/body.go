@@ -116,8 +116,10 @@ func push(kept []instruction, in instruction) []instruction {
 	switch {
 	case in.op == opLocalGet && last.op == opLocalSet && in.local == last.local:
 		last.op = opLocalTee
-	case in.op == opDrop && last.op == opLocalTee:
-		last.op = opLocalSet
+	case in.op == opDrop && last.op == opLocalTee: // which may be of what was read just before
+		in = *last
+		in.op = opLocalSet
+		return push(kept[:len(kept)-1], in)
 	case in.op == opDrop && last.op == opLocalGet, in.op == opLocalSet && last.op == opLocalGet && in.local == last.local:
 		return kept[:len(kept)-1]
 	default:

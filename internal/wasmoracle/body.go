@@ -117,8 +117,9 @@ func settle(list []instruction, x instruction) []instruction {
 			last.op = tee
 			return list
 		case x.op == drop && last.op == tee:
-			last.op = set
-			return list
+			x = *last
+			x.op = set
+			return settle(list[:n-1], x)
 		case x.op == drop && last.op == get, x.op == set && last.local(get, &x):
 			return list[:n-1]
 		}

@@ -108,6 +108,7 @@ func TestSame(t *testing.T) {
 		{"a type more", "(memory 1)", "(type (func (param f64 f64))) (memory 1)"},
 		{"dead code", `(br_if 0 (local.get $b))`, `(block (br 0) (drop (i32.const 1))) (br_if 0 (local.get $b))`},
 		{"nothing is done", `(br_if 0 `, `nop (drop (local.get $a)) (br_if 0 `},
+		{"a local written with itself and dropped", `(br_if 0 `, `(drop (local.tee $a (local.get $a))) (br_if 0 `},
 		{"data in two pieces", `"abc\00\00\00def")`, `"abc") (data (i32.const 22) "def\00\00")`},
 		{"a slot that nobody can call", `$x $y $z)`, `$x $y $w) (func $w (param f32))`},
 	} {
