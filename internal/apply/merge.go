@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/minsize/minsize/internal/artefact"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/toml"
 )
@@ -41,8 +40,7 @@ func Merge(p *cargo.Project, name, dir string, packages []string) (*Edit, error)
 		return nil, &MergeError{"the workspace has a package " + name, "--name OTHER"}
 	}
 	var manifest, source strings.Builder
-	fmt.Fprintf(&manifest, "[package]\nname = %q\nversion = \"0.1.0\"\nedition = \"2021\"\npublish = false\n\n[lib]\npath = \"lib.rs\"\ncrate-type = [%q]\n\n[dependencies]\n",
-		name, artefact.Staticlib.CrateType())
+	fmt.Fprintf(&manifest, "[package]\nname = %q\nversion = \"0.1.0\"\nedition = \"2021\"\npublish = false\n\n[lib]\npath = \"lib.rs\"\ncrate-type = [\"staticlib\"]\n\n[dependencies]\n", name)
 	fmt.Fprintf(&source, "//! %s as one static library, so that they share the standard library:\n//! it exports what they export.\n\n", list(packages))
 	for _, wanted := range packages {
 		pkg, library, err := mergeable(p, wanted)
@@ -85,7 +83,7 @@ func mergeable(p *cargo.Project, name string) (*cargo.Package, string, error) {
 			}
 			if !slices.Contains(t.CrateTypes, "rlib") && !slices.Contains(t.CrateTypes, "lib") {
 				return nil, "", &MergeError{name + " is no Rust library, as which it is merged: its crate-type is " + strings.Join(t.CrateTypes, ", "),
-					fmt.Sprintf("crate-type = [%q, \"rlib\"] in %s", artefact.Staticlib.CrateType(), p.Short(pkg.ManifestPath))}
+					`crate-type = ["staticlib", "rlib"] in ` + p.Short(pkg.ManifestPath)}
 			}
 			return pkg, t.Name, nil
 		}

@@ -109,9 +109,11 @@ func (e *env) newMerged(ctx context.Context, name, dir string, packages []string
 		return cargoError(err)
 	}
 	fmt.Fprintf(e.stdout, "%s: one static library of %s, with one standard library\n", dir, strings.Join(packages, ", "))
+	var written []string
 	for _, f := range edit.Files {
-		e.note(project.Short(f.Path) + " is written; minsize apply --undo takes all back")
+		written = append(written, project.Short(f.Path))
 	}
+	e.note("written: " + strings.Join(written, ", ") + "; minsize apply --undo takes it back")
 	if !e.global.quiet {
 		fmt.Fprintf(e.stderr, "next: minsize shrink -p %s --check 'cc host.c {} -o host && ./host'\n", name)
 	}

@@ -367,6 +367,9 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		view.end()
 		return shrinkError(errors.Join(err, kept))
 	}
+	if newer := executor.NeedsNewer(result.BestFile, plan.policy.Glibc); newer != "" {
+		notes = append(notes, newer)
+	}
 	result.Program, result.Package, result.Target = project.Target.Name, project.Package.Name, project.Triple.Name
 	result.Toolchain, result.Toolchains = project.Toolchain.Title(), notes
 	if err := executor.Weigh(result); err != nil {

@@ -77,3 +77,23 @@ func heldProtections(was, now string) error {
 	}
 	return nil
 }
+
+// NeedsNewer says where a finished file needs a newer glibc than was asked for.
+// No technique raises what it needs, so the release build does too; "" where it
+// does not, or was not asked.
+func NeedsNewer(path string, glibc [2]int) string {
+	if glibc == [2]int{} {
+		return ""
+	}
+	i, err := readInterface(path)
+	if err != nil { // a static program has none
+		return ""
+	}
+	var major, minor int
+	newest := i.Newest("GLIBC_")
+	if _, err := fmt.Sscanf(newest, "%d.%d", &major, &minor); err != nil || major < glibc[0] || major == glibc[0] && minor <= glibc[1] {
+		return ""
+	}
+	return fmt.Sprintf("it needs glibc %s, not %d.%d: so does the release build, for that is what it is linked with here; build where %d.%d is, as in a manylinux image",
+		newest, glibc[0], glibc[1], glibc[0], glibc[1])
+}

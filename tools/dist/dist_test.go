@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -153,6 +154,10 @@ func works(t *testing.T, installed string, p *program) {
 	other := filepath.Join(filepath.Dir(installed), "cargo-minsize")
 	if out := command(t, "", other, "minsize", "version"); !strings.HasPrefix(out, "minsize ") || !strings.Contains(out, "(0123456789ab)") {
 		t.Errorf("%s minsize version: %s", other, out)
+	}
+	linker := filepath.Join(filepath.Dir(installed), linkerName)
+	if data, err := os.ReadFile(linker); err != nil || !bytes.HasPrefix(data, []byte("#!")) && !bytes.Equal(data, p.others[linkerName]) { // npm's are scripts
+		t.Errorf("%s is not the small launcher: %d bytes, %v", linker, len(data), err)
 	}
 }
 

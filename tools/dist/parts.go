@@ -80,12 +80,13 @@ func (f *file) mode() int64 {
 }
 
 // commands are the program with its other names, in a folder: links, or where
-// there are none the programs of those names.
+// there are none the programs of those names. The linker is always one: cargo
+// starts it for every link, and it starts in a sixth of minsize's time.
 func (p *program) commands(folder string, links bool) []file {
 	files := []file{{path: folder + "minsize" + p.exe(), data: p.data, run: true}}
 	for _, name := range otherNames {
 		f := file{path: folder + name + p.exe(), run: true}
-		if links && p.os != "windows" {
+		if links && p.os != "windows" && name != linkerName {
 			f.link = "minsize"
 		} else {
 			f.data = p.others[name]

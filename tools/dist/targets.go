@@ -43,7 +43,9 @@ var targetTable = []target{
 }
 
 // otherNames are the names that minsize answers to beside its own.
-var otherNames = []string{"cargo-minsize", "minsize-link"}
+var otherNames = []string{"cargo-minsize", linkerName}
+
+const linkerName = "minsize-link"
 
 // chosen are the targets of a list, all of them for an empty one.
 func chosen(list string) ([]target, error) {
