@@ -164,13 +164,16 @@ func (e *env) adviseProject(ctx context.Context, f *adviseFlags) (*report.Advise
 			if n == 1 {
 				builds = "build"
 			}
-			view.Note(fmt.Sprintf("%d %s to come, for %v at most (--try, --try-for)%s", n, builds, f.tryFor, each))
+			view.Note(fmt.Sprintf("%d %s to come, and one of all that hold together, for %v at most (--try, --try-for)%s", n, builds, f.tryFor, each))
 		}
 		tell := func(what string) {
 			view.line("trying: " + what)
 			view.idle()
 		}
-		result.Savings, err = bench.Try(ctx, result.Savings, limits, tell)
+		if result.Savings, err = bench.Try(ctx, result.Savings, limits, tell); err != nil {
+			return err
+		}
+		result.Together, err = bench.Together(ctx, result.Savings, limits, tell)
 		return err
 	})
 	result.Builds, result.Kept = bench.Builds, bench.Kept

@@ -111,6 +111,11 @@ func (s *Scratch) Put(ctx context.Context, sources []*Source, chosen []*Proposal
 	return s.Write(files)
 }
 
+// Read reads a file of the copy.
+func (s *Scratch) Read(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(s.Root, filepath.FromSlash(name)))
+}
+
 // Write gives files of the copy these bytes, by their paths below the root;
 // what is so already keeps its time.
 func (s *Scratch) Write(files map[string][]byte) error {

@@ -9,16 +9,17 @@ import (
 
 // Advise is the result of `minsize advise`.
 type Advise struct {
-	Program string          `json:"program"`
-	Size    uint64          `json:"size"` // bytes that a loader maps
-	Project bool            `json:"project"`
-	Savings []saving.Saving `json:"savings"`
-	Builds  int             `json:"builds"` // made in this run
-	Kept    int             `json:"kept"`   // answered by earlier runs
-	Checks  string          `json:"checks"` // which ones a trial had to pass
-	Notes   []string        `json:"notes"`
-	Limit   int             `json:"-"` // rows for people, 0 for all
-	Brief   bool            `json:"-"` // for people only what holds
+	Program  string          `json:"program"`
+	Size     uint64          `json:"size"` // bytes that a loader maps
+	Project  bool            `json:"project"`
+	Savings  []saving.Saving `json:"savings"`
+	Together saving.Together `json:"together"`
+	Builds   int             `json:"builds"` // made in this run
+	Kept     int             `json:"kept"`   // answered by earlier runs
+	Checks   string          `json:"checks"` // which ones a trial had to pass
+	Notes    []string        `json:"notes"`
+	Limit    int             `json:"-"` // rows for people, 0 for all
+	Brief    bool            `json:"-"` // for people only what holds
 }
 
 // states are the words of a table for how far a row is to be believed.
@@ -39,6 +40,13 @@ func (a *Advise) Document() *Document {
 			text = fmt.Sprintf("tried: built and measured, and %s passed. ±N%% and N-N KiB: computed; the edit saves between these. %s", a.Checks, text)
 		}
 		best.Notes = append([]string{text}, best.Notes...)
+		switch t := &a.Together; {
+		case t.Changes == 0 || a.Size == 0:
+		case t.State == saving.Tried:
+			best.Text = append(best.Text, fmt.Sprintf("%d of the tried changes together, built and checked: %s bytes, %.1f%%", t.Changes, thousands(t.Bytes), 100*float64(t.Bytes)/float64(a.Size)))
+		default:
+			best.Text = append(best.Text, fmt.Sprintf("%d of the tried changes together: %s (%s)", t.Changes, states[t.State], t.Why))
+		}
 	} else {
 		best.Text = append(best.Text, "nothing was found that is worth a thousandth of it")
 	}

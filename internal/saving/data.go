@@ -48,7 +48,13 @@ func (s *Subject) data(least uint64) (list []datum) {
 		if a.Size() < least || a.End > p.Space.File || a.Section < 0 || !s.now[n] || !slices.Contains([]attrib.Kind{attrib.ReadOnly, attrib.String, attrib.Data}, a.Kind) {
 			continue
 		}
+		if a.Symbol >= 0 && p.Symbols[a.Symbol].Size != a.Size() {
+			continue // a symbol without a size: what follows it may be another's
+		}
 		owner := s.owner(n)
+		if a.Symbol < 0 && owner < 0 {
+			continue // a stripped program: nothing tells where it ends
+		}
 		if owner > 0 && std(s.crates[owner]) || owner < 0 && len(s.owns) > 0 {
 			continue
 		}
@@ -85,7 +91,7 @@ func tables(s *Subject) (found []Saving) {
 		}
 		name, at := s.about(&d)
 		step := fmt.Sprintf("compute it at start, read it from a file, use smaller types; or keep it compressed (%d bytes deflated)", deflated(d.text))
-		if !s.own(d.owner) {
+		if len(s.owns) > 0 && !s.own(d.owner) {
 			step = fmt.Sprintf("it is the dependency's: ask for a feature without it, or use another crate (%d bytes deflated)", deflated(d.text))
 		}
 		what := fmt.Sprintf("%s: %d bytes of constants", name, len(d.text))

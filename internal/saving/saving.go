@@ -122,12 +122,13 @@ func (s *Subject) Find() []Saving {
 	return all
 }
 
-// Rank sorts: what holds by its bytes, then the rest by its state.
+// Rank sorts: what holds by its bytes, what may be nothing behind it, then the
+// rest by its state.
 func Rank(all []Saving) {
 	order := []State{Tried, Range, Untried, Differs, Fails, Nothing}
 	slices.SortStableFunc(all, func(a, b Saving) int {
 		if a.Holds() && b.Holds() {
-			return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Place(), b.Place()))
+			return cmp.Or(cmp.Compare(min(b.Low, 1), min(a.Low, 1)), cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Place(), b.Place()))
 		}
 		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), cmp.Compare(b.bound, a.bound))
 	})

@@ -168,6 +168,10 @@ func advise(t *testing.T, dir, program string) []Saving {
 	if err != nil {
 		t.Fatal(err)
 	}
+	both, err := b.Together(ctx, all, Limits{Builds: 50}, func(string) {})
+	if sum := int64(48_000 + 48_272 + 15_256 + 40_391 + 14_004); err != nil || program == "app" && (both.State != Tried || both.Changes != 4 && both.Changes != 5 || both.Bytes < sum*6/10 || both.Bytes > sum*11/10) {
+		t.Errorf("together: %+v, %v", both, err)
+	}
 	b.Close()
 	// A second run builds nothing, and answers the same.
 	b = open()

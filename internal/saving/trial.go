@@ -275,7 +275,7 @@ func (b *Bench) make(ctx context.Context, t *trial) (o outcome, err error) {
 	lock := filepath.Join(b.scratch.Root, "Cargo.lock")
 	locked, _ := os.ReadFile(lock)
 	for name := range t.files {
-		if before[name], err = os.ReadFile(filepath.Join(b.scratch.Root, filepath.FromSlash(name))); err != nil {
+		if before[name], err = b.scratch.Read(name); err != nil {
 			return o, err
 		}
 	}
