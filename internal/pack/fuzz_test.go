@@ -130,6 +130,17 @@ func FuzzUnpack(f *testing.F) {
 			f.Add(withoutStub(out))
 		}
 	}
+	p, err := readWindowsProgram(tinyWindowsProgram())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, m := range []codec.Method{codec.LZMA, codec.XLZ} {
+		out, _, err := p.packLeanest(m, p.packRest())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(out)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := readHeaderUnchecked(data)
 		if err != nil || h.stream > 1<<18 || h.original > 1<<18 {
@@ -151,9 +162,11 @@ func FuzzPack(f *testing.F) {
 		f.Add(tinyProgram(arch), false)
 		f.Add(tinyProgram(arch), true)
 	}
+	f.Add(tinyWindowsProgram(), false)
+	f.Add(tinyWindowsProgram(), true)
 	f.Fuzz(func(t *testing.T, data []byte, fast bool) {
-		p, err := readProgram(data)
-		if err != nil || p.size > 1<<15 || len(data) > 1<<15 {
+		p, err := read(data)
+		if err != nil || p.common().size > 1<<15 || len(data) > 1<<15 {
 			return
 		}
 		// One form, whether smaller or not: Pack would try all of them.
@@ -164,7 +177,11 @@ func FuzzPack(f *testing.F) {
 		if p.refusePayload() != nil {
 			return
 		}
-		out, _, err := p.pack(m, p.packRest(), nil)
+		pack := func() ([]byte, *Report, error) { return p.packLeanest(m, p.packRest()) }
+		if elf, ok := p.(*program); ok { // one form, not those without each transform
+			pack = func() ([]byte, *Report, error) { return elf.pack(m, p.packRest(), nil) }
+		}
+		out, _, err := pack()
 		if err != nil {
 			return
 		}

@@ -189,6 +189,7 @@ type windowsProgram struct {
 	canonical bool     // the relocation table is as relocationTable makes it
 	imports   []peImport
 	resources []peResource
+	functions []byte // the exception table, if it is taken out
 	tls       []byte // the directory of thread-local storage, nil without
 	template  []byte // of its memory
 }
@@ -244,6 +245,16 @@ func readWindowsProgram(data []byte) (*windowsProgram, error) {
 		}
 	}
 	p.resources = p.readResources()
+	image := p.load(0)
+	table := p.functionTable(image)
+	overlaps := func(at, n uint32) bool {
+		from := p.directories[objfile.PEDirectoryException].VirtualAddress
+		return at < from+uint32(len(table)) && from < at+n
+	}
+	if !slices.ContainsFunc(p.relocs, func(at uint32) bool { return overlaps(at, 8) }) &&
+		!slices.ContainsFunc(p.resources, func(r peResource) bool { return overlaps(r.at, r.size) }) {
+		p.functions = table
+	}
 	return p, nil
 }
 
@@ -391,6 +402,9 @@ func (p *windowsProgram) load(room int) []byte {
 	}
 	for _, r := range p.resources {
 		clear(b[room+int(r.at-p.first):][:r.size])
+	}
+	if len(p.functions) > 0 {
+		clear(b[room+int(p.directories[objfile.PEDirectoryException].VirtualAddress-p.first):][:len(p.functions)])
 	}
 	return b
 }

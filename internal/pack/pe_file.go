@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -130,7 +131,62 @@ func (p *windowsProgram) arguments(m codec.Method, copies [][3]uint32) []byte {
 		out = binary.AppendUvarint(out, uint64(r-at))
 		at = r
 	}
-	return out
+	return append(out, p.functionArg()...)
+}
+
+// functionTable is the exception table where it lies in image, if packing
+// takes it out: whole entries, none of which an address or a resource overlaps.
+func (m *peImage) functionTable(image []byte) []byte {
+	d := m.directories[objfile.PEDirectoryException]
+	if d.VirtualAddress < m.first || d.Size%peFunctionSize != 0 || !rangeIn(image, uint64(d.VirtualAddress-m.first), uint64(d.Size)) {
+		return nil
+	}
+	return image[d.VirtualAddress-m.first:][:d.Size]
+}
+
+// peFunctionSize is RUNTIME_FUNCTION's: where a function begins and ends, and
+// where its unwind information is.
+const peFunctionSize = 12
+
+// functionArg is the exception table by columns: gaps before functions, sizes,
+// distances between their unwind information.
+func (p *windowsProgram) functionArg() []byte {
+	le := binary.LittleEndian
+	var columns [3][]byte
+	end, info := uint32(0), uint32(0)
+	for b := p.functions; len(b) > 0; b = b[peFunctionSize:] {
+		from, to, unwind := le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
+		columns[0] = binary.AppendUvarint(columns[0], uint64(from-end))
+		columns[1] = binary.AppendUvarint(columns[1], uint64(to-from))
+		step := int32(unwind - info)
+		columns[2] = binary.AppendUvarint(columns[2], uint64(uint32(step<<1)^uint32(step>>31)))
+		end, info = to, unwind
+	}
+	out := binary.AppendUvarint(nil, uint64(len(p.functions)/peFunctionSize))
+	out = binary.AppendUvarint(out, uint64(len(columns[0])))
+	out = binary.AppendUvarint(out, uint64(len(columns[1])))
+	return slices.Concat(out, columns[0], columns[1], columns[2])
+}
+
+// readFunctions undoes functionArg, into table.
+func (f *fields) readFunctions(table []byte) {
+	le := binary.LittleEndian
+	n := f.uint("functions", uint64(len(table)/peFunctionSize))
+	gaps, sizes := f.uint("gaps", f.view.Len()), f.uint("sizes", f.view.Len())
+	a := fields{view: byteio.View{Data: f.bytes(gaps, "gaps")}}
+	b := fields{view: byteio.View{Data: f.bytes(sizes, "sizes")}}
+	end, info := uint32(0), uint32(0)
+	for ; n > 0 && f.err == nil && a.err == nil && b.err == nil; n-- {
+		end += uint32(a.uint("gap", 1<<32-1))
+		le.PutUint32(table, end)
+		end += uint32(b.uint("size", 1<<32-1))
+		le.PutUint32(table[4:], end)
+		v := uint32(f.uint("unwind information", 1<<32-1))
+		info += v>>1 ^ -(v & 1)
+		le.PutUint32(table[8:], info)
+		table = table[peFunctionSize:]
+	}
+	f.err = cmp.Or(f.err, a.err, b.err)
 }
 
 // packLeanest packs by one method.
@@ -160,7 +216,7 @@ func (p *windowsProgram) packLeanest(m codec.Method, rest []byte) ([]byte, *Repo
 	up := func(n uint32) uint32 { return (n + p.align - 1) &^ (p.align - 1) }
 	lay := layout{empty: up(peHeaders)}
 	// Copies change a byte or two of the stream's size with their addresses.
-	bound := uint32(p.size) + p.headers + uint32(len(p.relocs))*5 + uint32(len(p.regions))*10 + uint32(len(p.resources))*15 + 64
+	bound := uint32(p.size) + p.headers + uint32(len(p.functions))*5/4 + uint32(len(p.relocs))*5 + uint32(len(p.regions))*10 + uint32(len(p.resources))*15 + 64
 	state := up(max(p.end, p.first+bound)) + 0
 	lay.read = up(state + peStateSize)
 	read := readSection{rva: lay.read, base: p.base}
@@ -207,6 +263,9 @@ func (p *windowsProgram) packLeanest(m codec.Method, rest []byte) ([]byte, *Repo
 	}
 	if len(p.relocs) > 0 && p.canonical {
 		report.Transforms = append(report.Transforms, "base relocations")
+	}
+	if len(p.functions) > 0 {
+		report.Transforms = append(report.Transforms, "unwind tables")
 	}
 	// Behind it the executable section, whose callback the readable one names.
 	if callbacks >= 0 {
@@ -255,7 +314,7 @@ func (p *windowsProgram) packLeanest(m codec.Method, rest []byte) ([]byte, *Repo
 	putChecksum(run, &h)
 	var ops []operation
 	for _, t := range transforms {
-		if slices.Contains(report.Transforms, t.name) {
+		if t.apply == nil && slices.Contains(report.Transforms, t.name) {
 			ops = append(ops, operation{t, nil})
 		}
 	}
@@ -388,6 +447,7 @@ func unpackWindows(stream []byte, data []byte, at int, h *header, params codec.P
 		}
 		relocs = append(relocs, uint32(last))
 	}
+	f.readFunctions(original.functionTable(image))
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -80,9 +80,9 @@ func compileIn(t *testing.T, dir string, argv ...string) {
 const mingw = "x86_64-w64-mingw32-"
 
 // windowsSample builds testdata/windows.cc with resources and a delayed import.
-func windowsSample(t *testing.T, flags ...string) string {
+func windowsSample(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
-	dir := t.TempDir()
+	program := fmt.Sprintf("sample%d.exe", len(strings.Join(flags, "")))
 	here, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -98,19 +98,35 @@ func windowsSample(t *testing.T, flags ...string) string {
 			t.Fatal(err)
 		}
 	}
+	if _, err := os.Stat(filepath.Join(dir, "sample.o")); err == nil {
+		linkWindows(t, dir, program, flags)
+		return filepath.Join(dir, program)
+	}
 	compileIn(t, dir, mingw+"windres", filepath.Join(here, "windows.rc"), "resources.o")
 	compileIn(t, dir, mingw+"dlltool", "-d", "version.def", "-y", "libdelayed.a")
-	compiler := mingw + "g++-posix"
-	if _, err := exec.LookPath(compiler); err != nil {
-		compiler = mingw + "g++"
+	compileIn(t, dir, mingwCXX(), "-O1", "-g", "-c", filepath.Join(here, "windows.cc"), "-o", "sample.o")
+	linkWindows(t, dir, program, flags)
+	return filepath.Join(dir, program)
+}
+
+func linkWindows(t *testing.T, dir, program string, flags []string) {
+	t.Helper()
+	compileIn(t, dir, slices.Concat([]string{mingwCXX(), "-static", "sample.o", "resources.o", "-L.", "-ldelayed", "-ldelayimp", "-o", program}, flags)...)
+}
+
+// mingwCXX is the compiler whose C++ library has threads.
+func mingwCXX() string {
+	if name := mingw + "g++-posix"; exec.Command(name, "--version").Run() == nil {
+		return name
 	}
-	compileIn(t, dir, slices.Concat([]string{compiler, "-O2", "-static", filepath.Join(here, "windows.cc"), "resources.o", "-L.", "-ldelayed", "-ldelayimp", "-o", "sample.exe"}, flags)...)
-	return filepath.Join(dir, "sample.exe")
+	return mingw + "g++"
 }
 
 // TestWindowsPrograms: plain and packed print the same, and what is packed
 // comes back.
 func TestWindowsPrograms(t *testing.T) {
+	dir := t.TempDir()
+	built := map[string]string{} // by flags
 	for _, kind := range []struct {
 		name  string
 		flags []string
@@ -118,16 +134,20 @@ func TestWindowsPrograms(t *testing.T) {
 	}{
 		{"console", []string{"-s"}, Options{}},
 		{"windowed, LZMA", []string{"-s", "-mwindows"}, Options{FastStart: true}},
-		{"fixed, with symbols", []string{"-g", "-Wl,--disable-dynamicbase,--disable-reloc-section"}, Options{}},
+		{"fixed, with symbols", []string{"-Wl,--disable-dynamicbase,--disable-reloc-section"}, Options{}},
 		{"moved", []string{"-s"}, Options{FastStart: true}},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
-			plain := windowsSample(t, kind.flags...)
+			flags := strings.Join(kind.flags, " ")
+			if built[flags] == "" {
+				built[flags] = windowsSample(t, dir, kind.flags...)
+			}
+			plain := built[flags]
 			data, err := os.ReadFile(plain)
 			if err != nil {
 				t.Fatal(err)
 			}
-			packed := strings.TrimSuffix(plain, ".exe") + "-packed.exe"
+			packed := filepath.Join(t.TempDir(), "packed.exe")
 			packTo(t, data, packed, kind.o)
 			out, err := os.ReadFile(packed)
 			if err != nil {

@@ -37,6 +37,7 @@ var transforms = []*transform{
 	{5, "aarch64 addresses", "op-aarch64", 0, codec.AArch64, nil, nil},
 	{opBaseRelocations, "base relocations", "", 0, codec.NoCode, nil, nil},
 	{7, "resources", "", 0, codec.NoCode, nil, nil},
+	{8, "unwind tables", "", 0, codec.NoCode, nil, nil},
 }
 
 // opBaseRelocations and the one behind it are what Windows programs have: the

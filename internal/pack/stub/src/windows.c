@@ -78,7 +78,7 @@ struct tls {
 	void(WINAPI **callbacks)(void *base, u32 reason, void *reserved);
 };
 
-enum { EXPORT, IMPORT, TLS = 9 };
+enum { IMPORT = 1, EXCEPTION = 3, TLS = 9 };
 enum { READONLY = 2, READWRITE = 4, EXECUTE_READ = 0x20 };
 enum { DAMAGED = 127, NO_MODULE = 0xc0000135, NO_FUNCTION = 0xc0000139 };
 
@@ -188,7 +188,7 @@ __attribute__((used)) WINAPI u64 unpack(const u8 *start)
 	k->release(workspace, 0, 0x8000); // MEM_RELEASE
 
 	// Arguments: the original's headers; for LZMA regions of code; what the
-	// file keeps readable, to be copied; places of addresses.
+	// file keeps readable, to be copied; places of addresses; the exception table.
 	const u8 *a = image + w->arguments;
 	u64 n = uleb(&a);
 	k->protect(base, n, READWRITE, &before);
@@ -224,10 +224,19 @@ __attribute__((used)) WINAPI u64 unpack(const u8 *start)
 		word += uleb(&a);
 		put64(word, le64(word) + moved);
 	}
+	struct optional *o = headers_of(base);
+	n = uleb(&a);
+	u32 *entry = (u32 *)(base + o->directories[EXCEPTION].at), end = 0, info = 0, gaps = uleb(&a), lengths = uleb(&a);
+	const u8 *sizes = a + gaps, *infos = sizes + lengths;
+	for (; n; n--) { // where a function begins, where it ends, how it is unwound
+		*entry++ = end += uleb(&a);
+		*entry++ = end += uleb(&sizes);
+		u32 v = uleb(&infos);
+		*entry++ = info += v >> 1 ^ -(v & 1);
+	}
 	clear(image + w->arguments, h->stream - w->arguments);
 
 	imports(base, k);
-	struct optional *o = headers_of(base);
 	if (o->directories[TLS].at)
 		*((struct tls *)(base + o->directories[TLS].at))->index = s->index;
 	struct section *t = (struct section *)((u8 *)&o->magic + o->size);
