@@ -29,35 +29,50 @@ type wasmReference struct {
 	function uint64 // place of the function
 }
 
-// wasmSegments are the active data segments whose address is known, sorted.
-func wasmSegments(w *objfile.WasmFile) []*objfile.WasmData {
-	var list []*objfile.WasmData
-	for i := range w.Data {
-		if d := &w.Data[i]; d.Mode == objfile.WasmActive && d.Memory == 0 && d.At.Plain && d.At.Value >= 0 && d.InitSize > 0 {
-			list = append(list, d)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *objfile.WasmData) int { return cmp.Compare(a.At.Value, b.At.Value) })
-	return list
+// wasmMemory are the active data segments whose address is known, sorted; their
+// addresses apart, for the search runs over nothing else.
+type wasmMemory struct {
+	segments []*objfile.WasmData
+	starts   []uint64
+	end      uint64 // behind the last
 }
 
-// wasmPlace is where in the file the byte is that memory has at addr.
-func wasmPlace(segments []*objfile.WasmData, addr uint64) (uint64, bool) {
-	i, found := slices.BinarySearchFunc(segments, addr, func(d *objfile.WasmData, addr uint64) int { return cmp.Compare(uint64(d.At.Value), addr) })
+func wasmMemoryOf(w *objfile.WasmFile) *wasmMemory {
+	m := &wasmMemory{}
+	for i := range w.Data {
+		if d := &w.Data[i]; d.Mode == objfile.WasmActive && d.Memory == 0 && d.At.Plain && d.At.Value >= 0 && d.InitSize > 0 {
+			m.segments = append(m.segments, d)
+		}
+	}
+	slices.SortStableFunc(m.segments, func(a, b *objfile.WasmData) int { return cmp.Compare(a.At.Value, b.At.Value) })
+	for _, d := range m.segments {
+		m.starts = append(m.starts, uint64(d.At.Value))
+		m.end = max(m.end, uint64(d.At.Value)+uint64(d.InitSize))
+	}
+	return m
+}
+
+// place is where in the file the byte is that memory has at addr.
+func (m *wasmMemory) place(addr uint64) (uint64, bool) {
+	if len(m.starts) == 0 || addr < m.starts[0] || addr >= m.end {
+		return 0, false
+	}
+	i, found := slices.BinarySearch(m.starts, addr)
 	if !found {
 		i--
 	}
-	if i < 0 || addr-uint64(segments[i].At.Value) >= uint64(segments[i].InitSize) {
+	d := m.segments[i]
+	if addr-m.starts[i] >= uint64(d.InitSize) {
 		return 0, false
 	}
-	return uint64(segments[i].Init) + addr - uint64(segments[i].At.Value), true
+	return uint64(d.Init) + addr - m.starts[i], true
 }
 
 // findWasmReferences decodes the module's code for addresses of data.
 func (c *collector) findWasmReferences() {
 	p, w := c.p, c.p.File.Wasm
-	segments := wasmSegments(w)
-	if c.o.NoDecode || len(segments) == 0 {
+	memory := wasmMemoryOf(w)
+	if c.o.NoDecode || len(memory.segments) == 0 {
 		return
 	}
 	var refs []machinecode.WasmRef
@@ -72,20 +87,20 @@ func (c *collector) findWasmReferences() {
 			if !r.LikelyAddress() {
 				continue
 			}
-			if place, ok := wasmPlace(segments, r.Index); ok {
+			if place, ok := memory.place(r.Index); ok {
 				c.wasmRefs = append(c.wasmRefs, wasmReference{place, uint64(fn.Offset)})
 			}
 		}
 	}
 	// Aligned words of data.
-	for _, d := range segments {
+	for _, d := range memory.segments {
 		data := p.File.Data[d.Init : uint64(d.Init)+uint64(d.InitSize)]
 		for at := int(-uint64(d.At.Value) & 3); at+4 <= len(data); at += 4 {
 			word := machinecode.WasmRef{Index: uint64(binary.LittleEndian.Uint32(data[at:])), Kind: machinecode.WasmAddress}
 			if !word.LikelyAddress() {
 				continue
 			}
-			if place, ok := wasmPlace(segments, word.Index); ok {
+			if place, ok := memory.place(word.Index); ok {
 				c.pointers = append(c.pointers, pointer{where: uint64(d.Init) + uint64(at), target: place, symbol: -1})
 			}
 		}

@@ -46,7 +46,7 @@ func (l *Files) Graph(path string, edges refgraph.WasmEdges, o Options) (*refgra
 	if len(m.Data) > hugeInput {
 		softLimit(0, len(m.Data))
 	}
-	if len(data) >= 4 && string(data[:4]) == "\x00asm" {
+	if isWasm(data) {
 		g, err := refgraph.FromWasm(data, edges)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -85,6 +85,8 @@ func (l *Files) Graph(path string, edges refgraph.WasmEdges, o Options) (*refgra
 	}
 	return g, nil
 }
+
+func isWasm(data []byte) bool { return len(data) >= 4 && string(data[:4]) == "\x00asm" }
 
 // IsWasm says whether the file at path begins as a Wasm module.
 func IsWasm(path string) bool { return string(byteio.Head(path, 4)) == "\x00asm" }

@@ -36,6 +36,12 @@ func (l *Files) findNames(path string, data, whole []byte, o *Options) error {
 		return nil
 	}
 	asked := o.DebugFile
+	if asked == "" && isWasm(data) { // which is read whole: once is enough
+		var err error
+		if asked, err = l.findSplit(path, asked, o); err != nil || asked == "" {
+			return err
+		}
+	}
 	f, err := objfile.Parse(path, data)
 	if err != nil {
 		return nil // attrib.Load says it

@@ -301,6 +301,8 @@ func (w *WasmFile) section(r *wasmReader, id byte) {
 	case 10:
 		r.vector("function body", func(i int) { w.body(r, i) })
 	case 11:
+		room := min(r.peekCount(), (r.end-r.at)/usualSegment) // Go's linker makes tens of thousands
+		w.Data = make([]WasmData, 0, room)
 		r.vector("data segment", func(int) { w.data(r) })
 	case 12:
 		r.u32("data count")
@@ -400,6 +402,9 @@ func (w *WasmFile) element(r *wasmReader) {
 	e.Size = uint32(r.at) - e.Offset
 	w.Elements = append(w.Elements, e)
 }
+
+// usualSegment is how many bytes of the file room for one is made for ahead.
+const usualSegment = 64
 
 func (w *WasmFile) data(r *wasmReader) {
 	d := WasmData{Offset: uint32(r.at)}

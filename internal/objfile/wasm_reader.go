@@ -99,6 +99,16 @@ func (r *wasmReader) name(what string) string {
 
 // vector reads a count and calls entry for each, until the first error. Every
 // entry takes a byte at least, so the count is bounded by what is left.
+// peekCount is the count that a vector begins with; what is damaged is told by
+// who reads it.
+func (r *wasmReader) peekCount() uint64 {
+	n, _, err := r.v.Uleb128(r.at, "count")
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func (r *wasmReader) vector(what string, entry func(i int)) {
 	count := uint64(r.u32(what + " count"))
 	if r.err == nil && count > r.end-r.at {
