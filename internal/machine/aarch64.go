@@ -73,11 +73,7 @@ var AArch64 = &Machine{
 				0xd4000001, // svc #0
 				0xd4200020, // brk #1, where SIGABRT is blocked
 			)
-			code = append(code, message...)
-			for len(code)%4 != 0 {
-				code = append(code, 0)
-			}
-			return code
+			return padded(append(code, message...), 4)
 		},
 		Landings: []Landing{
 			{Words(0xd503245f), Words(0xd503245f)}, // bti c

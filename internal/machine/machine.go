@@ -42,13 +42,15 @@ type Machine struct {
 	ThreadPC   int                   // of the program counter in Mach-O's LC_UNIXTHREAD
 
 	// What code says. Without a Decoder nothing refers to anything but by relocations.
-	Decoder   func(r *machinecode.Request, refs []machinecode.Ref) ([]machinecode.Ref, machinecode.Stats)
-	Blank     func(code []byte, addr uint64, refs []machinecode.Ref) // clears what depends on where code lies and what refs lead to
-	OnlyReads func(code []byte, at uint64) bool                      // whether the instruction with its address field at `at` is known to do no more than read there
-	CodeUnit  uint64                                                 // what instructions and their lengths are multiples of
-	StubAlign uint64                                                 // what linkage stubs are multiples of
-	Fill      string                                                 // bytes of nops and traps that code is filled up with
-	Code      *Code                                                  // nil: nothing can be put in place of a function
+	Decoder       func(r *machinecode.Request, refs []machinecode.Ref) ([]machinecode.Ref, machinecode.Stats)
+	Blank         func(code []byte, addr uint64, refs []machinecode.Ref) // clears what depends on where code lies and what refs lead to
+	OnlyReads     func(code []byte, at uint64) bool                      // whether the instruction with its address field at `at` is known to do no more than read there
+	CodeUnit      uint64                                                 // what instructions and their lengths are multiples of
+	StubAlign     uint64                                                 // what linkage stubs are multiples of
+	Fill          string                                                 // bytes of nops and traps that code is filled up with
+	Code          *Code                                                  // nil: nothing can be put in place of a function
+	Thumb         *Code                                                  // in place of one whose address has its lowest bit set
+	PopsArguments func(code []byte) bool                                 // whether a function may take arguments off its caller's stack; nil: none does
 }
 
 // Arch is a machine in one width and byte order, which is what a target is
@@ -79,6 +81,8 @@ type Relocations struct {
 	Sizes   map[uint8][]uint32 // bytes at the place, where they hold a plain number or an instruction; key Word: an address
 	FromEnd []uint32           // count from the end of their four bytes
 	Data    []uint32           // take an address of read-only data
+	Numbers []uint32           // of machines that keep addends in the place: where it is a plain number of 32 bits
+	Prel31  uint32             // 31 bits, counted from the place: Arm's unwinding tables
 }
 
 // Word is the key in Relocations.Sizes for types as wide as an address.
@@ -114,7 +118,7 @@ func span(first, last uint32, but ...uint32) (list []uint32) {
 var unknown = Machine{Arches: []Arch{{Name: "unknown"}}}
 
 // machines is the table.
-var machines = append([]*Machine{X86_64, AArch64, RISCV}, named...)
+var machines = append([]*Machine{X86_64, AArch64, I386, ARM, RISCV}, named...)
 
 // All lists the machines.
 func All() []*Machine { return machines }

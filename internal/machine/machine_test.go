@@ -97,37 +97,42 @@ func TestTriples(t *testing.T) {
 // TestCode: who can put code in place of functions has all that asks for.
 func TestCode(t *testing.T) {
 	for _, m := range All() {
-		if m.Decoder != nil && (m.Blank == nil || m.CodeUnit == 0 || m.StubAlign == 0) || m.Decoder == nil && m.Code != nil {
-			t.Errorf("%s: a decoder comes with Blank, CodeUnit and StubAlign, and stubs come with a decoder", m.Title)
+		if m.Decoder != nil && (m.Blank == nil || m.CodeUnit == 0 || m.StubAlign == 0) {
+			t.Errorf("%s: a decoder comes with Blank, CodeUnit and StubAlign", m.Title)
 		}
-		if m.Code == nil {
-			continue
-		}
-		code := map[Stub][]byte{Report: m.Code.Report([]byte("message\n"))}
-		for _, list := range []map[Stub][]byte{m.Code.Stubs, m.Code.Linux} {
-			for kind, b := range list {
-				code[kind] = b
+		for _, c := range []*Code{m.Code, m.Thumb} {
+			if c != nil {
+				checkCode(t, m, c)
 			}
 		}
-		for _, kind := range []Stub{Return, Zero, ZeroFloat, ZeroPair, Trap, Report, DefaultSignal} {
-			body := code[kind]
-			if kind == ZeroFloat && body == nil {
-				continue // no one zero may serve all widths
-			}
-			if kind == Report {
-				body = body[:len(body)-8] // the message
-			}
-			if _, stats := m.Decode(&machinecode.Request{Code: body}, nil); len(body) == 0 || stats.Skipped > 0 {
-				t.Errorf("%s: %s is % x, %d bytes of which are no code", m.Title, kind, body, stats.Skipped)
-			}
+	}
+}
+
+func checkCode(t *testing.T, m *Machine, c *Code) {
+	code := map[Stub][]byte{Report: c.Report([]byte("message\n"))}
+	for _, list := range []map[Stub][]byte{c.Stubs, c.Linux} {
+		for kind, b := range list {
+			code[kind] = b
 		}
-		if r := m.Relocations; r.Pointer == 0 || len(r.Data) == 0 || r.Data[0] != r.Pointer || m.Code.Alignment == 0 {
-			t.Errorf("%s: something that objects are made with is missing", m.Title)
+	}
+	for _, kind := range []Stub{Return, Zero, ZeroFloat, ZeroPair, Trap, Report, DefaultSignal} {
+		body := code[kind]
+		if kind == ZeroFloat && body == nil {
+			continue // no one zero may serve all widths and ABIs
 		}
-		space := make([]byte, 16)
-		if m.Code.FillTraps(space); space[15] == 0 {
-			t.Errorf("%s: % x is not filled with traps", m.Title, space)
+		if kind == Report {
+			body = body[:len(body)-8] // the message
 		}
+		if _, stats := m.Decode(&machinecode.Request{Code: body}, nil); len(body) == 0 || stats.Skipped > 0 {
+			t.Errorf("%s: %s is % x, %d bytes of which are no code", m.Title, kind, body, stats.Skipped)
+		}
+	}
+	if r := m.Relocations; r.Pointer != 0 && (len(r.Data) == 0 || r.Data[0] != r.Pointer) || c.Alignment == 0 {
+		t.Errorf("%s: something that objects are made with is missing", m.Title)
+	}
+	space := make([]byte, 16)
+	if c.FillTraps(space); space[15] == 0 {
+		t.Errorf("%s: % x is not filled with traps", m.Title, space)
 	}
 }
 

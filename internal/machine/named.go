@@ -1,37 +1,9 @@
 package machine
 
 // named are the machines whose files are read, and whose code is not.
-// Relocations: AAELF32 5.6, Power and z ELF ABI supplements,
+// Relocations: Power and z ELF ABI supplements,
 // MIPS psABI, LoongArch psABI, SPARC Compliance Definition.
 var named = []*Machine{
-	{
-		Title: "i386", ELF: []uint16{3}, // EM_386
-		Arches: []Arch{{Name: "i386", Bits: 32, Go: "386", Qemu: "i386", Prefixes: []string{"i386", "i486", "i586", "i686"},
-			COFF: []uint16{0x14c}, MachO: []uint32{7}}},
-		LargestPage: 4 << 10, Solaris: true, HurdLoader: "/lib/ld.so", LoaderSlots: true, ThreadPC: 16 + 10*4,
-		Relocations: Relocations{Relative: 8, IRelative: 42, GlobDat: 6, JumpSlot: 7, Sizes: map[uint8][]uint32{ // R_386_*
-			4: {1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 42, 43},
-			2: {20, 21}, 1: {22, 23},
-		}},
-		COFFSizes: map[uint32]uint8{6: 4, 7: 4, 0xb: 4, 0x14: 4, 0xa: 2}, // IMAGE_REL_I386_*
-		Fill:      fillX86,
-	},
-	{
-		Title: "ARM", ELF: []uint16{40}, // EM_ARM
-		Arches: []Arch{
-			{Name: "arm", Bits: 32, Go: "arm", Qemu: "arm", GNU: "arm", Prefixes: []string{"arm", "thumb"},
-				COFF: []uint16{0x1c0, 0x1c2, 0x1c4}, MachO: []uint32{12, 0x0200000c}}, // arm64_32 counts as ARM with 32-bit pointers
-			{Name: "armeb", Bits: 32, Big: true, Prefixes: []string{"armeb", "thumbeb"}},
-		},
-		LargestPage: 64 << 10, // also run by AArch64 kernels
-		ThreadPC:    16 + 15*4, ThumbBit: true,
-		SegmentTypes: map[uint32]string{0x70000000: "PT_ARM_ARCHEXT", 0x70000001: "PT_ARM_EXIDX"},
-		SectionTypes: map[uint32]string{0x70000001: "SHT_ARM_EXIDX", 0x70000002: "SHT_ARM_PREEMPTMAP", 0x70000003: "SHT_ARM_ATTRIBUTES"},
-		Relocations: Relocations{Relative: 23, IRelative: 160, GlobDat: 21, JumpSlot: 22, Sizes: map[uint8][]uint32{ // R_ARM_*
-			4: {2, 3, 9, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 38, 41, 42, 96, 104, 105, 106, 107, 108, 160},
-			2: {5}, 1: {8},
-		}},
-	},
 	{
 		Title: "PowerPC64", ELF: []uint16{21}, // EM_PPC64
 		Arches: []Arch{

@@ -79,11 +79,7 @@ var RISCV = &Machine{
 				0x00000073,                          // ecall
 				0xc0001073,                          // unimp, where SIGABRT is blocked
 			)
-			code = append(code, message...)
-			for len(code)%4 != 0 {
-				code = append(code, 0)
-			}
-			return code
+			return padded(append(code, message...), 4)
 		},
 	},
 }

@@ -24,10 +24,10 @@ func (o *Object) AlignFunctions() int {
 	for i := range o.functions {
 		f := &o.functions[i]
 		s := &o.sections[f.at.section]
-		if !f.alone || s.align <= o.machine.Code.Alignment || s.align > maxAlignment || s.size != f.Size || data[f.at.section] || !strings.HasPrefix(s.name, ".text.") {
+		if !f.alone || s.align <= o.code(f).Alignment || s.align > maxAlignment || s.size != f.Size || data[f.at.section] || !strings.HasPrefix(s.name, ".text.") {
 			continue
 		}
-		s.align = o.machine.Code.Alignment
+		s.align = o.code(f).Alignment
 		o.edit()
 		o.format.putSection(f.at.section)
 		count++

@@ -54,8 +54,12 @@ func isCOFF(data []byte) bool { return coffMachine(data) != nil }
 
 func coffObject(head []byte) (bool, *machine.Machine) {
 	m := coffMachine(head)
-	return m != nil && m.Code != nil, m
+	return m != nil && editsCOFF(m), m
 }
+
+// editsCOFF: what describes functions to Windows' unwinder is known of 64 bits
+// (coff_unwind.go); of 32 it is registered handlers.
+func editsCOFF(m *machine.Machine) bool { return m.Code != nil && m.Arches[0].Bits == 64 }
 
 func parseCOFF(o *Object) (format, error) {
 	f := &coff{Object: o, big: objfile.IsBigObj(o.data)}
@@ -71,7 +75,7 @@ func parseCOFF(o *Object) (format, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.machine, _ = machine.OfCOFF(h.Machine); o.machine.Code == nil {
+	if o.machine, _ = machine.OfCOFF(h.Machine); !editsCOFF(o.machine) {
 		return nil, fmt.Errorf("%w: a COFF object for %s; only x86-64 and AArch64 have stubs", ErrUnsupported, o.machine.Title)
 	}
 	strings, err := f.stringTable(h)

@@ -78,7 +78,7 @@ func stubbed(t *testing.T, name string, data []byte, edits map[string]machine.St
 	for _, o := range file.Objects() {
 		for i, f := range o.Functions() {
 			if kind, wanted := edits[f.Name]; wanted {
-				code, err := o.Code(kind, f.Name)
+				code, err := o.Code(0, kind, f.Name)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -297,7 +297,7 @@ func TestCOFFRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.Code(machine.Report, "x"); err == nil || !strings.Contains(err.Error(), "outside Linux") {
+	if _, err := o.Code(0, machine.Report, "x"); err == nil || !strings.Contains(err.Error(), "outside Linux") {
 		t.Errorf("report: %v", err)
 	}
 	if _, err := o.FoldLocations(); !errors.Is(err, ErrUnsupported) {
@@ -347,9 +347,9 @@ func TestCOFFLibraries(t *testing.T) {
 		}
 		for _, o := range file.Objects() {
 			objects++
-			code, _ := o.Code(machine.Zero, "")
 			for i, f := range o.Functions() {
 				functions++
+				code, _ := o.Code(i, machine.Zero, "")
 				if err := o.Stub(i, code); err != nil {
 					t.Errorf("%s: %s: %v", o.Name(), f.Name, err)
 				}

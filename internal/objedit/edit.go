@@ -92,8 +92,11 @@ var ErrShape = errors.New("function cannot be replaced")
 func (o *Object) Stub(i int, code []byte) error {
 	f := &o.functions[i]
 	sec := &o.sections[f.at.section]
-	if landing := o.machine.Code.LandingPad(o.data[sec.inOffset+f.at.value:][:f.Size]); len(landing) > 0 {
+	if landing := o.code(f).LandingPad(o.data[sec.inOffset+f.at.value:][:f.Size]); len(landing) > 0 {
 		code = slices.Concat(landing, code)
+	}
+	if pops := o.machine.PopsArguments; pops != nil && pops(o.data[sec.inOffset+f.at.value:][:f.Size]) {
+		return fmt.Errorf("%w: %s: it takes its caller's arguments off the stack, which no stub does", ErrShape, f.Name)
 	}
 	relocations, err := o.relocations(f.at.section)
 	if err != nil {
@@ -125,7 +128,7 @@ func (o *Object) Stub(i int, code []byte) error {
 	}
 	if !f.alone {
 		out := o.edit()[sec.offset+f.at.value : sec.offset+end]
-		o.machine.Code.FillTraps(out[copy(out, code):])
+		o.code(f).FillTraps(out[copy(out, code):])
 		return nil
 	}
 	if uint64(len(code)) <= f.Size {
@@ -218,5 +221,5 @@ func (o *Object) empty(i int) {
 
 // UnwindTables is a match for TakeOut: what unwinding needs and nothing else.
 func UnwindTables(name string) bool {
-	return name == ".eh_frame" || name == ".gcc_except_table" || strings.HasPrefix(name, ".gcc_except_table.") || inGroup(name, ".pdata") || inGroup(name, ".xdata")
+	return name == ".eh_frame" || strings.HasPrefix(name, ".ARM.exidx") || strings.HasPrefix(name, ".ARM.extab") || name == ".gcc_except_table" || strings.HasPrefix(name, ".gcc_except_table.") || inGroup(name, ".pdata") || inGroup(name, ".xdata")
 }

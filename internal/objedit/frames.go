@@ -51,6 +51,7 @@ type frameTable struct {
 
 // commonEntry is what FDEs need from their CIE.
 type commonEntry struct {
+	word            uint64
 	hasAugmentation bool // 'z'
 	fdeEncoding     byte
 	lsdaEncoding    byte
@@ -112,7 +113,7 @@ func (o *elf) readFrameSection(table *frameTable, index int) error {
 			return err
 		}
 		if id == 0 {
-			c, err := readCIE(v, at, end)
+			c, err := readCIE(v, o.word, at, end)
 			if err != nil {
 				return err
 			}
@@ -136,8 +137,8 @@ func (o *elf) readFrameSection(table *frameTable, index int) error {
 	return nil
 }
 
-func readCIE(v byteio.View, at, end uint64) (commonEntry, error) {
-	c := commonEntry{fdeEncoding: peAbsPtr, lsdaEncoding: peOmit}
+func readCIE(v byteio.View, word, at, end uint64) (commonEntry, error) {
+	c := commonEntry{word: word, fdeEncoding: peAbsPtr, lsdaEncoding: peOmit}
 	if end-at > maxCIELen {
 		return c, byteio.Errorf(v.Base+at, "length", "a CIE of %d bytes", end-at)
 	}
@@ -187,7 +188,7 @@ func readCIE(v byteio.View, at, end uint64) (commonEntry, error) {
 			var encoding byte
 			if encoding, err = entry.U8(pos, "personality encoding"); err == nil {
 				var size uint64
-				if size, err = pointerSize(encoding, v.Base+pos); err == nil {
+				if size, err = pointerSize(encoding, c.word, v.Base+pos); err == nil {
 					pos += 1 + size
 				}
 			}
@@ -205,7 +206,7 @@ func readCIE(v byteio.View, at, end uint64) (commonEntry, error) {
 func readFDE(v byteio.View, c commonEntry, index int, at, end uint64) (frame, error) {
 	f := frame{section: index, begin: at, end: end, pcBegin: at + 8}
 	var err error
-	if f.pointerSize, err = pointerSize(c.fdeEncoding, v.Base+at); err != nil {
+	if f.pointerSize, err = pointerSize(c.fdeEncoding, c.word, v.Base+at); err != nil {
 		return f, err
 	}
 	pos := f.pcBegin + 2*f.pointerSize
@@ -219,7 +220,7 @@ func readFDE(v byteio.View, c commonEntry, index int, at, end uint64) (frame, er
 			return f, err
 		}
 		if c.lsdaEncoding != peOmit {
-			if f.lsdaSize, err = pointerSize(c.lsdaEncoding, v.Base+at); err != nil {
+			if f.lsdaSize, err = pointerSize(c.lsdaEncoding, c.word, v.Base+at); err != nil {
 				return f, err
 			}
 			if length < f.lsdaSize {
@@ -238,9 +239,12 @@ func readFDE(v byteio.View, c commonEntry, index int, at, end uint64) (frame, er
 	return f, nil
 }
 
-func pointerSize(encoding byte, offset uint64) (uint64, error) {
+// pointerSize: word is the bytes of an address.
+func pointerSize(encoding byte, word, offset uint64) (uint64, error) {
 	switch encoding & peFormat {
-	case peAbsPtr, peUdata8, peSdata8:
+	case peAbsPtr:
+		return word, nil
+	case peUdata8, peSdata8:
 		return 8, nil
 	case peUdata4, peSdata4:
 		return 4, nil
@@ -253,6 +257,9 @@ func pointerSize(encoding byte, offset uint64) (uint64, error) {
 // stubUnwinding makes the function's entries say the length of the stub, no LSDA,
 // and the CIE's own instructions alone.
 func (o *elf) stubUnwinding(at place, size uint64, shared bool) error {
+	if err := o.stubExidx(at); err != nil {
+		return err
+	}
 	if err := o.readFrames(); err != nil {
 		return err
 	}
@@ -291,6 +298,9 @@ func (o *elf) stubUnwinding(at place, size uint64, shared bool) error {
 
 // handlers are the references to LSDAs.
 func (o *elf) handlers() (list []Reference, err error) {
+	if list, err = o.exidxHandlers(); err != nil {
+		return nil, err
+	}
 	if err := o.readFrames(); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ const (
 func (o *Object) FoldLocations() (int, error) { return o.format.foldLocations() }
 
 func (o *elf) foldLocations() (int, error) {
+	if o.word != 8 {
+		return 0, nil // locations of 16 bytes, whose pointers have their addends in the data
+	}
 	kept := -1
 	fold := map[int]bool{}
 	for i := range o.sections {

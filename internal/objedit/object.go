@@ -125,6 +125,7 @@ type symbol struct {
 	index  int // section, 0 for undefined, -1 for absolute, common and other reserved ones
 	value  uint64
 	size   uint64
+	odd    uint64 // 1: the function has Thumb instructions; not part of value
 }
 
 type symbolKind byte
@@ -158,6 +159,7 @@ type Function struct {
 	Section string   // the section's name
 
 	at    place
+	thumb bool // see machine.Machine.Thumb
 	alone bool // the section holds nothing else
 }
 
@@ -221,7 +223,7 @@ func (o *Object) findFunctions() {
 			continue
 		}
 		at[p] = len(o.functions)
-		o.functions = append(o.functions, Function{Name: s.name, Size: s.size, Section: sec.name, at: p})
+		o.functions = append(o.functions, Function{Name: s.name, Size: s.size, Section: sec.name, at: p, thumb: s.odd == 1})
 	}
 	for i := range o.functions {
 		f := &o.functions[i]

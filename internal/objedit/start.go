@@ -79,6 +79,9 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 	if m.Code == nil {
 		return nil, fmt.Errorf("no objects for the machine %s", m.Title)
 	}
+	if m.Relocations.Pointer == 0 {
+		return nil, fmt.Errorf("no objects are made for %s: they would have 32 bits", m.Title)
+	}
 	type sec struct {
 		name           string
 		shType         uint32

@@ -9,26 +9,40 @@ import (
 // maxReport bounds the name in a report's message: aarch64's mov has 16 bits.
 const maxReport = 1024
 
-// Code is the machine code of a stub for this object's machine. name is what
-// a Report stub says it was.
-func (o *Object) Code(kind machine.Stub, name string) ([]byte, error) {
-	if _, anywhere := o.machine.Code.Stubs[kind]; !anywhere && !o.linux {
+// Code is the machine code of a stub for the function with index i in
+// Functions. name is what a Report stub says it was.
+func (o *Object) Code(i int, kind machine.Stub, name string) ([]byte, error) {
+	code := o.code(&o.functions[i])
+	if _, anywhere := code.Stubs[kind]; !anywhere && !o.linux {
 		return nil, fmt.Errorf("no stub %q for %s outside Linux", kind, o.machine.Title)
 	}
-	return StubCode(o.machine, kind, name)
+	return stubCode(o.machine, code, kind, name)
 }
 
-// StubCode is Object.Code for objects of Linux.
+// code is what can be put in the function's place: the instructions of Arm's
+// processors are one set or the other, function by function.
+func (o *Object) code(f *Function) *machine.Code {
+	if f.thumb && o.machine.Thumb != nil {
+		return o.machine.Thumb
+	}
+	return o.machine.Code
+}
+
+// StubCode is Object.Code for objects of Linux that are made anew.
 func StubCode(m *machine.Machine, kind machine.Stub, name string) ([]byte, error) {
 	if m.Code == nil {
 		return nil, fmt.Errorf("no stubs for the machine %s", m.Title)
 	}
+	return stubCode(m, m.Code, kind, name)
+}
+
+func stubCode(m *machine.Machine, c *machine.Code, kind machine.Stub, name string) ([]byte, error) {
 	if kind == machine.Report {
-		return m.Code.Report([]byte("minsize: cut function " + name[:min(len(name), maxReport)] + " was reached\n")), nil
+		return c.Report([]byte("minsize: cut function " + name[:min(len(name), maxReport)] + " was reached\n")), nil
 	}
-	code, ok := m.Code.Stubs[kind]
+	code, ok := c.Stubs[kind]
 	if !ok {
-		code, ok = m.Code.Linux[kind]
+		code, ok = c.Linux[kind]
 	}
 	if !ok {
 		return nil, fmt.Errorf("no stub %q for %s", kind, m.Title)

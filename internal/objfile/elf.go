@@ -328,6 +328,9 @@ func (e *ELFFile) readShdrs(v byteio.View) error {
 // ReadShdr reads a section header of a 64-bit little-endian file.
 func ReadShdr(b []byte) Shdr { return decoder{wide: true}.shdr(b) }
 
+// ReadShdr32 reads one of a 32-bit little-endian file.
+func ReadShdr32(b []byte) Shdr { return decoder{}.shdr(b) }
+
 // ReadPhdr reads a program header of a 64-bit little-endian file.
 func ReadPhdr(b []byte) Phdr { return decoder{wide: true}.phdr(b) }
 

@@ -427,7 +427,7 @@ func (m *matcher) stub(o *objedit.Object) error {
 		if m.count[at] >= maxMatches && CutByName(m.cuts[at.cut].Name) == nil {
 			return m.tooMany(at)
 		}
-		code, err := o.Code(machine.Stub(m.cuts[at.cut].Sites[at.site].Stub), name)
+		code, err := o.Code(i, machine.Stub(m.cuts[at.cut].Sites[at.site].Stub), name)
 		if err != nil {
 			return err
 		}
