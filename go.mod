@@ -11,7 +11,7 @@ require (
 	github.com/google/go-containerregistry v0.22.1 // image: digests, layouts, registry login
 	github.com/ianlancetaylor/demangle v0.0.0-20260724033716-83e58baca724 // demangle: C++ names; test oracle for Rust names
 	github.com/klauspost/compress v1.20.3 // ladder cache, image layers, compressed debug sections, shrink --objective: zstd
-	github.com/mattn/go-runewidth v0.0.16 // report: columns that a name takes on a terminal
+	github.com/mattn/go-runewidth v0.0.19 // report: columns that a name takes on a terminal
 	github.com/pelletier/go-toml/v2 v2.4.3 // toml: the TOML grammar; our splices keep the user's format
 	github.com/rogpeppe/go-internal v1.16.0 // tests: testscript
 	github.com/spf13/cobra v1.10.2 // cli: flags, help, completions, man pages
@@ -27,12 +27,12 @@ require (
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
+	github.com/clipperhouse/uax29/v2 v2.2.0 // indirect
 	github.com/docker/cli v29.7.2+incompatible // indirect
 	github.com/docker/docker-credential-helpers v0.9.3 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/opencontainers/image-spec v1.1.1 // indirect
-	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/sirupsen/logrus v1.9.4 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/region"
 	"github.com/minsize/minsize/internal/toml"
@@ -198,8 +199,8 @@ func fromTable(table map[string]any, path []string) (*Budget, error) {
 	if b.Baseline != "" && len(b.Growth) == 0 {
 		return nil, errors.New("baseline without growth")
 	}
-	slices.SortFunc(b.Limits, func(a, b Limit) int { return cmp.Compare(a.What, b.What) })
-	slices.SortFunc(b.Growth, func(a, b Growth) int { return cmp.Compare(a.What, b.What) })
+	arrange.Sort(b.Limits, func(a, b Limit) int { return cmp.Compare(a.What, b.What) })
+	arrange.Sort(b.Growth, func(a, b Growth) int { return cmp.Compare(a.What, b.What) })
 	return b, nil
 }
 

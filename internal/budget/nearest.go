@@ -2,8 +2,9 @@ package budget
 
 import (
 	"cmp"
-	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // mostNames is how many names an unknown one is answered with.
@@ -29,7 +30,7 @@ func nearest(name string, names []string) []string {
 		}
 		list = append(list, candidate{n, far})
 	}
-	slices.SortStableFunc(list, func(a, b candidate) int {
+	arrange.Stable(list, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.far, b.far), cmp.Compare(len(a.name), len(b.name)))
 	})
 	var out []string

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/artefact"
 )
 
@@ -205,7 +206,7 @@ func choose(m *Metadata, o Options) (Choice, error) {
 	case 1:
 		return found[0], nil
 	}
-	slices.SortStableFunc(found, func(a, b Choice) int { return int(a.Kind) - int(b.Kind) }) // programs first
+	arrange.Stable(found, func(a, b Choice) int { return int(a.Kind) - int(b.Kind) }) // programs first
 	return Choice{}, &SeveralError{Choices: found}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // A linker is believed by what its output does, never by its name or version.
@@ -156,7 +158,7 @@ func linkerCandidates(probe LinkerProbe) []*Linker {
 		}
 		add("lld", filepath.Join(folder, "ld.lld"), false)
 		if more, _ := filepath.Glob(filepath.Join(folder, "ld.lld-*")); more != nil {
-			slices.SortFunc(more, func(a, b string) int { return numberBehindDash(b) - numberBehindDash(a) })
+			arrange.Sort(more, func(a, b string) int { return numberBehindDash(b) - numberBehindDash(a) })
 			for _, path := range more {
 				add("lld", path, false)
 			}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/toml"
 )
 
@@ -286,7 +287,7 @@ func FindToolchains(ctx context.Context, o Options, own *Toolchain) ([]*Toolchai
 	folder := filepath.Join(rustupHome(o), "toolchains")
 	entries, _ := os.ReadDir(folder)
 	// Real folders come before links to them, so that a toolchain has its own name.
-	slices.SortStableFunc(entries, func(a, b os.DirEntry) int {
+	arrange.Stable(entries, func(a, b os.DirEntry) int {
 		return int(a.Type()&os.ModeSymlink) - int(b.Type()&os.ModeSymlink)
 	})
 	for _, entry := range entries {

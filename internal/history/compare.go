@@ -3,8 +3,7 @@ package history
 // What changed between two builds, by the matching of `minsize diff`.
 
 import (
-	"slices"
-
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 )
 
@@ -63,7 +62,7 @@ func Compare(old, next *Record, view string) ([]Change, error) {
 		}
 		list = append(list, c)
 	}
-	slices.SortStableFunc(list, func(x, y Change) int { return int(min(max(size(y.Bytes)-size(x.Bytes), -1), 1)) })
+	arrange.Stable(list, func(x, y Change) int { return int(min(max(size(y.Bytes)-size(x.Bytes), -1), 1)) })
 	return list, nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 )
 
@@ -155,7 +156,7 @@ func NewView(name string, rows []attrib.Row, n int) (View, error) {
 }
 
 func (v *View) sort() {
-	slices.SortFunc(v.Rows, func(a, b Row) int { return cmp.Or(cmp.Compare(b.Size, a.Size), strings.Compare(a.Name, b.Name)) })
+	arrange.Sort(v.Rows, func(a, b Row) int { return cmp.Or(cmp.Compare(b.Size, a.Size), strings.Compare(a.Name, b.Name)) })
 }
 
 func (v *View) cut(n int) {

@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // Cache keeps full builds between runs, so that an interrupted search goes on
@@ -104,7 +105,7 @@ func (c Cache) Prune() (replays []string, err error) {
 			age[e.Name()] = info.ModTime()
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int { return age[b].Compare(age[a]) })
+	arrange.Sort(names, func(a, b string) int { return age[b].Compare(age[a]) })
 	for i, name := range names {
 		if i >= generations {
 			if err := os.RemoveAll(filepath.Join(c.Dir, name)); err != nil {

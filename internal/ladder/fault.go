@@ -3,6 +3,7 @@ package ladder
 import (
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -147,7 +148,7 @@ func (s *search) withoutSuspects(g group, list []*technique.Technique) []*techni
 			return fewer
 		}
 	}
-	slices.SortStableFunc(open, func(a, b *technique.Technique) int { return b.Suspect - a.Suspect })
+	arrange.Stable(open, func(a, b *technique.Technique) int { return b.Suspect - a.Suspect })
 	for _, t := range open {
 		fewer := without(list, []*technique.Technique{t})
 		if len(s.suspectsAmong(s.fit(g, fewer))) == len(open)-1 {

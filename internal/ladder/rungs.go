@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -287,7 +288,7 @@ func (s *search) leftOut(best *candidate) error {
 		}
 		s.result.Left = append(s.result.Left, l)
 	}
-	slices.SortStableFunc(s.result.Left, func(a, b LeftOut) int { return cmp.Compare(b.Saves, a.Saves) })
+	arrange.Stable(s.result.Left, func(a, b LeftOut) int { return cmp.Compare(b.Saves, a.Saves) })
 	return nil
 }
 
@@ -399,7 +400,7 @@ func (s *search) suggest() error {
 		}
 		s.result.Suggested = append(s.result.Suggested, g)
 	}
-	slices.SortStableFunc(s.result.Suggested, func(a, b Suggestion) int {
+	arrange.Stable(s.result.Suggested, func(a, b Suggestion) int {
 		if (a.Check.Status == Failed) != (b.Check.Status == Failed) { // what passes comes first
 			return strings.Compare(string(b.Check.Status), string(a.Check.Status))
 		}

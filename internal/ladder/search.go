@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -233,7 +234,7 @@ func (s *search) fullBuilds(start *candidate) ([]*candidate, error) {
 		}
 		found = append(found, more...)
 	}
-	slices.SortStableFunc(found, func(a, b *candidate) int { return int(a.file.Stripped - b.file.Stripped) })
+	arrange.Stable(found, func(a, b *candidate) int { return int(a.file.Stripped - b.file.Stripped) })
 	return found, nil
 }
 

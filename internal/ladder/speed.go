@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -42,7 +43,7 @@ func (s *search) withinSpeed(best *candidate) (*candidate, error) {
 			finalists = append(finalists, c)
 		}
 	}
-	slices.SortStableFunc(finalists, func(a, b *candidate) int { return cmp.Compare(a.file.Stripped, b.file.Stripped) })
+	arrange.Stable(finalists, func(a, b *candidate) int { return cmp.Compare(a.file.Stripped, b.file.Stripped) })
 	fast, err := s.measure(finalists...)
 	if err != nil {
 		return nil, err

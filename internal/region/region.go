@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -150,7 +151,7 @@ func Derive(f *objfile.File) []Region {
 		}
 	}
 	list := []Region{flash, ram}
-	slices.SortFunc(list, func(a, b Region) int { return cmp.Compare(a.Origin, b.Origin) })
+	arrange.Sort(list, func(a, b Region) int { return cmp.Compare(a.Origin, b.Origin) })
 	if list[0].Origin == list[1].Origin || list[1].Origin == ^uint64(0) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -86,7 +87,7 @@ func measure(segments []objfile.Segment, top uint64, list []Region) (uses []Use,
 
 // union is the same addresses, each once, in order.
 func union(spans []span) []span {
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	arrange.Sort(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
 	var out []span
 	for _, s := range spans {
 		if n := len(out); n > 0 && s.from <= out[n-1].to {

@@ -14,9 +14,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // codegenCache is a folder of objects, each KEY.o with its KEY.o.json, which
@@ -111,7 +112,7 @@ func (c codegenCache) prune() error {
 			return err
 		}
 	}
-	slices.SortFunc(objects, func(a, b file) int { return b.used.Compare(a.used) })
+	arrange.Sort(objects, func(a, b file) int { return b.used.Compare(a.used) })
 	var sum int64
 	for i, f := range objects {
 		sum += f.size

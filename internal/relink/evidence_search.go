@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/objedit"
 )
 
@@ -498,7 +499,7 @@ func (s *evidenceSearch) list() []Evidence {
 	for e := range s.found {
 		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b Evidence) int {
+	arrange.Sort(list, func(a, b Evidence) int {
 		return cmp.Or(cmp.Compare(kindRank(a.Kind), kindRank(b.Kind)), s.rank(a)-s.rank(b), strings.Compare(a.Crate, b.Crate), strings.Compare(a.Object, b.Object),
 			strings.Compare(a.Function, b.Function), strings.Compare(a.Symbol, b.Symbol))
 	})

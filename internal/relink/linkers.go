@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // LinkerKind is a linker program, by the name that -fuse-ld= wants.
@@ -77,7 +79,7 @@ func (f *Flavour) FindLinkers(ctx context.Context, path string, extra ...string)
 	rank := func(k LinkerKind) int {
 		return slices.IndexFunc(f.Linkers, func(p program) bool { return p.Kind == k })
 	}
-	slices.SortStableFunc(found, func(a, b Linker) int {
+	arrange.Stable(found, func(a, b Linker) int {
 		if d := rank(a.Kind) - rank(b.Kind); d != 0 {
 			return d
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/refgraph"
 )
@@ -222,14 +223,14 @@ func sortDiff(rows []attrib.DiffRow, o SizeOptions) []attrib.DiffRow {
 	switch {
 	case o.Sort == "name":
 		rows = slices.Clone(rows)
-		slices.SortStableFunc(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(a.Name, b.Name) })
+		arrange.Stable(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(a.Name, b.Name) })
 	case o.Domain == "regions":
 		rows = slices.Clone(rows)
-		slices.SortStableFunc(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(regionChange(&b), regionChange(&a)) })
+		arrange.Stable(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(regionChange(&b), regionChange(&a)) })
 		rows = slices.DeleteFunc(rows, func(r attrib.DiffRow) bool { return regionChange(&r) == 0 })
 	case o.Sort == "memory" || o.Domain == "memory":
 		rows = slices.Clone(rows)
-		slices.SortStableFunc(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(magnitude(b.Memory()), magnitude(a.Memory())) })
+		arrange.Stable(rows, func(a, b attrib.DiffRow) int { return cmp.Compare(magnitude(b.Memory()), magnitude(a.Memory())) })
 	}
 	return rows
 }
@@ -270,6 +271,6 @@ func diffTree(name string, rows []attrib.DiffRow, domain string) Tree {
 		t.Size += c.Size
 		t.Delta += delta
 	}
-	slices.SortStableFunc(t.Children, func(a, b Tree) int { return cmp.Compare(b.Size, a.Size) })
+	arrange.Stable(t.Children, func(a, b Tree) int { return cmp.Compare(b.Size, a.Size) })
 	return t
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/budget"
 )
@@ -153,7 +154,7 @@ func otherVersions(before, after map[string][]string, said func(string) bool, ro
 		c.text += fmt.Sprintf(" (%s bytes)", signedThousands(c.bytes))
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b change) int {
+	arrange.Sort(all, func(a, b change) int {
 		return cmp.Or(cmp.Compare(max(b.bytes, -b.bytes), max(a.bytes, -a.bytes)), cmp.Compare(a.text, b.text))
 	})
 	for _, c := range all {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/history"
 )
 
@@ -117,7 +118,7 @@ func historyTrend(r *HistoryResult) *Trend {
 	for name := range peak {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b string) int {
+	arrange.Sort(names, func(a, b string) int {
 		if peak[a] != peak[b] {
 			return int(min(max(int64(peak[b])-int64(peak[a]), -1), 1))
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/region"
@@ -267,7 +268,7 @@ func sortRows(rows []attrib.Row, by string) []attrib.Row {
 		return rows
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, less)
+	arrange.Stable(rows, less)
 	return rows
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/attrib"
 )
 
@@ -153,7 +154,7 @@ func sameData(s *Subject) (found []Saving) {
 		if len(list) < 2 {
 			continue
 		}
-		slices.SortFunc(list, func(a, b datum) int { return cmp.Compare(a.node, b.node) })
+		arrange.Sort(list, func(a, b datum) int { return cmp.Compare(a.node, b.node) })
 		x := Saving{Step: "keep one of them, public, and let the others use it"}
 		bytes := uint64(0)
 		for i, d := range list {
@@ -168,7 +169,7 @@ func sameData(s *Subject) (found []Saving) {
 		x.What = fmt.Sprintf("the same %d bytes %d times: %s, %s", len(list[0].text), len(list), s.Graph.Name(list[0].node), s.Graph.Name(list[1].node))
 		found = append(found, x.within(bytes-bytes/20, bytes, bytes+bytes/20+512))
 	}
-	slices.SortFunc(found, func(a, b Saving) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.What, b.What)) })
+	arrange.Sort(found, func(a, b Saving) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.What, b.What)) })
 	return found
 }
 

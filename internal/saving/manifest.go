@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/cargo"
 )
 
@@ -175,6 +176,6 @@ func twoVersions(s *Subject) (found []Saving) {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b Saving) int { return strings.Compare(a.Step, b.Step) })
+	arrange.Sort(found, func(a, b Saving) int { return strings.Compare(a.Step, b.Step) })
 	return found
 }

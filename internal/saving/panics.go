@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/machinecode"
 	"github.com/minsize/minsize/internal/refgraph"
 )
@@ -72,7 +73,7 @@ func panics(s *Subject) []Saving {
 		}
 		rq := machinecode.Request{Code: p.File.Data[a.Start:a.End], Addr: a.Addr}
 		refs, _ := p.File.CPU.Decode(&rq, nil)
-		slices.SortStableFunc(refs, func(x, y machinecode.Ref) int { return cmp.Compare(x.Offset, y.Offset) })
+		arrange.Stable(refs, func(x, y machinecode.Ref) int { return cmp.Compare(x.Offset, y.Offset) })
 		var at line
 		for _, r := range refs {
 			to := p.AtomOrSlot(r.Target) + 1
@@ -105,7 +106,7 @@ func panics(s *Subject) []Saving {
 	if formats == 0 {
 		return nil // something else keeps formatting
 	}
-	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.line, b.line)) })
+	arrange.Sort(lines, func(a, b line) int { return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.line, b.line)) })
 	x := Saving{File: lines[0].path, Line: int(lines[0].line)}
 	for _, l := range lines {
 		item := fmt.Sprintf("%s:%d %s", l.path, l.line, l.instead)

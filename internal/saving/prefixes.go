@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // pathPrefixes finds what the absolute paths of sources have in common: the
@@ -36,6 +37,6 @@ func pathPrefixes(s *Subject) (found []Saving) {
 			Step: fmt.Sprintf("[build] rustflags = [%q]", "--remap-path-prefix="+prefix+"="),
 		}.within(size-size/10, size, size+size/10+512))
 	}
-	slices.SortFunc(found, func(a, b Saving) int { return strings.Compare(a.What, b.What) })
+	arrange.Sort(found, func(a, b Saving) int { return strings.Compare(a.What, b.What) })
 	return found
 }

@@ -16,6 +16,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/minsize/minsize/internal/arrange"
 )
 
 // State says how far a saving can be believed.
@@ -126,7 +128,7 @@ func (s *Subject) Find() []Saving {
 // rest by its state.
 func Rank(all []Saving) {
 	order := []State{Tried, Range, Untried, Differs, Fails, Nothing}
-	slices.SortStableFunc(all, func(a, b Saving) int {
+	arrange.Stable(all, func(a, b Saving) int {
 		if a.Holds() && b.Holds() {
 			return cmp.Or(cmp.Compare(min(b.Low, 1), min(a.Low, 1)), cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Place(), b.Place()))
 		}

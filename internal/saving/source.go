@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/demangle"
 	"github.com/minsize/minsize/internal/outline"
 	"github.com/minsize/minsize/internal/refgraph"
@@ -28,7 +29,7 @@ type change struct {
 
 // edited applies changes, which do not overlap.
 func edited(source []byte, changes []change) []byte {
-	slices.SortFunc(changes, func(a, b change) int { return int(a.start - b.start) })
+	arrange.Sort(changes, func(a, b change) int { return int(a.start - b.start) })
 	var out []byte
 	at := int32(0)
 	for _, c := range changes {
@@ -236,7 +237,7 @@ func debugImpls(s *Subject) (found []Saving) {
 			}
 		})
 	}
-	slices.SortStableFunc(all, func(a, b derived) int { return int(b.size) - int(a.size) })
+	arrange.Stable(all, func(a, b derived) int { return int(b.size) - int(a.size) })
 	make := func(list []derived) Saving {
 		x := Saving{Step: "write impl Debug by hand, as f.write_str(\"NAME\"), where nobody reads the fields", File: list[0].source.Name, Line: list[0].line, trial: &trial{files: map[string][]byte{}}}
 		changes := map[*outline.Source][]change{}

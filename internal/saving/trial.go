@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/objfile"
@@ -211,7 +212,7 @@ func (b *Bench) Pending(all []Saving) (n int) {
 // savings with what came of them.
 func (b *Bench) Try(ctx context.Context, all []Saving, limits Limits, tell func(string)) ([]Saving, error) {
 	queue := slices.Clone(all)
-	slices.SortStableFunc(queue, func(x, y Saving) int {
+	arrange.Stable(queue, func(x, y Saving) int {
 		switch {
 		case x.bound > y.bound:
 			return -1

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/cargo"
 	"github.com/minsize/minsize/internal/demangle"
@@ -70,7 +71,7 @@ func (p *Profiler) Hot(ctx context.Context, b *ladder.Build, plan technique.Plan
 			hot = append(hot, ladder.HotPackage{Package: p.Project.Metadata.Spec(pkg), Share: float64(n) / float64(total)})
 		}
 	}
-	slices.SortFunc(hot, func(a, b ladder.HotPackage) int {
+	arrange.Sort(hot, func(a, b ladder.HotPackage) int {
 		return cmp.Or(cmp.Compare(b.Share, a.Share), strings.Compare(a.Package, b.Package))
 	})
 	return hot, nil
@@ -110,7 +111,7 @@ func functionsOf(path string) ([]function, error) {
 		}
 		list = append(list, function{s.Addr, s.Addr + s.Size, crate})
 	}
-	slices.SortFunc(list, func(a, b function) int { return cmp.Compare(a.start, b.start) })
+	arrange.Sort(list, func(a, b function) int { return cmp.Compare(a.start, b.start) })
 	return list, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
 )
@@ -450,7 +451,7 @@ func (p *elfPlan) place() {
 		cursor = b.to + b.size()
 	}
 	p.blocks = append(loaded, loose...)
-	slices.SortFunc(p.blocks, func(a, b block) int { return cmp.Compare(a.start, b.start) })
+	arrange.Sort(p.blocks, func(a, b block) int { return cmp.Compare(a.start, b.start) })
 }
 
 // droppedBetween says whether something that goes lies between segments, so

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 )
 
@@ -151,7 +152,7 @@ func (f *elfFile) dropBuildID(out []byte, segments []elfSegment) (ranges []lossy
 // two ranges, or behind the last one, must be zero: alignment.
 func cutTails(segments []elfSegment, ranges []lossyRange, out []byte) {
 	sorted := slices.Clone(ranges)
-	slices.SortFunc(sorted, func(a, b lossyRange) int { return cmp.Compare(b.start, a.start) })
+	arrange.Sort(sorted, func(a, b lossyRange) int { return cmp.Compare(b.start, a.start) })
 	for i := range segments {
 		p := &segments[i]
 		if p.Type != ptLoad || p.Filesz != p.Memsz {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 )
 
@@ -24,7 +25,7 @@ func (b block) size() uint64 { return b.end - b.start - b.trim }
 // mergeBlocks joins ranges that overlap, so that nothing that belongs
 // together is torn apart. The result is sorted.
 func mergeBlocks(blocks []block) []block {
-	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(a.start, b.start) })
+	arrange.Stable(blocks, func(a, b block) int { return cmp.Compare(a.start, b.start) })
 	var out []block
 	for _, b := range blocks {
 		if b.start == b.end {
@@ -162,8 +163,8 @@ func compose(data []byte, blocks []block, fresh []patch, patches []patch) byteio
 	for _, p := range fresh {
 		parts = append(parts, part(p))
 	}
-	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.at, b.at) })
-	slices.SortStableFunc(patches, func(a, b patch) int { return cmp.Compare(a.at, b.at) })
+	arrange.Stable(parts, func(a, b part) int { return cmp.Compare(a.at, b.at) })
+	arrange.Stable(patches, func(a, b patch) int { return cmp.Compare(a.at, b.at) })
 
 	var out byteio.Content
 	var cursor uint64
@@ -216,7 +217,7 @@ type claim struct {
 // first claim that covers it, the rest to rest. Together with what a rewrite
 // adds (Report.remove with negative bytes) the sum is exact.
 func account(r *Report, size uint64, blocks []block, claims []claim, rest Reason) {
-	slices.SortStableFunc(claims, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
+	arrange.Stable(claims, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
 	next := 0
 	charge := func(from, to uint64) { // a gap between blocks
 		for from < to {

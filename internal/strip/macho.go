@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
 )
@@ -203,7 +204,7 @@ func (p *machoPlan) assemble() ([]byte, error) {
 
 	out := slices.Clone(p.data[:start])
 	pieces := slices.Clone(p.tables)
-	slices.SortStableFunc(pieces, func(a, b machoTable) int { return cmp.Compare(a.offset, b.offset) })
+	arrange.Stable(pieces, func(a, b machoTable) int { return cmp.Compare(a.offset, b.offset) })
 	var signature *machoTable
 	for i, t := range pieces {
 		data := p.data[t.offset : t.offset+t.length]
@@ -272,7 +273,7 @@ func (p *machoPlan) copyCommands() {
 // nothingUnknown checks that every byte of __LINKEDIT belongs to a table.
 func (p *machoPlan) nothingUnknown(link machoSegment) error {
 	pieces := slices.Clone(p.tables)
-	slices.SortFunc(pieces, func(a, b machoTable) int { return cmp.Compare(a.offset, b.offset) })
+	arrange.Sort(pieces, func(a, b machoTable) int { return cmp.Compare(a.offset, b.offset) })
 	cursor := link.fileoff
 	for _, t := range pieces {
 		if t.offset < cursor {

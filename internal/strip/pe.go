@@ -14,9 +14,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"slices"
 	"strings"
 
+	"github.com/minsize/minsize/internal/arrange"
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
 	"github.com/minsize/minsize/internal/objfile"
@@ -71,7 +71,7 @@ func (p *pePlan) refusals() error {
 		start, end := s.rawRange()
 		ranges = append(ranges, claim{start: start, end: end})
 	}
-	slices.SortFunc(ranges, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
+	arrange.Sort(ranges, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
 	cursor := uint64(p.SizeOfHeaders)
 	for _, r := range ranges {
 		if r.start == r.end {
@@ -180,7 +180,7 @@ func (p *pePlan) findPayload() error {
 	for _, e := range p.debugEntries() {
 		known = append(known, claim{e.pointer, e.pointer + e.size, ""})
 	}
-	slices.SortFunc(known, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
+	arrange.Sort(known, func(a, b claim) int { return cmp.Compare(a.start, b.start) })
 	cursor := lastSection
 	var total uint64
 	note := func(from, to uint64) {
@@ -301,7 +301,7 @@ func (p *pePlan) assemble() (byteio.Content, error) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
+	arrange.Stable(order, func(a, b int) int {
 		return cmp.Compare(sections[a].PointerToRawData, sections[b].PointerToRawData)
 	})
 	for _, i := range order {
@@ -328,7 +328,7 @@ func (p *pePlan) assemble() (byteio.Content, error) {
 			cursor += c.end - c.start
 		}
 	}
-	slices.SortFunc(blocks, func(a, b block) int { return cmp.Compare(a.start, b.start) })
+	arrange.Sort(blocks, func(a, b block) int { return cmp.Compare(a.start, b.start) })
 
 	var fresh []patch
 	symbols := p.newSymbols(sections, oldIndex)
