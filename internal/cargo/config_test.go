@@ -298,6 +298,21 @@ func TestPieces(t *testing.T) {
 			t.Error("ready with nothing")
 		}
 	}
+	// A module has other tools than a program, and every system's installer brings them.
+	own := &Toolchain{Host: "x86_64-unknown-linux-gnu", LLVM: "22.1.8"}
+	var named []string
+	for _, piece := range pieces {
+		p := piece(&Survey{System: System{"some", "apt"}, Triple: target.Parse("wasm32-unknown-unknown")}, own)
+		if named = append(named, p.Name); p.Name == "wasm-opt (Binaryen)" && (len(p.Install) != 2 || p.Install[0] != "apt-get install binaryen") {
+			t.Errorf("wasm-opt: %q", p.Install)
+		}
+	}
+	for name, wanted := range map[string]bool{"linker for modules (wasm-ld)": true, "wasm-opt (Binaryen)": true, "opt and llc of LLVM 22": true,
+		"C compiler as linker driver": false, "runner for wasm32-unknown-unknown": false} {
+		if slices.Contains(named, name) != wanted {
+			t.Errorf("%s among the pieces of a module: %v", name, !wanted)
+		}
+	}
 	for id, installer := range systems {
 		if installers[installer] == "" {
 			t.Errorf("%s installs with %q, which is not in the table", id, installer)

@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,16 +26,17 @@ var installers = map[string]string{
 // takes LLVM's major version. Debian 12 has its own, for its rustc is older
 // than what it ships for browsers (rustc-web).
 var packages = map[string]map[string]string{
-	"cc":      {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
-	"rust":    {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
-	"std":     {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
-	"lld":     {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
-	"llvm":    {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
-	"qemu":    {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
-	"machine": {"debian-12": "qemu-system", "apt": "qemu-system", "dnf": "qemu-system-arm qemu-system-riscv", "pacman": "qemu-full", "zypper": "qemu"},
-	"wine":    {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
-	"cross":   {"debian-12": "gcc", "apt": "gcc", "dnf": "gcc"},
-	"musl":    {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
+	"cc":       {"debian-12": "gcc libc6-dev", "apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "build-base", "zypper": "gcc"},
+	"rust":     {"debian-12": "rustc-web cargo-web", "apt": "rustc cargo", "dnf": "rust cargo", "pacman": "rust", "apk": "rust cargo", "zypper": "rust cargo", "brew": "rustup"},
+	"std":      {"debian-12": "rust-web-src", "apt": "rust-src", "dnf": "rust-src", "pacman": "rust-src", "apk": "rust-src", "zypper": "rust-src"},
+	"lld":      {"debian-12": "lld-19", "apt": "lld", "dnf": "lld", "pacman": "lld", "apk": "lld", "zypper": "lld", "brew": "lld"},
+	"llvm":     {"debian-12": "llvm-%s", "apt": "llvm-%s", "dnf": "llvm%s", "pacman": "llvm", "apk": "llvm%s", "zypper": "llvm%s", "brew": "llvm@%s"},
+	"qemu":     {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
+	"machine":  {"debian-12": "qemu-system", "apt": "qemu-system", "dnf": "qemu-system-arm qemu-system-riscv", "pacman": "qemu-full", "zypper": "qemu"},
+	"wine":     {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
+	"cross":    {"debian-12": "gcc", "apt": "gcc", "dnf": "gcc"},
+	"wasm-opt": {"debian-12": "binaryen", "apt": "binaryen", "dnf": "binaryen", "pacman": "binaryen", "apk": "binaryen", "zypper": "binaryen", "brew": "binaryen"},
+	"musl":     {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
 }
 
 // install is the command that brings a package here, or none where the
@@ -99,7 +101,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if own == nil || !s.elf() {
+		if own == nil || !s.elf() && !s.wasm() {
 			return Piece{}
 		}
 		major, _, _ := strings.Cut(own.LLVM, ".")
@@ -111,6 +113,29 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 			p.Install = append(p.Install, "rustup component add llvm-tools --toolchain "+own.Name)
 		}
 		p.Install = append(p.Install, s.install("llvm", own)...)
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if own == nil || !s.wasm() {
+			return Piece{}
+		}
+		p := Piece{Name: "linker for modules (wasm-ld)", Unlocks: "linking at all", Essential: true, Install: s.install("lld", own)}
+		for _, name := range target.WasmLinkers {
+			for _, place := range []string{filepath.Join(own.HostTools(), name), name} { // rustc looks among its own first
+				if path, err := exec.LookPath(place); err == nil && p.Found == "" {
+					p.Found = path
+				}
+			}
+		}
+		return p
+	},
+	func(s *Survey, own *Toolchain) Piece {
+		if own == nil || !s.wasm() {
+			return Piece{}
+		}
+		p := Piece{Name: "wasm-opt (Binaryen)", Unlocks: "one more rung: its optimiser for size (hello 35,982 to 34,081 bytes)",
+			Install: append(s.install("wasm-opt", own), "npm install --global binaryen")}
+		p.Found, _ = exec.LookPath("wasm-opt")
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
@@ -212,7 +237,7 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if own == nil || s.Triple.Name == own.Host {
+		if own == nil || s.Triple.Name == own.Host || s.wasm() && s.Triple.RunBy() == target.NoEngine { // its host is the check
 			return Piece{}
 		}
 		p := Piece{Name: "runner for " + s.Triple.Name, Unlocks: "checking the program; without it no technique that can change behaviour is kept",
@@ -242,6 +267,8 @@ func (s *Survey) foreign(own *Toolchain) bool { return s.Triple.Name != own.Host
 func (s *Survey) links() bool {
 	return slices.ContainsFunc(s.Linkers, func(l *Linker) bool { return l.Works })
 }
+
+func (s *Survey) wasm() bool { return s.Triple.Format == target.Wasm }
 
 func (s *Survey) elf() bool { return s.Triple.Format == target.ELF }
 

@@ -23,7 +23,7 @@ import (
 var wasm = Flavour{
 	Name:    target.WasmLD,
 	Formats: []target.Format{target.Wasm},
-	Drivers: []string{"rust-lld", "wasm-ld", "wasm-ld-22", "wasm-ld-19"},
+	Drivers: target.WasmLinkers,
 	Values:  []string{"-o", "-z", "-m", "-e", "-l", "-L", "-y", "-flavor", "--export", "--export-if-defined", "--entry", "--undefined"},
 	Linkers: []program{{LLD, "LLD", []string{"wasm-ld*", "rust-lld"}}},
 	Options: []Option{

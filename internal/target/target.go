@@ -41,6 +41,10 @@ const (
 	WasmLD Flavour = "wasm"
 )
 
+// WasmLinkers are the programs that link modules, by name: what rustc calls, and
+// what distributions call the same.
+var WasmLinkers = []string{"rust-lld", "wasm-ld", "wasm-ld-22", "wasm-ld-19"}
+
 // Triple is a target. The zero value is no target at all.
 type Triple struct {
 	Name   string // as it was given: what rustc is to be told
