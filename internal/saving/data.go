@@ -90,9 +90,13 @@ func tables(s *Subject) (found []Saving) {
 		if d.writable && run >= len(d.text)/2 || slices.ContainsFunc(files, func(f included) bool { return bytes.HasPrefix(f.text, d.text) || bytes.Contains(d.text, f.text) }) {
 			continue // zeros and includes say more
 		}
+		foreign := len(s.owns) > 0 && !s.own(d.owner)
+		if foreign && d.size(s) < s.Size/50 {
+			continue // nothing that anybody leaves a dependency for
+		}
 		name, at := s.about(&d)
 		step := fmt.Sprintf("compute it at start, read it from a file, use smaller types; or keep it compressed (%d bytes deflated)", deflated(d.text))
-		if len(s.owns) > 0 && !s.own(d.owner) {
+		if foreign {
 			step = fmt.Sprintf("it is the dependency's: ask for a feature without it, or use another crate (%d bytes deflated)", deflated(d.text))
 		}
 		what := fmt.Sprintf("%s: %d bytes of constants", name, len(d.text))

@@ -76,7 +76,7 @@ func (s *Subject) features(of *cargo.Package, d cargo.Dependency, list []string,
 	if strings.HasPrefix(step, "[") { // a table of its own
 		step = "default-features = false"
 		if list != nil {
-			step += fmt.Sprintf(", features = %q", list)
+			step += fmt.Sprintf(", features = [\"%s\"]", strings.Join(list, "\", \""))
 		}
 		step += " in " + strings.TrimSpace(lines[line-1])
 	}
@@ -100,7 +100,10 @@ func defaultFeatures(s *Subject) (found []Saving) {
 			return
 		}
 		x.then = func() (single []Saving) {
-			for _, one := range defaults {
+			for _, one := range neededLast(defaults) {
+				if _, plain := to.Features[one]; !plain {
+					continue // another package's, which no manifest can ask for
+				}
 				list := slices.Clone(d.Features)
 				for _, other := range defaults {
 					if _, plain := to.Features[other]; plain && other != one && !slices.Contains(list, other) {
@@ -119,6 +122,16 @@ func defaultFeatures(s *Subject) (found []Saving) {
 	return found
 }
 
+// neededLast puts the features last that code can hardly do without.
+func neededLast(features []string) []string {
+	list := slices.Clone(features)
+	slices.SortStableFunc(list, func(a, b string) int {
+		needed := func(f string) int { return 1 + slices.Index([]string{"alloc", "std"}, f) }
+		return needed(a) - needed(b)
+	})
+	return list
+}
+
 // askedFeatures leaves each feature out that a manifest asks for by name.
 func askedFeatures(s *Subject) (found []Saving) {
 	s.eachDependency(func(of *cargo.Package, d cargo.Dependency, to *cargo.Package) {
@@ -126,7 +139,7 @@ func askedFeatures(s *Subject) (found []Saving) {
 		if bound < s.worth() {
 			return
 		}
-		for _, one := range d.Features {
+		for _, one := range neededLast(d.Features) {
 			list := slices.DeleteFunc(slices.Clone(d.Features), func(f string) bool { return f == one })
 			if x, ok := s.onlyFeatures(of, d, list, fmt.Sprintf("feature %s of %s", one, to.Name), bound); ok {
 				found = append(found, x)

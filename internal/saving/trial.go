@@ -235,6 +235,7 @@ func (b *Bench) Try(ctx context.Context, all []Saving, limits Limits, tell func(
 		if known {
 			b.Kept++
 		} else {
+			s.State = Untried
 			if made >= limits.Builds || limits.Time > 0 && made > 0 && time.Since(begin)+b.Each > limits.Time {
 				out = append(out, s)
 				continue
