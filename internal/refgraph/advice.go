@@ -29,7 +29,7 @@ var adviceTable = []Advice{
 	{"Unicode tables", []string{"regex_syntax::unicode_tables", "regex_syntax::hir::translate", "core::unicode::unicode_data", "unicode_normalization", "icu_properties", "unicode_width"},
 		"regex: default-features = false with only the unicode-* features that patterns need; to_ascii_lowercase instead of to_lowercase", false},
 	{"regex", []string{"regex", "regex_automata", "regex_syntax", "aho_corasick"},
-		"the crate regex-lite has the same interface at a tenth of the size; or str::find, split and matches", false},
+		"the crate regex-lite has the same interface for str (no bytes, no Unicode classes) at a tenth of the size; or str::find, split and matches", false},
 	{"chrono's formats", []string{"chrono::format"},
 		"chrono with default-features = false and only clock; or the crate time without its macros; or seconds since the epoch", false},
 	{"command line parsing", []string{"clap", "clap_builder", "clap_lex"},
