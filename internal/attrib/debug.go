@@ -216,9 +216,10 @@ func (d *debugInfo) crateOf(_ *Program, atom int32) string {
 // unitName is what a unit is called in reports.
 func (d *debugInfo) unitName(unit int32) string { return d.names[unit] }
 
-// inParallel walks units on all processors. work gets a range of units and
-// answers with ranges, which are put together in the order of units.
-func (d *debugInfo) inParallel(total uint64, work func(unit int, out []rangemap.Range) []rangemap.Range) *rangemap.Map {
+// inParallel walks units on all processors. worker makes what each of them has
+// for itself: it gets a unit and answers with ranges, which are put together in
+// the order of units.
+func (d *debugInfo) inParallel(total uint64, worker func() func(unit int) []rangemap.Range) *rangemap.Map {
 	n := len(d.data.Units)
 	parts := make([][]rangemap.Range, n)
 	next := make(chan int, n)
@@ -229,8 +230,9 @@ func (d *debugInfo) inParallel(total uint64, work func(unit int, out []rangemap.
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
+			work := worker()
 			for i := range next {
-				parts[i] = work(i, nil)
+				parts[i] = work(i)
 			}
 		})
 	}

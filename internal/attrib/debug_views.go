@@ -26,50 +26,57 @@ func (p *Program) lineMap() *rangemap.Map {
 		d.files = newInterner()
 		index := map[fileLine]int32{}
 		var mu sync.Mutex
-		d.lines = d.inParallel(p.Space.Total, func(unit int, out []rangemap.Range) []rangemap.Range {
-			if d.data.Units[unit].TypeUnit() { // its table is a compile unit's
-				return nil
-			}
-			t, err := d.data.Lines(&d.data.Units[unit])
-			if t == nil || err != nil {
-				return nil
-			}
-			files := map[uint32]int32{}
+		d.lines = d.inParallel(p.Space.Total, func() func(int) []rangemap.Range {
 			labels := map[fileLine]int32{}
-			for i := 0; i+1 < len(t.Rows); i++ {
-				r := &t.Rows[i]
-				if r.File == dwarf.EndSequence || t.Rows[i+1].Addr <= r.Addr {
-					continue
-				}
-				file, ok := files[r.File]
-				if !ok {
-					name := t.File(r.File)
-					if name == "" {
-						name = "[unknown file]"
-					}
-					mu.Lock()
-					file = d.files.id(name)
-					mu.Unlock()
-					files[r.File] = file
-				}
-				key := fileLine{file, int32(r.Line)}
-				label, ok := labels[key]
-				if !ok {
-					mu.Lock()
-					if label, ok = index[key]; !ok {
-						label = int32(len(d.fileLines))
-						index[key] = label
-						d.fileLines = append(d.fileLines, key)
-					}
-					mu.Unlock()
-					labels[key] = label
-				}
-				out = p.appendRange(out, dwarf.Range{Low: r.Addr, High: t.Rows[i+1].Addr}, label)
-			}
-			return out
+			return func(unit int) []rangemap.Range { return p.linesOf(unit, &mu, index, labels) }
 		})
 	})
 	return d.lines
+}
+
+// linesOf is the part of lineMap that one unit says. index has all labels, under
+// mu; labels those that this worker knows.
+func (p *Program) linesOf(unit int, mu *sync.Mutex, index, labels map[fileLine]int32) (out []rangemap.Range) {
+	d := p.debug
+	if d.data.Units[unit].TypeUnit() { // its table is a compile unit's
+		return nil
+	}
+	t, err := d.data.Lines(&d.data.Units[unit])
+	if t == nil || err != nil {
+		return nil
+	}
+	files := map[uint32]int32{}
+	for i := 0; i+1 < len(t.Rows); i++ {
+		r := &t.Rows[i]
+		if r.File == dwarf.EndSequence || t.Rows[i+1].Addr <= r.Addr {
+			continue
+		}
+		file, ok := files[r.File]
+		if !ok {
+			name := t.File(r.File)
+			if name == "" {
+				name = "[unknown file]"
+			}
+			mu.Lock()
+			file = d.files.id(name)
+			mu.Unlock()
+			files[r.File] = file
+		}
+		key := fileLine{file, int32(r.Line)}
+		label, ok := labels[key]
+		if !ok {
+			mu.Lock()
+			if label, ok = index[key]; !ok {
+				label = int32(len(d.fileLines))
+				index[key] = label
+				d.fileLines = append(d.fileLines, key)
+			}
+			mu.Unlock()
+			labels[key] = label
+		}
+		out = p.appendRange(out, dwarf.Range{Low: r.Addr, High: t.Rows[i+1].Addr}, label)
+	}
+	return out
 }
 
 // originMap is the partition of code by the function that it was written in.
@@ -78,94 +85,131 @@ func (p *Program) originMap() *rangemap.Map {
 	d.originsOnce.Do(func() {
 		var mu sync.Mutex
 		index := map[origin]int32{}
-		d.origins = d.inParallel(p.Space.Total, func(unit int, out []rangemap.Range) []rangemap.Range {
-			data, u := d.data.Full(&d.data.Units[unit])
-			code, err := data.Code(u)
-			if code == nil || err != nil && len(code.Functions) == 0 {
-				return nil
+		intern := func(o origin) int32 {
+			mu.Lock()
+			defer mu.Unlock()
+			id, ok := index[o]
+			if !ok {
+				o = origin{strings.Clone(o.name), strings.Clone(o.crate)}
+				id = int32(len(d.originNames))
+				index[o] = id
+				d.originNames = append(d.originNames, o)
 			}
-			w := originNamer{data: data, byOffset: map[uint64]int32{}, files: map[*dwarf.Unit]*dwarf.LineTable{}, intern: func(o origin) int32 {
-				mu.Lock()
-				defer mu.Unlock()
-				id, ok := index[o]
-				if !ok {
-					id = int32(len(d.originNames))
-					index[o] = id
-					d.originNames = append(d.originNames, o)
-				}
-				return id
-			}}
-			// Nested ranges of one function, parents first among equals.
-			type span struct {
-				low, high uint64
-				depth     int32
-				label     int32
-			}
-			depth := make([]int32, len(code.Inlined))
-			var spans []span
-			for i := range code.Functions {
-				f := &code.Functions[i]
-				label := w.of(f.Offset, u)
-				for _, r := range code.RangesOf(f.First, f.Count) {
-					spans = append(spans, span{r.Low, r.High, 0, label})
-				}
-			}
-			for i := range code.Inlined {
-				x := &code.Inlined[i]
-				depth[i] = 1
-				if x.Parent >= 0 {
-					depth[i] = depth[x.Parent] + 1
-				}
-				label := w.of(x.Origin, u)
-				for _, r := range code.RangesOf(x.First, x.Count) {
-					spans = append(spans, span{r.Low, r.High, depth[i], label})
-				}
-			}
-			slices.SortFunc(spans, func(a, b span) int {
-				return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.depth, b.depth))
-			})
-			var stack []span
-			at := uint64(0)
-			emit := func(to uint64, label int32) {
-				if to > at {
-					out = p.appendRange(out, dwarf.Range{Low: at, High: to}, label)
-					at = to
-				}
-			}
-			unwindTo := func(low uint64) {
-				for len(stack) > 0 && stack[len(stack)-1].high <= low {
-					top := stack[len(stack)-1]
-					emit(top.high, top.label)
-					stack = stack[:len(stack)-1]
-				}
-			}
-			for _, s := range spans {
-				unwindTo(s.low)
-				if len(stack) > 0 {
-					emit(s.low, stack[len(stack)-1].label)
-					s.high = min(s.high, stack[len(stack)-1].high)
-				}
-				if len(stack) == 0 {
-					at = max(at, s.low)
-				}
-				if s.high > s.low {
-					stack = append(stack, s)
-				}
-			}
-			unwindTo(^uint64(0))
-			return out
+			return id
+		}
+		d.origins = d.inParallel(p.Space.Total, func() func(int) []rangemap.Range {
+			w := originNamer{byOffset: map[uint64]int32{}, byLink: map[string]linkOrigin{}, files: map[*dwarf.Unit]*dwarf.LineTable{}, intern: intern}
+			return func(unit int) []rangemap.Range { return p.originsOf(unit, &w) }
 		})
 	})
 	return d.origins
 }
 
-// originNamer names entries of .debug_info, each once.
+// originsOf is the part of originMap that one unit says.
+func (p *Program) originsOf(unit int, w *originNamer) (out []rangemap.Range) {
+	data, u := p.debug.data.Full(&p.debug.data.Units[unit])
+	code, err := data.Code(u)
+	if code == nil || err != nil && len(code.Functions) == 0 {
+		return nil
+	}
+	w.data = data
+	clear(w.byOffset)
+	// Nested ranges of one function, parents first among equals.
+	type span struct {
+		low, high uint64
+		depth     int32
+		label     int32
+	}
+	depth := make([]int32, len(code.Inlined))
+	var spans []span
+	for i := range code.Functions {
+		f := &code.Functions[i]
+		label := w.of(f.Offset, u)
+		for _, r := range code.RangesOf(f.First, f.Count) {
+			spans = append(spans, span{r.Low, r.High, 0, label})
+		}
+	}
+	for i := range code.Inlined {
+		x := &code.Inlined[i]
+		depth[i] = 1
+		if x.Parent >= 0 {
+			depth[i] = depth[x.Parent] + 1
+		}
+		label := w.of(x.Origin, u)
+		for _, r := range code.RangesOf(x.First, x.Count) {
+			spans = append(spans, span{r.Low, r.High, depth[i], label})
+		}
+	}
+	slices.SortFunc(spans, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.depth, b.depth))
+	})
+	var stack []span
+	at := uint64(0)
+	emit := func(to uint64, label int32) {
+		if to > at {
+			out = p.appendRange(out, dwarf.Range{Low: at, High: to}, label)
+			at = to
+		}
+	}
+	unwindTo := func(low uint64) {
+		for len(stack) > 0 && stack[len(stack)-1].high <= low {
+			top := stack[len(stack)-1]
+			emit(top.high, top.label)
+			stack = stack[:len(stack)-1]
+		}
+	}
+	for _, s := range spans {
+		unwindTo(s.low)
+		if len(stack) > 0 {
+			emit(s.low, stack[len(stack)-1].label)
+			s.high = min(s.high, stack[len(stack)-1].high)
+		}
+		if len(stack) == 0 {
+			at = max(at, s.low)
+		}
+		if s.high > s.low {
+			stack = append(stack, s)
+		}
+	}
+	unwindTo(^uint64(0))
+	return out
+}
+
+// originNamer names entries of .debug_info, each once. Every unit has entries of
+// its own for what it inlines; the linker name tells that they are the same.
 type originNamer struct {
 	data     *dwarf.Data
-	byOffset map[uint64]int32
+	byOffset map[uint64]int32 // of one unit
+	byLink   map[string]linkOrigin
 	files    map[*dwarf.Unit]*dwarf.LineTable
 	intern   func(origin) int32
 	parser   demangle.Parser
+}
+
+// linkOrigin is what a linker name says, and its number where that is all.
+type linkOrigin struct {
+	origin
+	id int32 // -1: the crate is the entry's
+}
+
+func (w *originNamer) link(link string) linkOrigin {
+	known, ok := w.byLink[link]
+	if ok {
+		return known
+	}
+	known.id = -1
+	name := w.parser.Parse(link)
+	if name.Rust() {
+		known.origin = origin{name: name.GenericForm(), crate: name.Crate}
+	} else {
+		known.name = name.Display
+	}
+	if known.name != "" && known.crate != "" {
+		known.id = w.intern(known.origin)
+		known.origin = origin{} // the number is enough
+	}
+	w.byLink[link] = known
+	return known
 }
 
 func (w *originNamer) of(off uint64, u *dwarf.Unit) int32 {
@@ -175,12 +219,12 @@ func (w *originNamer) of(off uint64, u *dwarf.Unit) int32 {
 	n := w.data.Names(off)
 	o := origin{name: n.Name}
 	if n.Link != "" {
-		name := w.parser.Parse(n.Link)
-		if name.Rust() {
-			o = origin{name: strings.Clone(name.GenericForm()), crate: strings.Clone(name.Crate)}
-		} else {
-			o.name = strings.Clone(name.Display)
+		known := w.link(n.Link)
+		if known.id >= 0 {
+			w.byOffset[off] = known.id
+			return known.id
 		}
+		o = known.origin
 	}
 	if o.name == "" {
 		o.name = "[function without a name]"

@@ -34,6 +34,7 @@ type Files struct {
 	mappings []*byteio.Mapping
 	splits   []*dwarf.SplitFinder
 	huge     int    // bytes of huge inputs
+	ballast  []byte // never touched, so no memory: with it the first rounds of the collector, of a heap that only grows, are not made
 	restore  func() // the collector's setting; nil where it stays
 }
 
@@ -54,8 +55,12 @@ func (l *Files) Close(ctx context.Context) {
 }
 
 // largeInput is from where on memory counts more than a tenth of the CPU time,
-// hugeInput from where on it counts more than the second processor.
+// hugeInput from where on it counts more than the second processor. What is
+// smaller is done before there is garbage that is worth collecting.
 const largeInput, hugeInput = 8 << 20, 96 << 20
+
+// ballast costs two fifths of its size in garbage that stays longer.
+const ballast = 12 << 20
 
 // softLimit makes the collector work harder before the heap outgrows what a
 // huge input should cost: garbage of one pass is gone before the next one
@@ -101,8 +106,16 @@ func (l *Files) Open(path string, o Options) error {
 		return err
 	}
 	o.Names = o.Names && len(m.Data) > 2*largeInput && len(m.Data) < hugeInput
-	if len(m.Data) > largeInput {
+	switch {
+	case len(m.Data) > largeInput:
 		debug.SetGCPercent(40) // half the memory for a tenth more time
+		if l.ballast == nil && len(m.Data) <= hugeInput {
+			l.ballast = make([]byte, ballast)
+		}
+	case len(l.mappings) == 1:
+		debug.SetGCPercent(400)
+	default:
+		debug.SetGCPercent(100)
 	}
 	if len(m.Data) > hugeInput {
 		debug.SetGCPercent(25)
@@ -114,6 +127,9 @@ func (l *Files) Open(path string, o Options) error {
 	}
 	if err := l.findNames(path, data, m.Data, &o); err != nil {
 		return err
+	}
+	if o.Companion != nil && len(o.Companion.Data) > largeInput {
+		debug.SetGCPercent(40)
 	}
 	inputs, err := attrib.Load(path, data, o.Options)
 	if err != nil {
