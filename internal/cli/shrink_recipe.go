@@ -41,9 +41,11 @@ func (e *env) settledProject(ctx context.Context, f *shrinkFlags, typed func(str
 	}
 	adopted = f.wish(wishes, project.Short(wishes.From), typed)
 	if f.cargo.Target != project.Options.Target {
-		project, err = cargo.Load(ctx, e.cargoOptions(&f.cargo))
+		if project, err = cargo.Load(ctx, e.cargoOptions(&f.cargo)); err != nil {
+			return nil, "", cargoError(err)
+		}
 	}
-	return project, adopted, cargoError(err)
+	return project, adopted, nil // whatever Find said of a file that has wishes alone
 }
 
 // wish takes what a file says, where nothing else was typed. It says what it

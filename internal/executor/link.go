@@ -222,5 +222,8 @@ func (l *finalLink) held(ctx context.Context, folder, made string) error {
 	if err != nil {
 		return err
 	}
-	return sameInterface(was, now)
+	if err := sameInterface(was, now); err != nil {
+		return err
+	}
+	return heldProtections(plain, made)
 }
