@@ -51,6 +51,8 @@ type shrinkFlags struct {
 	cuts        []string
 	suggest     bool
 	codegen     time.Duration
+	tune        string
+	inlining    []string // choices of minsize.toml, to begin with
 	yes         bool
 	pack        bool
 	noRecipe    bool
@@ -130,6 +132,7 @@ that passes is written to FILE.min.wasm beside it, or to -o.`,
 	flags.StringArrayVar(&f.cuts, "cut", nil, "replace functions by a stub: `PATTERN[=trap|report|return]`; repeatable")
 	flags.BoolVar(&f.suggest, "suggest-cuts", false, "list functions and crates by what cutting each would really save; nothing is applied")
 	flags.DurationVar(&f.codegen, "codegen-budget", 0, "`TIME` for making the machine code again from the bitcode, such as 5m; 0 for none (default as long as the builds took)")
+	flags.StringVar(&f.tune, "tune", "", "how long inlining is tuned: a `BUDGET` of time or of compiles, or both, such as 10m or 200 or 10m,200; 0 for none (default 24, and as long as the builds took)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "cuts with =return and =zero are right, where nothing proves it")
 	flags.BoolVar(&f.pack, "pack", false, "compress the result at the end: it unpacks itself when it starts")
 	flags.BoolVar(&f.noRecipe, "no-recipe", false, "do not write minsize.toml")
@@ -149,6 +152,8 @@ type shrinkPlan struct {
 	maxSlow   float64
 	table     []*technique.Technique
 	objective *executor.Objective
+	tuning    ladder.Tuning
+	tuned     bool // inlining is tuned
 	prove     bool // a cut of the user's is right only where the function returns nothing
 }
 
@@ -199,6 +204,7 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		p.table = append(p.table, t)
 		p.policy.With = append(slices.Clone(p.policy.With), t.Name)
 	}
+	p.table = append(p.table, technique.InliningTable()...)
 	p.table = append(p.table, technique.PipelineTable()...) // last: each cut is then made in the bitcode
 	for _, t := range technique.PipelineTable() {
 		if t.Slow() && f.bench != "" && f.maxSlowdown != "" && !slices.Contains(f.without, t.Name) {
@@ -207,6 +213,9 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 	}
 	if f.codegen < 0 {
 		return nil, usageError("--codegen-budget 5m", "--codegen-budget %v is below zero", f.codegen)
+	}
+	if p.tuning, p.tuned, err = parseTuning(f.tune); err != nil {
+		return nil, usageError("--tune 10m, --tune 200 for compiles, or --tune 10m,200 for what is used up first", "%v", err)
 	}
 	if err := p.policy.Check(p.table); err != nil {
 		return nil, usageError("minsize shrink --list-techniques, which names all", "%v", err)
@@ -235,6 +244,27 @@ func (f *shrinkFlags) resolve(changed func(string) bool) (*shrinkPlan, error) {
 		return nil, usageError("--bench '{} "+strings.TrimPrefix(f.bench, "./")+"'", "--bench %q does not say where the program goes: {}", f.bench)
 	}
 	return p, nil
+}
+
+// parseTuning reads --tune: a time, a number of compiles, or both.
+func parseTuning(text string) (t ladder.Tuning, on bool, err error) {
+	if text == "" {
+		return ladder.DefaultTuning, true, nil
+	}
+	for _, word := range strings.Split(text, ",") {
+		word = strings.TrimSpace(word)
+		n, notCompiles := strconv.Atoi(word)
+		d, notTime := time.ParseDuration(word)
+		switch {
+		case notCompiles == nil && n >= 0:
+			t.Compiles = n
+		case notTime == nil && d >= 0:
+			t.Time = d
+		default:
+			return t, false, fmt.Errorf("--tune %q: %q is neither a time nor a number of compiles", text, word)
+		}
+	}
+	return t, t.Compiles > 0 || t.Time > 0, nil
 }
 
 // insists are the techniques that were typed, and not merely allowed.
@@ -283,7 +313,7 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 	defer x.Close()
 	x.Bootstrap = f.bootstrap
 	x.Codegen = f.codegen > 0 || !cmd.Flags().Changed("codegen-budget")
-	x.SaveTemps, x.Objective = x.Codegen, plan.objective
+	x.SaveTemps, x.Objective, x.Inlining = x.Codegen, plan.objective, f.inlining
 	x.Proof = executor.NewProof(f.cuts, f.yes)
 	if plan.prove {
 		if err := x.Proof.Prepare(ctx, x); err != nil {
@@ -311,7 +341,10 @@ func (e *env) shrink(ctx context.Context, cmd *cobra.Command, f *shrinkFlags) er
 		Base:   ladder.Side{Toolchain: project.Toolchain.ID(), Facts: x.Facts(ctx, project.Toolchain, plan.policy)},
 		Policy: plan.policy, Table: plan.table, Limits: ladder.DefaultLimits, Measure: true,
 		Builder: x, Verifier: &executor.SuiteVerifier{Suite: suite, NoRun: noRun}, Observer: view,
-		MaxSlow: plan.maxSlow, Codegen: f.codegen,
+		MaxSlow: plan.maxSlow, Codegen: f.codegen, Tuning: plan.tuning,
+	}
+	if plan.tuned {
+		search.Tuner, x.Tuning = x, view.tuning
 	}
 	if f.bench != "" && noRun == "" {
 		b := &speed.Bench{Command: f.bench, Dir: project.Dir, Runner: checking.Runner, Scratch: x.Scratch, Stage: checking.Stage}

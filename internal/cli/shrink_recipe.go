@@ -25,7 +25,7 @@ func (e *env) settledProject(ctx context.Context, f *shrinkFlags, typed func(str
 	var wishes *recipe.Wishes
 	switch {
 	case err == nil && old.IsFor(project):
-		wishes = old.Wishes(path)
+		wishes, f.inlining = old.Wishes(path), old.Link.Inlining
 	case errors.As(err, &missing):
 		if wishes = missing.Wishes; wishes == nil {
 			if wishes, err = recipe.WishesOf(project.Package.ManifestPath); err != nil {

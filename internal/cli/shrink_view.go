@@ -12,6 +12,7 @@ import (
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/report"
 	"github.com/minsize/minsize/internal/stream"
+	"github.com/minsize/minsize/internal/tune"
 )
 
 // shrinkView shows a search while it runs: on stderr, for stdout is the
@@ -84,6 +85,13 @@ func (v *shrinkView) Begin(name string, full bool) {
 func (v *shrinkView) crate(p cargo.Progress) {
 	if v.bar != nil {
 		v.bar.Set(p.Done, p.Total, p.Crate)
+	}
+}
+
+// tuning shows how far the tuning of inlining is.
+func (v *shrinkView) tuning(p tune.Progress) {
+	if v.bar != nil {
+		v.bar.Say(fmt.Sprintf("%.0f %%, -%s", p.Done*100, report.FormatBytes(p.Before-p.Now, false)))
 	}
 }
 

@@ -34,6 +34,7 @@ import (
 	"github.com/minsize/minsize/internal/relink"
 	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
+	"github.com/minsize/minsize/internal/tune"
 )
 
 // Executor turns plans into finished files, for one project.
@@ -48,6 +49,8 @@ type Executor struct {
 	Proof     *Proof               // of cuts that return at once; nil where they were proved before
 	Log       io.Writer            // cargo's own words; nil for none
 	Progress  func(cargo.Progress) // of builds; nil for none
+	Inlining  []string             // choices that an earlier search has found; see Tune
+	Tuning    func(tune.Progress)  // of Tune; nil for none
 
 	toolchains map[string]*cargo.Toolchain // by ID
 	self       string                      // our own program, which cargo calls to link

@@ -123,31 +123,38 @@ func (x *Executor) replay(ctx context.Context, b *ladder.Build, p technique.Plan
 
 // link makes a recorded link as p says.
 func (x *Executor) link(ctx context.Context, recording *relink.Recording, p technique.Plan, out string, symbols bool) (*relink.Result, error) {
-	v := relink.Variant{Options: p.Link.Options, Add: p.Link.Add, Symbols: symbols}
+	v, err := x.variant(ctx, recording, p)
+	if err != nil {
+		return nil, err
+	}
+	v.Symbols = symbols
+	return recording.Link(ctx, v, out)
+}
+
+// variant is how p changes a recorded link.
+func (x *Executor) variant(ctx context.Context, recording *relink.Recording, p technique.Plan) (v relink.Variant, err error) {
+	v = relink.Variant{Options: p.Link.Options, Add: p.Link.Add}
 	if p.Link.Linker != "" {
 		works := x.linkers(ctx, recording)
 		i := slices.IndexFunc(works, func(l relink.Linker) bool { return string(l.Kind) == p.Link.Linker })
 		if i < 0 {
-			return nil, fmt.Errorf("no %s here that links this program", p.Link.Linker)
+			return v, fmt.Errorf("no %s here that links this program", p.Link.Linker)
 		}
 		v.Linker = works[i]
 	}
-	var err error
 	if v.Cuts, err = findCuts(p.Link.Cuts); err != nil {
-		return nil, err
+		return v, err
 	}
 	for _, cut := range v.Cuts {
 		if err := x.Proof.of(ctx, recording, cut); err != nil {
-			return nil, err
+			return v, err
 		}
 	}
 	if p.Link.Pipeline != "" {
-		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline}
-		if v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain]); err != nil {
-			return nil, err
-		}
+		v.Codegen = &relink.Codegen{Pipeline: p.Link.Pipeline, Inlining: p.Link.Inlining}
+		v.Codegen.Tools, err = x.llvmTools(ctx, x.toolchains[p.Toolchain])
 	}
-	return recording.Link(ctx, v, out)
+	return v, err
 }
 
 // cutNotes says which cuts met nothing.

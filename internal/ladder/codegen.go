@@ -81,7 +81,7 @@ func (s *search) recompiled(b *Build, plan technique.Plan) (*File, error) {
 func (s *search) measurable(c *candidate, link bool) (*candidate, error) {
 	var hide []string
 	for _, t := range c.plan.Parts() {
-		if link && t.Recompiles() || t.Rewrite != nil && t.Rewrite.Pack != "" {
+		if link && (t.Recompiles() || t.Tunes()) || t.Rewrite != nil && t.Rewrite.Pack != "" {
 			hide = append(hide, t.Name)
 		}
 	}

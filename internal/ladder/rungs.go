@@ -107,7 +107,7 @@ func (s *search) linkRungs(finalists []*candidate) (*candidate, error) {
 	lld := technique.Find("lld")
 	pairs, _ := s.Policy.Allows(lld)
 	for _, t := range s.Table {
-		if t.Link == nil || t.Recompiles() {
+		if t.Link == nil || t.Recompiles() || t.Tunes() {
 			continue
 		}
 		if ok, _ := s.Policy.Allows(t); !ok {
@@ -256,6 +256,10 @@ func (s *search) leftOut(best *candidate) error {
 			continue // an alternative to a better one, or a part of another
 		case t.Recompiles() && missing == "" && allowed:
 			continue // a milder one than what was tried
+		case t.Tunes() && (s.Tuner != nil || best.plan.Link.Pipeline == ""):
+			continue // nothing was gained, or there is nothing to tune
+		case t.Tunes() && allowed:
+			l.Why, l.Allow = "--tune 10m", true
 		case missing != "" && t.Recompiles():
 			if pipelines++; pipelines > 1 {
 				continue // one line stands for all of them

@@ -46,11 +46,14 @@ type Options struct {
 	Measure bool          // try by replay what is not allowed, to say what it would save
 	Codegen time.Duration // for making machine code again; 0: as long as the builds took
 
+	Tuning Tuning // of Tuner
+
 	Builder  Builder
 	Verifier Verifier
 	Observer Observer
 	Bencher  Bencher   // nil: speed is not measured
 	Suggest  Suggester // nil: no cuts are suggested
+	Tuner    Tuner     // nil: inlining is left to the compiler
 	Profiler Profiler  // nil: no package is raised by itself
 	MaxSlow  float64   // 0.05: at most 5 % slower; with Bencher
 }
@@ -111,6 +114,9 @@ func (s *search) run() error {
 	}
 	best, err := s.linkRungs(finalists)
 	if err != nil {
+		return err
+	}
+	if best, err = s.tuned(best); err != nil {
 		return err
 	}
 	if s.Bencher != nil {

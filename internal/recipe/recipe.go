@@ -105,6 +105,7 @@ type Link struct {
 	Cuts     []string `toml:"cuts,omitempty"`
 	Pipeline string   `toml:"pipeline,omitempty"`
 	Codegen  string   `toml:"codegen,omitempty" comment:"LLVM of opt and llc"`
+	Inlining []string `toml:"inlining,multiline,omitempty" comment:"by the hash of a function's body: calls that are inlined (+) or not (-)"`
 }
 
 // File are the rewrites of the finished file.
@@ -167,7 +168,7 @@ func (c *Recipe) SetPlan(plan technique.Plan) (err error) {
 	c.Build = Build{Techniques: plan.Techniques, Rustflags: plan.Setting.Rustflags, BuildStd: plan.Setting.BuildStd,
 		StdFeatures: plan.Setting.StdFeatures, NoStdDefaults: plan.Setting.NoStdDefaults, Unstable: plan.Setting.Unstable,
 		Target: plan.Setting.Target, With: c.Build.With}
-	c.Link = Link{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline}
+	c.Link = Link{Linker: plan.Link.Linker, Options: plan.Link.Options, Add: plan.Link.Add, Cuts: plan.Link.Cuts, Pipeline: plan.Link.Pipeline, Inlining: plan.Link.Inlining}
 	c.File = File{plan.Rewrite.StripSymbols, plan.Rewrite.SectionHeaders, plan.Rewrite.Layout, plan.Rewrite.Optimizer, plan.Rewrite.Pack}
 	if c.Build.Profile, err = profileMap(plan.Setting.Profile); err != nil {
 		return err
@@ -206,7 +207,7 @@ func (c *Recipe) Plan(toolchain string) technique.Plan {
 	for _, name := range slices.Sorted(maps.Keys(c.Build.Packages)) {
 		p.Setting.Packages = append(p.Setting.Packages, technique.PackageSetting{Package: name, Profile: profileList(c.Build.Packages[name])})
 	}
-	p.Link = technique.Link{Linker: c.Link.Linker, Options: c.Link.Options, Add: c.Link.Add, Cuts: c.Link.Cuts, Pipeline: c.Link.Pipeline}
+	p.Link = technique.Link{Linker: c.Link.Linker, Options: c.Link.Options, Add: c.Link.Add, Cuts: c.Link.Cuts, Pipeline: c.Link.Pipeline, Inlining: c.Link.Inlining}
 	p.Rewrite = technique.Rewrite{StripSymbols: c.File.StripSymbols, SectionHeaders: c.File.SectionHeaders, Layout: c.File.Layout, Optimizer: c.File.Optimizer, Pack: c.File.Pack}
 	return p
 }

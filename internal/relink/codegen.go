@@ -39,6 +39,7 @@ import (
 type Codegen struct {
 	Pipeline string // a name in Pipelines
 	Tools    LLVM
+	Inlining []string // choices for calls, as package tune writes them; none: as the pipeline decides
 }
 
 // CodegenGives is what the pipelines that cost no speed give, for whoever lacks
@@ -46,7 +47,9 @@ type Codegen struct {
 const CodegenGives = "2 to 3 % of a program of 1 to 2 MB, 13 % of hello, world"
 
 // Key is a text that is equal for equal codegens.
-func (c *Codegen) Key() string { return c.Pipeline + "/" + c.Tools.Version }
+func (c *Codegen) Key() string {
+	return c.Pipeline + "/" + c.Tools.Version + "/" + strings.Join(c.Inlining, ",")
+}
 
 // LLVM is a folder with llvm-dis, opt and llc of one version.
 type LLVM struct {
@@ -159,7 +162,7 @@ func (p *plan) codegen(ctx context.Context) error {
 		if f.Bitcode == "" {
 			continue
 		}
-		object, meta, err := p.recording.compile(ctx, f.Bitcode, pipeline, c.Tools, p.variant.Cuts, p.relocationModel(), p)
+		object, meta, err := p.compile(ctx, f.Bitcode, pipeline)
 		if err != nil {
 			return err
 		}
@@ -223,14 +226,15 @@ func (p *plan) relocationModel() string {
 
 // compile returns the object for one bitcode file, from the recording's cache
 // where it has been made before.
-func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipeline, tools LLVM, cuts []Cut, relocation string, p *plan) (string, codegenMeta, error) {
+func (p *plan) compile(ctx context.Context, bitcode string, pipeline *Pipeline) (string, codegenMeta, error) {
 	var meta codegenMeta
+	r, tools, cuts, inlining := p.recording, p.variant.Codegen.Tools, p.variant.Cuts, p.variant.Codegen.Inlining
 	digest, err := r.edit.digest(r.file(bitcode))
 	if err != nil {
 		return "", meta, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "4\n%s\n%s\n%s\n%+v\n", digest, tools.Version, relocation, *pipeline)
+	fmt.Fprintf(h, "5\n%s\n%s\n%s\n%+v\n%q\n", digest, tools.Version, p.relocationModel(), *pipeline, inlining)
 	for _, c := range cuts {
 		fmt.Fprintln(h, c)
 	}
@@ -248,21 +252,20 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	defer os.RemoveAll(scratch)
 	at := func(name string) string { return filepath.Join(scratch, name) }
 
-	if err := p.tool(ctx, tools, "llvm-dis", r.file(bitcode), "-o", at("in.ll")); err != nil {
-		return "", meta, err
-	}
-	m, err := r.matcher(cuts)
+	m, err := p.edited(ctx, bitcode, pipeline, scratch, &meta)
 	if err != nil {
 		return "", meta, err
 	}
-	if meta.Helpers, err = editFile(at("in.ll"), at("cut.ll"), m, pipeline); err != nil {
+	passes, input := pipeline.Passes, at("cut.ll")
+	if len(inlining) > 0 {
+		if passes, input, err = p.inlined(ctx, pipeline, scratch); err != nil {
+			return "", meta, err
+		}
+	}
+	if err := p.tool(ctx, tools, "opt", "--passes="+passes, input, "-o", at("out.bc")); err != nil {
 		return "", meta, err
 	}
-	os.Remove(at("in.ll"))
-	if err := p.tool(ctx, tools, "opt", "--passes="+pipeline.Passes, at("cut.ll"), "-o", at("out.bc")); err != nil {
-		return "", meta, err
-	}
-	if err := p.llc(ctx, tools, at("out.bc"), at("out.o"), relocation, pipeline.LLC); err != nil {
+	if err := p.llc(ctx, tools, at("out.bc"), at("out.o"), p.relocationModel(), pipeline.LLC); err != nil {
 		return "", meta, err
 	}
 	for i := range cuts {
@@ -277,10 +280,30 @@ func (r *Recording) compile(ctx context.Context, bitcode string, pipeline *Pipel
 	return object, meta, err
 }
 
+// edited writes the bitcode as text with the cuts made in it: cut.ll.
+func (p *plan) edited(ctx context.Context, bitcode string, pipeline *Pipeline, scratch string, meta *codegenMeta) (*matcher, error) {
+	in := filepath.Join(scratch, "in.ll")
+	if err := p.tool(ctx, p.variant.Codegen.Tools, "llvm-dis", p.recording.file(bitcode), "-o", in); err != nil {
+		return nil, err
+	}
+	defer os.Remove(in)
+	m, err := p.recording.matcher(p.variant.Cuts)
+	if err != nil {
+		return nil, err
+	}
+	meta.Helpers, err = editFile(in, filepath.Join(scratch, "cut.ll"), m, pipeline)
+	return m, err
+}
+
 // llc makes an object of bitcode, a section for each function and constant.
 func (p *plan) llc(ctx context.Context, tools LLVM, bitcode, object, relocation string, options []string) error {
-	return p.tool(ctx, tools, "llc", slices.Concat([]string{bitcode, "-o", object, "--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation},
-		tools.accepted(ctx, "llc", slices.Concat(asRustc, options)))...)
+	return p.tool(ctx, tools, "llc", append(tools.llc(ctx, relocation, options), bitcode, "-o", object)...)
+}
+
+// llc are the code generator's arguments, but for its files.
+func (l LLVM) llc(ctx context.Context, relocation string, options []string) []string {
+	return append([]string{"--filetype=obj", "--function-sections", "--data-sections", "--relocation-model=" + relocation},
+		l.accepted(ctx, "llc", slices.Concat(asRustc, options))...)
 }
 
 // tool runs one of LLVM's programs and counts its CPU time.

@@ -1,6 +1,9 @@
 package relink
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Pipeline is one way from merged bitcode to an object: what is changed in
 // the module first, what opt runs, what llc is told.
@@ -84,6 +87,13 @@ var Pipelines = []Pipeline{
 		Name: "no-cleanup-outline", Summary: "as no-cleanup-size, nothing is computed before a loop, and equal runs of instructions moved into functions of their own",
 		Passes: noCleanup + merged, MinSize: true, LLC: outliner, Needs: []Need{NeedAbort}, Against: []Kind{ForeignUnwind}, Slower: true,
 	},
+}
+
+// halves are a pipeline's two runs, where it has two: between them functions
+// are as they will be, but for the calls that could still be inlined.
+func (p *Pipeline) halves() (first, second string, ok bool) {
+	before, after, ok := strings.Cut(p.Passes, lto+","+lto)
+	return before + lto, lto + after, ok
 }
 
 // PipelineByName returns the table's entry, or nil.

@@ -41,16 +41,17 @@ func Start(w io.Writer, name string, full bool, options ...mpb.ContainerOption) 
 	b.progress = mpb.New(options...)
 	label := decor.Name(cutTo(name, barName), decor.WC{W: barName + 1, C: decor.DindentRight})
 	elapsed := decor.Elapsed(decor.ET_STYLE_MMSS)
+	said := decor.Any(func(decor.Statistics) string {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return " " + b.crate
+	})
 	if !full {
-		b.bar = b.progress.New(0, mpb.SpinnerStyle(), mpb.PrependDecorators(label), mpb.AppendDecorators(elapsed), mpb.BarRemoveOnComplete())
+		b.bar = b.progress.New(0, mpb.SpinnerStyle(), mpb.PrependDecorators(label), mpb.AppendDecorators(elapsed, said), mpb.BarRemoveOnComplete())
 		return b
 	}
 	b.bar = b.progress.New(0, mpb.BarStyle(), mpb.PrependDecorators(label),
-		mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "), elapsed, decor.Any(func(decor.Statistics) string {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return " " + b.crate
-		})), mpb.BarRemoveOnComplete())
+		mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "), elapsed, said), mpb.BarRemoveOnComplete())
 	return b
 }
 
@@ -69,6 +70,13 @@ func (b *Bar) Set(done, total int, crate string) {
 	b.mu.Unlock()
 	b.bar.SetTotal(int64(total)+1, false) // one more for the link
 	b.bar.SetCurrent(int64(done))
+}
+
+// Say puts a few words behind the moving line.
+func (b *Bar) Say(text string) {
+	b.mu.Lock()
+	b.crate = cutTo(text, barCrate)
+	b.mu.Unlock()
 }
 
 // Print writes a line above the bar.

@@ -115,6 +115,27 @@ var pipelineTable = sync.OnceValue(func() []*Technique {
 // PipelineTable is codegen replay's pipelines as techniques.
 func PipelineTable() []*Technique { return pipelineTable() }
 
+// inliningTable has what is tuned on top of a pipeline. The choices are found
+// for one program, so the table's entry has none.
+var inliningTable = []*Technique{{
+	Name: "tuned-inlining", Summary: "codegen replay: which calls get their callee's body is measured, call by call",
+	Loses: relink.Losing("speed where a call is made that was inlined before"),
+	Needs: []Need{NeedLinked, NeedUnixELF, NeedPipelines, NeedStripped}, Link: &Link{Inlining: []string{}},
+}}
+
+// InliningTable is the tuner's technique: the search gives it its choices.
+func InliningTable() []*Technique { return inliningTable }
+
+// Tuned is t with the choices for a program.
+func (t *Technique) Tuned(choices []string) *Technique {
+	tuned := *t
+	tuned.Link = &Link{Inlining: choices}
+	return &tuned
+}
+
+// Tunes says whether a technique is made of measurements on the program.
+func (t *Technique) Tunes() bool { return t.Link != nil && t.Link.Inlining != nil }
+
 // Recompiles says whether a technique is a pipeline of codegen replay.
 func (t *Technique) Recompiles() bool { return t.pipeline() != nil }
 

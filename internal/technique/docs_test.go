@@ -2,6 +2,7 @@ package technique
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/minsize/minsize/internal/relink"
@@ -46,7 +47,7 @@ risk class (` + "`--allow-deployment`" + `, ` + "`--allow-behaviour`" + `, ` + "
 		{"Build settings", "Given to cargo; each new combination is a full build. The search spends at most 3 of them on a stable toolchain and 6 with a nightly one.", buildTable()},
 		{"Changes to the link", "The final link is recorded once and replayed, well under a second each.", linkTable()},
 		{"Cuts", "Functions replaced by a stub while the link is replayed; everything that only they kept goes too. See cuts.md.", CutTable()},
-		{"Codegen replay", "Where LLVM's own tools of the compiler's version are: the merged bitcode of the LTO build is optimised again and compiled anew, with the cuts made in the bitcode. The farthest pipeline that passes is kept; `--codegen-budget TIME` limits it.", pipelineTable()},
+		{"Codegen replay", "Where LLVM's own tools of the compiler's version are: the merged bitcode of the LTO build is optimised again and compiled anew, with the cuts made in the bitcode. The farthest pipeline that passes is kept; `--codegen-budget TIME` limits it; `--tune` the last one.", slices.Concat(pipelineTable(), inliningTable)},
 		{"Rewrites of the finished file", "Done by minsize itself on a copy of the linked program.", fileTable()},
 	} {
 		if len(part.list) == 0 {

@@ -133,6 +133,9 @@ func (a *Link) take(b *Link) {
 	if a.Pipeline == b.Pipeline {
 		a.Pipeline = ""
 	}
+	if b.Inlining != nil {
+		a.Inlining = nil
+	}
 }
 
 func (a *Rewrite) take(b *Rewrite) {

@@ -18,7 +18,7 @@ func Table() []*Technique { return table() }
 
 // Find returns the technique of that name, or nil.
 func Find(name string) *Technique {
-	for _, list := range [][]*Technique{table(), cutTable(), pipelineTable()} {
+	for _, list := range [][]*Technique{table(), cutTable(), pipelineTable(), inliningTable} {
 		for _, t := range list {
 			if t.Name == name {
 				return t

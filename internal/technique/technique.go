@@ -251,6 +251,7 @@ type Link struct {
 	Add      []string `json:"add,omitempty"`      // arguments to the linker driver that no option names
 	Cuts     []string `json:"cuts,omitempty"`     // of the catalogue, or as typed: PATTERN=stub
 	Pipeline string   `json:"pipeline,omitempty"` // of the codegen replay; "" for none
+	Inlining []string `json:"inlining,omitempty"` // choices for calls, as package tune writes them
 }
 
 // Rewrite is a change to the finished file.
@@ -299,6 +300,9 @@ func (a *Link) merge(b *Link) {
 	if b.Pipeline != "" {
 		a.Pipeline = b.Pipeline
 	}
+	if len(b.Inlining) > 0 {
+		a.Inlining = b.Inlining
+	}
 }
 
 func (a *Rewrite) merge(b *Rewrite) {
@@ -346,7 +350,7 @@ func (a *Setting) Key(key string) (string, bool) {
 
 // Zero says that the link is left as recorded.
 func (a *Link) Zero() bool {
-	return a.Linker == "" && len(a.Options) == 0 && len(a.Add) == 0 && len(a.Cuts) == 0 && a.Pipeline == ""
+	return a.Linker == "" && len(a.Options) == 0 && len(a.Add) == 0 && len(a.Cuts) == 0 && a.Pipeline == "" && len(a.Inlining) == 0
 }
 
 // Enters says where a technique comes in by itself, or how it is asked for.
