@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -81,5 +82,23 @@ func TestFilterOnPrograms(t *testing.T) {
 	t.Logf("%d executable sections with %d bytes, of files by machine %v; %d files left for want of time", sections, total, files, left)
 	if sections == 0 {
 		t.Error("no executable section was found")
+	}
+}
+
+// TestFilterFirst: nothing need have been coded before code is filtered. It
+// runs in a process of its own, where nothing has.
+func TestFilterFirst(t *testing.T) {
+	if os.Getenv("MINSIZE_FILTER_FIRST") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestFilterFirst$")
+		cmd.Env = append(os.Environ(), "MINSIZE_FILTER_FIRST=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	code := []byte("\xe8\x10\x00\x00\x00\xc3")
+	(&Layout{Arch: X86_64, Regions: []Region{{0, 6}}}).Filter(code)
+	if string(code) != "\xe8\x00\x00\x00\x15\xc3" {
+		t.Errorf("% x", code)
 	}
 }

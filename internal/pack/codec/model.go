@@ -244,8 +244,8 @@ type tracker struct {
 	count   uint32 // instructions begun so far; regions begin at multiples of countUnit
 }
 
-// tables are built by the first who codes, and so has a tracker: nearly all runs
-// of the program do not.
+// tables are built by the first who codes, and so has a tracker, or who filters:
+// nearly all runs of the program do not.
 var tables = sync.OnceFunc(func() {
 	stretchTable, bitPrice = buildStretch(), buildBitPrice()
 	oneByte, twoByte = buildOpcodeTables()

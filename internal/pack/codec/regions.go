@@ -81,6 +81,7 @@ func (l *Layout) Filter(stream []byte) { l.filter(stream, false) }
 func (l *Layout) Unfilter(stream []byte) { l.filter(stream, true) }
 
 func (l *Layout) filter(stream []byte, decode bool) {
+	tables()
 	for _, r := range l.Regions {
 		l.set().filter(stream[r.Start:r.End], r.Start-l.Base, decode)
 	}
