@@ -219,7 +219,7 @@ func (t *nameTable) foreign(n *demangle.Name) (crate, module string) {
 		return "[C or assembly]", "[C or assembly]"
 	}
 	switch n.Scheme {
-	case demangle.Itanium:
+	case demangle.Itanium, demangle.Microsoft:
 		module = n.Module
 		if module == "" {
 			module = "[C++ at top level]"
@@ -338,7 +338,7 @@ func (p *Program) ShortName(atom int32) string {
 	if p.mangled(atom) == "" {
 		return p.derivedName(atom, p.ShortName)
 	}
-	if n := demangle.Parse(p.mangled(atom)); n.Scheme == demangle.Itanium {
+	if n := demangle.Parse(p.mangled(atom)); n.Scheme.CXX() {
 		if name, _ := n.Template(); name != "" {
 			return name + p.importMark(atom)
 		}
@@ -359,7 +359,7 @@ func (p *Program) GenericName(atom int32) string {
 	if name, instance := n.Template(); instance {
 		return name + p.importMark(atom)
 	}
-	if n.Scheme == demangle.Itanium { // its `<` is an operator
+	if n.Scheme.CXX() { // its `<` is an operator
 		return n.Display + p.importMark(atom)
 	}
 	return GenericOf(n.Display) + p.importMark(atom)

@@ -32,11 +32,15 @@ const (
 	RustLegacy               // _ZN...17h<16 hex digits>E
 	Itanium                  // C++ (Itanium C++ ABI 5.1)
 	Swift                    // $s..., left as it is
+	Microsoft                // C++ of MSVC: ?name@scope@@
 )
 
-var schemeNames = [...]string{"plain", "Rust v0", "Rust legacy", "C++", "Swift"}
+var schemeNames = [...]string{"plain", "Rust v0", "Rust legacy", "C++", "Swift", "C++ (Microsoft)"}
 
 func (s Scheme) String() string { return schemeNames[s] }
+
+// CXX says whether a name is of C++, by whichever compiler.
+func (s Scheme) CXX() bool { return s == Itanium || s == Microsoft }
 
 // Kind is what a Rust name names.
 type Kind uint8
@@ -122,6 +126,10 @@ func (p *Parser) Parse(mangled string) Name {
 		core = core[1:]
 	}
 	switch {
+	case strings.HasPrefix(core, "?"):
+		if n, ok := parseMicrosoft(mangled); ok {
+			return n
+		}
 	case strings.HasPrefix(core, "_R"):
 		if n, ok := p.parseV0(mangled, core); ok {
 			return n

@@ -68,6 +68,10 @@ func cxxScope(text string) string {
 // this asks the library. instance says that the name had template arguments; ""
 // that it is no C++ name.
 func (n *Name) Template() (name string, instance bool) {
+	if n.Scheme == Microsoft {
+		name, _, _ := microsoft(n.Mangled, true)
+		return name, strings.Contains(n.Mangled, "?$") && name != n.Display
+	}
 	if n.Scheme != Itanium {
 		return "", false
 	}

@@ -164,7 +164,7 @@ func (g *Graph) genericOf(n *demangle.Name) (key, display string) {
 		return fmt.Sprintf("%s\x00%s\x00%d", display, n.Module, n.Impl), display
 	case n.Scheme == demangle.RustLegacy:
 		return n.Display, n.Display // copies differ in their hash
-	case n.Scheme == demangle.Itanium:
+	case n.Scheme.CXX():
 		if name, instance := n.Template(); instance {
 			return name, name
 		}
