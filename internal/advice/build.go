@@ -13,6 +13,8 @@ func FailedBuild(b *cargo.BuildError) string {
 	triple := target.Parse(b.Triple)
 	gcc := triple.CrossCompiler()
 	switch {
+	case b.Failure == cargo.FailedLink && b.Foreign && triple.Flavour() == target.MinGW:
+		return fmt.Sprintf("install what links for Windows (Debian: apt-get install gcc-mingw-w64-x86-64); minsize doctor --target %s", b.Triple)
 	case b.Failure == cargo.FailedLink && b.Foreign && gcc != "":
 		return fmt.Sprintf("export %s=%s (cargo links with cc, which is this machine's own); minsize doctor --target %s", triple.LinkerVariable(), gcc, b.Triple)
 	case b.Triple != "":

@@ -34,6 +34,7 @@ var packages = map[string]map[string]string{
 	"qemu":     {"debian-12": "qemu-user-static", "apt": "qemu-user-static", "dnf": "qemu-user-static", "pacman": "qemu-user-static", "zypper": "qemu-linux-user"},
 	"machine":  {"debian-12": "qemu-system", "apt": "qemu-system", "dnf": "qemu-system-arm qemu-system-riscv", "pacman": "qemu-full", "zypper": "qemu"},
 	"wine":     {"debian-12": "wine64", "apt": "wine64", "dnf": "wine", "pacman": "wine", "zypper": "wine"},
+	"mingw":    {"debian-12": "gcc-mingw-w64-x86-64", "apt": "gcc-mingw-w64-x86-64", "dnf": "mingw64-gcc", "pacman": "mingw-w64-gcc", "zypper": "mingw64-cross-gcc", "brew": "mingw-w64"},
 	"cross":    {"debian-12": "gcc", "apt": "gcc", "dnf": "gcc"},
 	"wasm-opt": {"debian-12": "binaryen", "apt": "binaryen", "dnf": "binaryen", "pacman": "binaryen", "apk": "binaryen", "zypper": "binaryen", "brew": "binaryen"},
 	"musl":     {"debian-12": "musl-tools", "apt": "musl-tools", "dnf": "musl-gcc", "pacman": "musl"},
@@ -80,6 +81,9 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		if s.System.Name == "macOS" {
 			p.Install = []string{"xcode-select --install"}
 		}
+		if s.mingw() {
+			p.Install = s.install("mingw", own)
+		}
 		p.Found = s.DriverText
 		if s.DriverText != "" && s.Driver != "cc" {
 			p.Found = s.Driver + ": " + s.DriverText
@@ -101,11 +105,14 @@ var pieces = []func(s *Survey, own *Toolchain) Piece{
 		return p
 	},
 	func(s *Survey, own *Toolchain) Piece {
-		if own == nil || !s.elf() && !s.wasm() {
+		if own == nil || !s.elf() && !s.wasm() && !s.mingw() {
 			return Piece{}
 		}
 		major, _, _ := strings.Cut(own.LLVM, ".")
 		p := Piece{Name: "opt and llc of LLVM " + major, Unlocks: "codegen replay, which shrink tries by itself: the machine code made again from the bitcode (hello 51,434 to 44,842 bytes, 38,161 to 32,921 where panics abort)"}
+		if s.mingw() {
+			p.Unlocks = "all that is done to the link: rustc lays the functions of a Windows program together, and llc takes them apart (hello 241,664 to 52,736 bytes)"
+		}
 		if own.LLVMTools.Opt != "" {
 			p.Found = "LLVM " + own.LLVMTools.Version + ": " + own.LLVMTools.Opt
 		}
@@ -269,6 +276,8 @@ func (s *Survey) links() bool {
 }
 
 func (s *Survey) wasm() bool { return s.Triple.Format == target.Wasm }
+
+func (s *Survey) mingw() bool { return s.Triple.Flavour() == target.MinGW }
 
 func (s *Survey) elf() bool { return s.Triple.Format == target.ELF }
 

@@ -143,6 +143,9 @@ func (s *Survey) readLinkers(ctx context.Context, o Options, own *Toolchain) {
 	if gcc := s.Triple.CrossCompiler(); gcc != "" {
 		_, err := lookPath(gcc, o.environ())
 		s.crossHere = err == nil
+		if s.mingw() { // rustc calls it by itself
+			s.Driver = gcc
+		}
 	}
 	if s.Project != nil {
 		if linker, ok := s.Project.Linker.Value.(string); ok && linker != "" {

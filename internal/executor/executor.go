@@ -157,6 +157,9 @@ func (x *Executor) flavour() *relink.Flavour {
 	if !x.Project.Kind.Linked() && x.Project.Triple.Format != target.ELF {
 		return nil // a static library is linked ahead by what knows `ld -r`
 	}
+	if f != nil && f.Name == target.MinGW && !x.Project.Kind.Starts() {
+		return nil // a DLL's exports would have to be held
+	}
 	return f
 }
 

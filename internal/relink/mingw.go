@@ -38,11 +38,13 @@ var mingw = Flavour{
 			Name:    "short-start",
 			Summary: "replaces the C runtime's start by one that calls main and exits with what it returns",
 			Loses:   Losing("what C and C++ in the program expect of a start: rounding modes, exceptions as signals, a C main's arguments"),
-			// Data of other libraries would need a relocator that the C runtime's start
-			// calls; with the second word alone GNU ld makes constants writable.
-			Args:  []string{"-nostartfiles", "-Wl,--disable-auto-import,--disable-runtime-pseudo-reloc"},
-			needs: shortStartAvailable,
-			set:   func(p *plan) { p.shortStart = true },
+			needs:   shortStartAvailable,
+			set: func(p *plan) {
+				p.shortStart = true
+				// Data of other libraries would need a relocator that the C runtime's
+				// start calls; with the last word alone GNU ld makes constants writable.
+				p.add = append(p.add, "-nostartfiles", "-Wl,--disable-auto-import,--disable-runtime-pseudo-reloc")
+			},
 		},
 	},
 	StripsAll: gnu.StripsAll,

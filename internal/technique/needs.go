@@ -116,19 +116,19 @@ var needs = map[Need]struct {
 		return unless(f.WasmOpt, "needs wasm-opt on the PATH (Debian: binaryen)")
 	}, false},
 	NeedReplay: {"a Linux, Windows (GNU) or Wasm target", func(f Facts, _ Plan) string {
-		return unless(unixELF(f.Target) || mingw(f.Target) || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux, Windows (GNU) and Wasm")
+		return unless(unixELF(f.Target) || f.mingw() || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux, Windows (GNU) and Wasm")
 	}, true},
 	NeedSections: {"for Windows: opt and llc of the compiler's LLVM", func(f Facts, p Plan) string {
-		if !mingw(f.Target) {
+		if !f.mingw() {
 			return ""
 		}
 		return f.noBitcode(f.Sections, p)
 	}, false},
 	NeedMinGW: {"a Windows (GNU) target", func(f Facts, _ Plan) string {
-		return unless(mingw(f.Target), "only for Windows targets that GNU's linkers link")
+		return unless(f.mingw(), "only for Windows targets that GNU's linkers link")
 	}, true},
 	NeedNative: {"a Linux or Windows (GNU) target", func(f Facts, _ Plan) string {
-		return unless(unixELF(f.Target) || mingw(f.Target), "only for Linux and Windows (GNU) targets")
+		return unless(unixELF(f.Target) || f.mingw(), "only for Linux and Windows (GNU) targets")
 	}, true},
 	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
 		return unless(unixELF(f.Target) && f.Target.Arch == "x86_64", "only for x86-64 Linux")
@@ -187,10 +187,10 @@ func (f Facts) noBitcode(why string, p Plan) string {
 	return why
 }
 
-// mingw says whether links for Windows by GNU's tools are replayed.
-func mingw(t target.Triple) bool {
-	f := relink.FlavourOf(t)
-	return f != nil && f.Name == target.MinGW
+// mingw says whether a link for Windows by GNU's tools is replayed: a program's.
+func (f Facts) mingw() bool {
+	flavour := relink.FlavourOf(f.Target)
+	return flavour != nil && flavour.Name == target.MinGW && f.Artefact.Starts()
 }
 
 func unixELF(t target.Triple) bool { return t.OS == "linux" && t.Format == target.ELF }
