@@ -5,7 +5,8 @@ MINSIZE := bin/minsize
 # The commit is named by git and set by the linker: Go's own stamping fails in a
 # checkout that belongs to another user.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
-LDFLAGS := -s -w $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
+LDFLAGS := -s -w -funcalign=16 $(if $(COMMIT),-X github.com/minsize/minsize/internal/cli.commit=$(COMMIT))
+GCFLAGS := $(patsubst %,-gcflags=%=-l,$(shell grep -v '^\#' tools/dist/cold.txt))
 export GOFLAGS ?= -buildvcs=false
 
 .PHONY: all build man dist demo test check lint cross figures-check site site-check dist-check dist-test sweep fuzz bench picture stubs figures clean
@@ -13,7 +14,7 @@ export GOFLAGS ?= -buildvcs=false
 all: build
 
 build:
-	$(GO) build -trimpath -ldflags="$(LDFLAGS)" -o $(MINSIZE) ./cmd/minsize
+	$(GO) build -trimpath $(GCFLAGS) -ldflags="$(LDFLAGS)" -o $(MINSIZE) ./cmd/minsize
 	ln -sf minsize $(dir $(MINSIZE))cargo-minsize
 	$(GO) build -trimpath -ldflags="-s -w" -o $(dir $(MINSIZE))minsize-link ./cmd/minsize-link
 

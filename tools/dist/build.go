@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,9 +66,18 @@ func (r *release) run(env []string, name string, args ...string) (string, error)
 func (r *release) build(work string) error {
 	here := target{os: runtime.GOOS, arch: runtime.GOARCH}
 	r.programs = map[target]*program{}
+	cold, err := os.ReadFile(filepath.Join(r.source, "tools", "dist", "cold.txt"))
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -funcalign=16 -X " + modulePath + "/internal/cli.commit=" + r.commit}
+	for pattern := range strings.Lines(string(cold)) {
+		if pattern = strings.TrimSpace(pattern); pattern != "" && pattern[0] != '#' {
+			args = append(args, "-gcflags="+pattern+"=-l")
+		}
+	}
 	compile := func(t target, command, path string) ([]byte, error) {
-		flags := "-s -w -X " + modulePath + "/internal/cli.commit=" + r.commit
-		_, err := r.run(t.env(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags, "-o", path, "./cmd/"+command)
+		_, err := r.run(t.env(), "go", append(slices.Clone(args), "-o", path, "./cmd/"+command)...)
 		if err != nil {
 			return nil, err
 		}

@@ -444,8 +444,8 @@ func TestOwnBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size() > 8_200_000 {
-		t.Errorf("%s has %d bytes, the limit is 8,200,000", p.archive, info.Size())
+	if info.Size() > 8_800_000 { // .85 MB of it is minsize-link, which starts for every link
+		t.Errorf("%s has %d bytes, the limit is 8,800,000", p.archive, info.Size())
 	}
 }
 
