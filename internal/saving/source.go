@@ -357,16 +357,34 @@ func (s *Subject) includedFiles(least uint64) (list []included) {
 	return list
 }
 
-// includes says what included files cost.
+// includes says what included files cost, those of one source file together.
 func includes(s *Subject) (found []Saving) {
-	for _, i := range s.includedFiles(s.worth()) {
-		size, small := uint64(len(i.text)), uint64(deflated(i.text))
+	files := s.includedFiles(64)
+	for len(files) > 0 {
+		n := 1
+		for n < len(files) && files[n].source == files[0].source {
+			n++
+		}
+		some := files[:n]
+		files = files[n:]
+		slices.SortStableFunc(some, func(a, b included) int { return len(b.text) - len(a.text) })
+		var all []byte
+		x := Saving{File: some[0].source.Name, Line: some[0].line}
+		for _, i := range some {
+			all = append(all, i.text...)
+			if len(x.Items) < 20 {
+				x.Items = append(x.Items, fmt.Sprintf("%s:%d %s, %d bytes", i.source.Name, i.line, i.name, len(i.text)))
+			}
+		}
+		size := uint64(len(all))
+		x.What = fmt.Sprintf("%s!(%q) puts %d bytes into the program", some[0].macro, some[0].name, size)
+		if n > 1 {
+			x.What = fmt.Sprintf("%d included files, %q first, put %d bytes into the program", n, some[0].name, size)
+		}
+		x.Step = fmt.Sprintf("read what is needed at run time; or keep it compressed (%d bytes deflated)", deflated(all))
 		reader := min(size, 4096) // what reads a file, where nothing did
-		found = append(found, Saving{
-			What: fmt.Sprintf("%s!(%q) puts %d bytes into the program", i.macro, i.name, size),
-			Step: fmt.Sprintf("read the file at run time; or keep it compressed (%d bytes deflated)", small),
-			File: i.source.Name, Line: i.line,
-		}.within(size-reader, size, size+size/50+512))
+		table := 48 * uint64(n)   // a pointer, a length and a relocation of each
+		found = append(found, x.within(size-reader, size, size+size/50+512+table))
 	}
 	return found
 }
