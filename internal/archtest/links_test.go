@@ -168,3 +168,36 @@ func TestGlossary(t *testing.T) {
 		t.Fatalf("%d entries: the test looks in the wrong place", n)
 	}
 }
+
+// TestGuideFigures: docs/guide.md says no figure that is on none of the pages of
+// measurements.
+func TestGuideFigures(t *testing.T) {
+	docs := filepath.Join("..", "..", "docs")
+	guide, err := os.ReadFile(filepath.Join(docs, "guide.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, _ := filepath.Glob(filepath.Join(docs, "bench", "*.md"))
+	var measured strings.Builder
+	for _, page := range append(pages, filepath.Join(docs, "benchmarks.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		measured.Write(text)
+	}
+	figure := regexp.MustCompile(`\b[0-9]{1,3}(,[0-9]{3})+\b`)
+	is := map[string]bool{}
+	for _, n := range figure.FindAllString(measured.String(), -1) {
+		is[n] = true
+	}
+	said := figure.FindAllString(string(guide), -1)
+	for _, n := range said {
+		if !is[n] {
+			t.Errorf("docs/guide.md says %s, which no page of docs/bench does", n)
+		}
+	}
+	if len(said) < 15 {
+		t.Errorf("%d figures: the test looks in the wrong place", len(said))
+	}
+}
