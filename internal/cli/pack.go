@@ -36,7 +36,7 @@ func newPackCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack FILE...",
 		Short: "make a smaller program that unpacks itself into memory",
-		Long: `Packs ELF programs for x86-64 and aarch64 and Windows programs (.exe) for
+		Long: `Packs ELF programs for x86-64 and aarch64 and Windows programs and DLLs for
 x86-64, in place or to -o. The packed program unpacks itself at every start and
 then runs as before; "minsize unpack" gives the original back, byte for byte,
 and that was tried before the original is replaced.
@@ -51,8 +51,8 @@ docs/pack-format.md.
 When laying the file out afresh (minsize strip --max) makes it as small, the
 program is not packed. Programs that would break or lose something are refused
 with exit status 6: payloads in the program's own file (AppImage, PyInstaller,
-self-extractors), set-user-ID files, writable code, shared libraries and DLLs,
-signed programs, .NET.`,
+self-extractors), set-user-ID files, writable code, ELF's shared libraries, signed
+programs, .NET.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.pack(cmd.Context(), &f, args)
 		},

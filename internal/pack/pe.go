@@ -189,6 +189,7 @@ type windowsProgram struct {
 	canonical bool     // the relocation table is as relocationTable makes it
 	imports   []peImport
 	resources []peResource
+	exports   []byte // the export table with all that it names
 	functions []byte // the exception table, if it is taken out
 	tls       []byte // the directory of thread-local storage, nil without
 	template  []byte // of its memory
@@ -208,8 +209,6 @@ func readWindowsProgram(data []byte) (*windowsProgram, error) {
 	}
 	p.port = portOf(func(p *port) bool { return p.arch == codec.X86_64 })
 	switch d := &p.directories; {
-	case p.flags&peFileDLL != 0:
-		return nil, refuse("", "a DLL: only programs can be packed")
 	case p.subsystem != peSubsystemGUI && p.subsystem != peSubsystemConsole:
 		return nil, refuse("", "subsystem %d: pack knows windowed (2) and console (3) programs", p.subsystem)
 	case d[objfile.PEDirectoryCOMDescriptor].Size > 0:
@@ -218,7 +217,7 @@ func readWindowsProgram(data []byte) (*windowsProgram, error) {
 		return nil, refuse("", "a signed program that asks for its signature to be checked")
 	case d[objfile.PEDirectorySecurity].Size > 0:
 		return nil, refuse("remove the signature, pack, sign the packed file", "a signed program: the signature holds for these bytes alone")
-	case binary.LittleEndian.Uint32(p.optional[16:]) == 0:
+	case binary.LittleEndian.Uint32(p.optional[16:]) == 0 && p.flags&peFileDLL == 0:
 		return nil, refuse("", "a program without an entry point")
 	case p.filled-p.first > maxImage || uint64(p.end) > 1<<31-1<<24:
 		return nil, refuse("", "the program spans %d bytes of memory, %d of them filled from the file: more than pack handles", p.end-p.first, p.filled-p.first)
@@ -239,7 +238,7 @@ func readWindowsProgram(data []byte) (*windowsProgram, error) {
 			p.regions = append(p.regions, codec.Region{Start: start, End: stop})
 		}
 	}
-	for _, step := range []func() error{p.readRelocations, p.readImports, p.readTLS} {
+	for _, step := range []func() error{p.readRelocations, p.readImports, p.readExports, p.readTLS} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -366,6 +365,64 @@ func (p *windowsProgram) readImports() error {
 		}
 	}
 	return nil
+}
+
+// peExportSize is IMAGE_EXPORT_DIRECTORY's.
+const peExportSize = 40
+
+// readExports takes the table that the loader looks functions up in. Linkers
+// put all of it, names too, in what its directory spans.
+func (p *windowsProgram) readExports() error {
+	d := p.directories[objfile.PEDirectoryExport]
+	if d.VirtualAddress == 0 || d.Size == 0 {
+		return nil
+	}
+	table, ok := p.at(p.data, d.VirtualAddress, d.Size)
+	if !ok || len(table) < peExportSize {
+		return byteio.Errorf(uint64(d.VirtualAddress), "Export Table", "%d bytes lie in no section", d.Size)
+	}
+	p.exports = bytes.Clone(table)
+	if _, err := p.movedExports(0); err != nil {
+		return err
+	}
+	return nil
+}
+
+// movedExports is the export table as it reads when it lies by bytes elsewhere.
+func (p *windowsProgram) movedExports(by uint32) ([]byte, error) {
+	le := binary.LittleEndian
+	d := p.directories[objfile.PEDirectoryExport]
+	out := bytes.Clone(p.exports)
+	var err error
+	inside := func(rva, n uint32) bool {
+		return rva >= d.VirtualAddress && uint64(rva)+uint64(n) <= uint64(d.VirtualAddress)+uint64(d.Size)
+	}
+	move := func(at uint32, must bool) { // the address of something in the table
+		rva := le.Uint32(out[at:])
+		if inside(rva, 1) {
+			le.PutUint32(out[at:], rva+by)
+		} else if must && err == nil {
+			err = refuse("", "the export table names what lies at %#x, outside of itself", rva)
+		}
+	}
+	functions, names := le.Uint32(out[20:]), le.Uint32(out[24:])
+	tables := [3]uint32{le.Uint32(out[28:]), le.Uint32(out[32:]), le.Uint32(out[36:])}
+	for i, n := range [3]uint32{4 * functions, 4 * names, 2 * names} {
+		if functions > 1<<16 || names > 1<<16 || n > 0 && (!inside(tables[i], n) || tables[i]-d.VirtualAddress < peExportSize) {
+			return nil, refuse("", "the export table has %d functions and %d names, which lie outside of it", functions, names)
+		}
+		if n > 0 {
+			move(28+4*uint32(i), true)
+		}
+	}
+	move(12, false) // the library's name
+	for i := range functions {
+		move(tables[0]-d.VirtualAddress+4*i, false) // those in the table are names of other libraries' functions
+	}
+	for i := range names {
+		move(tables[1]-d.VirtualAddress+4*i, true)
+	}
+	return out, err
 }
 
 // peTLSSize is IMAGE_TLS_DIRECTORY64's.

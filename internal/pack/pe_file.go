@@ -223,6 +223,16 @@ func (p *windowsProgram) packLeanest(m codec.Method, rest []byte) ([]byte, *Repo
 	var directories [16]objfile.PEDataDirectory
 	directories[objfile.PEDirectoryImport], directories[objfile.PEDirectoryIAT] = read.imports(p.imports)
 	directories[objfile.PEDirectoryException] = p.directories[objfile.PEDirectoryException]
+	if p.exports != nil {
+		read.align(4)
+		d := p.directories[objfile.PEDirectoryExport]
+		directories[objfile.PEDirectoryExport] = objfile.PEDataDirectory{VirtualAddress: read.here(), Size: d.Size}
+		exports, err := p.movedExports(read.here() - d.VirtualAddress)
+		if err != nil {
+			return nil, nil, err
+		}
+		read.data = append(read.data, exports...)
+	}
 	callbacks := -1
 	if p.tls != nil {
 		read.align(16)

@@ -213,6 +213,41 @@ func TestWindowsPrograms(t *testing.T) {
 	}
 }
 
+// TestWindowsLibrary: a packed DLL serves what links against it and what loads
+// it, twice in one process: the second copy lies elsewhere.
+func TestWindowsLibrary(t *testing.T) {
+	dir := t.TempDir()
+	here, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "library.def"), []byte("LIBRARY library.dll\nEXPORTS\ntwice @7\nanswer\ntold DATA\nticks = KERNEL32.GetTickCount\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	compileIn(t, dir, mingw+"gcc", "-O2", "-s", "-shared", "-static-libgcc", filepath.Join(here, "library.c"), "library.def", "-Wl,--out-implib,liblibrary.a", "-o", "library.dll")
+	compileIn(t, dir, mingw+"gcc", "-O2", "-s", "-static-libgcc", filepath.Join(here, "host.c"), "-L.", "-llibrary", "-o", "host.exe")
+	library, host := filepath.Join(dir, "library.dll"), filepath.Join(dir, "host.exe")
+	data, err := os.ReadFile(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "other.dll")
+	if err := os.WriteFile(other, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w, err := findWine()
+	if err != nil {
+		t.Skip(err)
+	}
+	want := w.run(t, host, "other.dll")
+	packTo(t, data, library, Options{})
+	packTo(t, data, other, Options{})
+	got := w.run(t, host, "other.dll")
+	if want != got || !strings.HasSuffix(want, "other 30 1\nfreed 1\nstatus 6\n") || !strings.Contains(want, "forwarded 1\n") {
+		t.Errorf("plain:\n%s\npacked:\n%s", want, got)
+	}
+}
+
 // rebase makes a packed file what the loader makes of it when it maps it
 // elsewhere, which wine never does to programs.
 func rebase(t *testing.T, file []byte, by uint64) {
@@ -403,9 +438,19 @@ func TestTinyWindowsProgram(t *testing.T) {
 func TestWindowsRefusals(t *testing.T) {
 	le := binary.LittleEndian
 	for reason, spoil := range map[string]func([]byte) []byte{
-		"machine 0xaa64 (aarch64)":          func(b []byte) []byte { le.PutUint16(b[68:], 0xaa64); return b },
-		"machine 0x14c":                     func(b []byte) []byte { le.PutUint16(b[68:], 0x14c); return b },
-		"a DLL":                             func(b []byte) []byte { le.PutUint16(b[86:], 0x2022); return b },
+		"machine 0xaa64 (aarch64)": func(b []byte) []byte { le.PutUint16(b[68:], 0xaa64); return b },
+		"machine 0x14c":            func(b []byte) []byte { le.PutUint16(b[68:], 0x14c); return b },
+		"outside of itself": func(b []byte) []byte {
+			le.PutUint32(b[88+112:], 0x2400-0x100)
+			le.PutUint32(b[88+116:], 0x100)
+			export := b[0xa00+0x300:]
+			le.PutUint32(export[20:], 1)
+			le.PutUint32(export[24:], 1)
+			for i, at := range []uint32{0x2328, 0x232c, 0x2330} {
+				le.PutUint32(export[28+4*i:], at)
+			}
+			return b
+		},
 		"subsystem 1":                       func(b []byte) []byte { le.PutUint16(b[88+68:], 1); return b },
 		"a .NET program":                    func(b []byte) []byte { le.PutUint32(b[88+116+8*14:], 72); return b },
 		"a signed program":                  func(b []byte) []byte { le.PutUint32(b[88+116+8*4:], 8); return b },

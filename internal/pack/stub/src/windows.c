@@ -109,6 +109,9 @@ __asm__(".section .text.entry,\"ax\"\n"
 	"	pop	%rdx\n"
 	"	pop	%rcx\n"
 	"	jmp	*%rax\n"
+	"content:	push	$1\n" // for libraries without an entry point
+	"	pop	%rax\n"
+	"	ret\n"
 	".text\n");
 
 static u64 check(const u8 *p, u64 n)
@@ -128,6 +131,15 @@ static u64 check(const u8 *p, u64 n)
 static inline const struct windows *windows_of(const u8 *start) { return (const struct windows *)start - 1; }
 
 static inline struct optional *headers_of(u8 *base) { return (struct optional *)(base + *(u32 *)(base + 60)); }
+
+void content(void);
+
+// entry_of is where the original starts.
+static u64 entry_of(u8 *base)
+{
+	u32 entry = headers_of(base)->entry;
+	return entry ? (u64)(base + entry) : (u64)content;
+}
 
 // call_back runs the original's TLS callbacks.
 static void call_back(u8 *base, u32 reason, void *reserved)
@@ -175,7 +187,7 @@ __attribute__((used)) WINAPI u64 unpack(const u8 *start)
 	struct state *s = (struct state *)(base + w->state);
 	u32 before;
 	if (s->ready)
-		return (u64)(base + headers_of(base)->entry);
+		return entry_of(base);
 	if (check((const u8 *)&h->stream_check, h->packed - 16) != h->check)
 		k->exit(DAMAGED);
 	u8 *workspace = k->allocate(0, WORKSPACE_OF(h->stream), 0x3000, READWRITE); // MEM_COMMIT | MEM_RESERVE
@@ -247,5 +259,5 @@ __attribute__((used)) WINAPI u64 unpack(const u8 *start)
 	}
 	s->ready = 1;
 	call_back(base, 1, 0);
-	return (u64)(base + o->entry);
+	return entry_of(base);
 }
