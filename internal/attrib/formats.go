@@ -139,6 +139,31 @@ func peFunctions(c *collector) {
 		}
 		c.unwind = append(c.unwind, fr)
 	}
+	c.addResources()
+}
+
+// addResources: each resource is a datum with a name.
+func (c *collector) addResources() {
+	p := c.p
+	resources, err := p.File.PE.Resources()
+	if err != nil {
+		p.warn("resources left out: %v", err)
+	}
+	for _, r := range resources {
+		start, ok := p.Space.AddrToPlace(r.Addr)
+		limit, kind := p.limit(start)
+		if !ok || r.Size == 0 || !holdsBodies(kind) || kind == Code {
+			continue
+		}
+		text := "resource " + r.Type
+		for _, part := range []string{r.Name, r.Language} {
+			if part != "" {
+				text += " " + part
+			}
+		}
+		c.bodies = append(c.bodies, body{start: start, end: start + min(uint64(r.Size), limit-start), symbol: -1, text: int32(len(p.Texts)), strength: sized})
+		p.Texts = append(p.Texts, text)
+	}
 }
 
 // peUnwindSize is the bytes of unwinding information, as far as it says itself.

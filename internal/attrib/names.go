@@ -451,6 +451,9 @@ func (p *Program) partOwner(atom int32) (owner int32, special string) {
 	if p.File.Wasm != nil && a.Kind == Data && a.Flags&Carved == 0 {
 		return -1, "[data segments]"
 	}
+	if a.Kind == Resource {
+		return -1, "[resources]"
+	}
 	owner = p.owner(atom)
 	if owner < 0 {
 		return -1, p.unowned(p.sections.At(a.Start, -1))

@@ -252,7 +252,7 @@ func addRoots(b *Builder, p *attrib.Program) {
 				hidden = append(hidden, int32(i))
 			}
 		}
-		if exported || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) || a.Kind == attrib.Code && heldTogether(p, int32(i)) {
+		if exported || a.Section >= 0 && rootSection(f, &f.Sections[a.Section]) || a.Kind == attrib.Resource || a.Kind == attrib.Code && heldTogether(p, int32(i)) {
 			roots = append(roots, int32(i))
 		}
 	}
