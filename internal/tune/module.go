@@ -17,6 +17,8 @@ package tune
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -45,6 +47,8 @@ type function struct {
 	hash  string // the same, "" where no choice can be written down: another function has it, or nothing is called
 	local bool   // nothing outside the module can call it
 	fixed bool   // noinline, or optnone
+	stack int    // bytes of its variables
+	cycle bool   // it may call itself, by whatever way of direct calls
 }
 
 // call is a direct call.
@@ -80,6 +84,7 @@ func Parse(text string) *Module {
 				calls[len(calls)-1] = append(calls[len(calls)-1], found{c, name, tail})
 			}
 			m.mention(line)
+			f.stack += stackIn(line)
 			if line[0] == '}' {
 				inside, f.span.to = false, end
 			}
@@ -126,8 +131,69 @@ func Parse(text string) *Module {
 		}
 	}
 	m.hash()
+	m.findCycles()
 	return m
 }
+
+// stackIn are the bytes of the variable that a line makes.
+func stackIn(line string) (bytes int) {
+	if _, array, ok := strings.Cut(line, " = alloca ["); ok {
+		number, _, _ := strings.Cut(array, " ")
+		bytes, _ = strconv.Atoi(number)
+	}
+	return bytes
+}
+
+// findCycles marks the functions that may come back to themselves (Tarjan's
+// strongly connected components).
+func (m *Module) findCycles() {
+	order, low := make([]int, len(m.functions)), make([]int, len(m.functions))
+	on := make([]bool, len(m.functions))
+	var stack []int
+	n := 0
+	var visit func(i int)
+	visit = func(i int) {
+		n++
+		order[i], low[i], on[i] = n, n, true
+		stack = append(stack, i)
+		for _, c := range m.functions[i].calls {
+			switch {
+			case c.callee < 0:
+			case c.callee == i:
+				m.functions[i].cycle = true
+			case order[c.callee] == 0:
+				visit(c.callee)
+				low[i] = min(low[i], low[c.callee])
+			case on[c.callee]:
+				low[i] = min(low[i], order[c.callee])
+			}
+		}
+		if low[i] != order[i] {
+			return
+		}
+		at := slices.Index(stack, i)
+		for _, k := range stack[at:] {
+			on[k] = false
+			m.functions[k].cycle = m.functions[k].cycle || len(stack)-at > 1
+		}
+		stack = stack[:at]
+	}
+	for i := range m.functions {
+		if order[i] == 0 {
+			visit(i)
+		}
+	}
+}
+
+// deepens says that a body in the place of a call would make a recursion's
+// frames larger, also where the call is seldom made: a stack that was enough
+// may not be.
+func (m *Module) deepens(caller, callee *function) bool {
+	return caller.cycle && callee.stack > recursionStack
+}
+
+// recursionStack is as little as a call's own frame would take.
+const recursionStack = 64
 
 // says whether attributes, or a group that they refer to, have a word.
 func (m *Module) says(attributes, word string) bool {

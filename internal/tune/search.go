@@ -70,6 +70,8 @@ type search struct {
 	along    []map[int]Choice // both, of bodies that come along with a trial
 	measured map[string]int64 // variants by content
 	judged   map[flip]bool
+	keys     map[flip]string // of single choices, and of the base (-1), in this state
+	chosen   []*move         // what the running compiles will tell of
 	model    model
 	moves    []*move
 	best     Choices
@@ -114,7 +116,7 @@ func (s *search) begin() error {
 	found := false
 	for i, f := range s.functions {
 		for n, choice := range s.Start[f.hash] {
-			if f.hash == "" || n >= len(f.calls) || f.calls[n].fixed {
+			if f.hash == "" || n >= len(f.calls) || f.calls[n].fixed || choice == Inline && s.deepens(&s.functions[i], &s.functions[f.calls[n].callee]) {
 				continue
 			}
 			if s.state[i] == nil {
@@ -178,13 +180,14 @@ func (s *search) findMoves() {
 			text := callee.span.to - callee.span.from
 			one := flip{i, n, Inline}
 			g.flips = append(g.flips, one)
+			g.all = g.all && !s.deepens(f, callee)
 			switch {
 			case s.sizes[c.callee] == 0: // LLVM has inlined it
 				if callee.local && s.uses[callee.name] == 1 && !callee.fixed && text > timid/8 && text < 16*timid {
 					s.add(&move{flips: []flip{{i, n, Apart}}, goes: -1, comes: c.callee, kind: apartLast})
 				}
 				continue
-			case !callee.fixed && text < 8*timid:
+			case !callee.fixed && text < 8*timid && !s.deepens(f, callee):
 				s.add(&move{flips: []flip{one}, goes: -1, comes: -1, kind: inlineOne})
 			}
 			if text < timid {
@@ -208,6 +211,7 @@ func (s *search) add(v *move) {
 
 // stand makes choices the state that moves are tried on.
 func (s *search) stand(state []map[int]Choice) {
+	s.keys = map[flip]string{}
 	s.state, s.along = state, make([]map[int]Choice, len(state))
 	for i := range state {
 		if len(state[i])+len(s.implied[i]) > 0 {
@@ -277,8 +281,23 @@ func (s *search) key(v Variant) string {
 }
 
 // size is what a variant was measured to have.
-func (s *search) size(v Variant) (int64, bool) {
-	key := s.key(v)
+func (s *search) size(v Variant) (int64, bool) { return s.known(s.key(v)) }
+
+// sizeOf is that of a function with one choice more, or none.
+func (s *search) sizeOf(f flip) (int64, bool) {
+	key := s.keys[f]
+	if key == "" {
+		v := s.base(f.function)
+		if f.call >= 0 {
+			v = s.with(f.function, map[int]Choice{f.call: f.choice})
+		}
+		key = s.key(v)
+		s.keys[f] = key
+	}
+	return s.known(key)
+}
+
+func (s *search) known(key string) (int64, bool) {
 	if n, ok := s.measured[key]; ok {
 		return n, n >= 0
 	}
@@ -292,24 +311,19 @@ func (s *search) size(v Variant) (int64, bool) {
 // settle computes a move's gain where all of its variants are measured.
 func (s *search) settle(v *move) {
 	var gain int64
-	for i, more := range byFunction(v.flips) {
-		before, ok := s.size(s.base(i))
-		if !ok {
+	for _, f := range v.flips {
+		before, ok := s.sizeOf(flip{f.function, -1, 0})
+		after, ok2 := s.sizeOf(f)
+		if !ok || !ok2 {
 			return
 		}
-		for n, c := range more {
-			after, ok := s.size(s.with(i, map[int]Choice{n: c}))
-			if !ok {
-				return
-			}
-			gain += before - after
-		}
+		gain += before - after
 	}
 	if v.goes >= 0 {
 		gain += s.sizes[v.goes] + s.PerFunction
 	}
 	if v.comes >= 0 {
-		size, ok := s.size(s.base(v.comes))
+		size, ok := s.sizeOf(flip{v.comes, -1, 0})
 		if !ok {
 			return
 		}
@@ -325,7 +339,7 @@ func (s *search) settle(v *move) {
 
 // judge settles what the last compiles have told.
 func (s *search) judge() {
-	for _, v := range s.moves {
+	for _, v := range s.chosen {
 		if !v.known {
 			s.settle(v)
 		}
@@ -358,10 +372,12 @@ func (s *search) fill() [][]Variant {
 	batches := make([][]Variant, 0, side)
 	var batch []Variant
 	text, taken := 0, map[string]bool{}
+	s.chosen = nil
 	for _, l := range list {
 		if len(batches) == min(side, s.left()-2) {
 			break
 		}
+		s.chosen = append(s.chosen, l.move)
 		for _, v := range s.variants(l.move) {
 			key := s.key(v)
 			if n, known := s.measured[key]; taken[key] || known && n >= 0 {

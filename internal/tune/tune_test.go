@@ -213,6 +213,46 @@ func TestEditingIsWords(t *testing.T) {
 	})
 }
 
+// TestRecursion: a body with variables is never moved into a function that may
+// call itself, by whatever way; what takes no stack may be.
+func TestRecursion(t *testing.T) {
+	const text = `define dso_local void @a(i32 %0) {
+  call void @b(i32 1)
+  call void @large(i32 1)
+  call void @small(i32 1)
+  ret void
+}
+define dso_local void @b(i32 %0) {
+  call void @a(i32 2)
+  ret void
+}
+define dso_local void @once(i32 %0) {
+  call void @large(i32 3)
+  call void @small(i32 3)
+  ret void
+}
+define internal void @large(i32 %0) {
+  %2 = alloca [4096 x i8], align 1
+  ret void
+}
+define internal void @small(i32 %0) {
+  %2 = alloca [8 x i8], align 1
+  ret void
+}
+`
+	m := Parse(text)
+	found, _, err := Search(t.Context(), m, &fake{}, Options{Compiles: 40, PerFunction: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inlined := func(name string, call int) bool {
+		return found[m.functions[m.named[name]].hash][call] == Inline
+	}
+	if inlined("a", 1) || !inlined("a", 2) || !inlined("once", 0) || !inlined("once", 1) {
+		t.Errorf("%v", found.List())
+	}
+}
+
 // TestTrial: a trial has each variant as a strong definition, what it calls as
 // bodies that make no code, and declares or defines all else that it mentions.
 func TestTrial(t *testing.T) {
