@@ -115,6 +115,11 @@ func TestBeyond(t *testing.T) {
 	if lines := Beyond(p, 9000, named); len(lines) != 2 || !strings.Contains(lines[1], "--tier raw (core and system calls (x86-64 Linux)) at 149 bytes") {
 		t.Errorf("a small program: %q", lines)
 	}
+	p.Kind++ // a cdylib
+	if lines := Beyond(p, 9000, named); len(lines) != 1 {
+		t.Errorf("a small library, whom no tier is for: %q", lines)
+	}
+	p.Kind--
 	p.Triple.Arch = "aarch64"
 	p.Toolchain.Version = "1.30.0"
 	if lines := Beyond(p, 9000, named); len(lines) != 1 {

@@ -207,7 +207,7 @@ const mostlyStd = 100_000
 
 // tierAdvice says what the next tiers start at, to programs that std is most of.
 func tierAdvice(p *cargo.Project, size int64) string {
-	if p.Triple.Arch != "x86_64" || p.Triple.OS != "linux" || size > mostlyStd {
+	if !p.Kind.Starts() || p.Triple.Arch != "x86_64" || p.Triple.OS != "linux" || size > mostlyStd {
 		return ""
 	}
 	var next []string
