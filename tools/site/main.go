@@ -62,7 +62,7 @@ var groups = []struct {
 	pages []string
 }{
 	{"Begin", []string{"README.md", "docs/guide.md", "docs/project.md", "docs/safety.md", "docs/troubleshooting.md", "docs/glossary.md"}},
-	{"Make it small", []string{"docs/shrink.md", "docs/techniques.md", "docs/cuts.md", "docs/advice.md", "docs/link.md", "docs/libraries.md", "docs/wasm.md", "docs/firmware.md", "docs/outlining.md"}},
+	{"Make it small", []string{"docs/shrink.md", "docs/techniques.md", "docs/cuts.md", "docs/advice.md", "docs/link.md", "docs/libraries.md", "docs/wasm.md", "docs/windows.md", "docs/macos.md", "docs/firmware.md", "docs/outlining.md"}},
 	{"Finished files", []string{"docs/strip.md", "docs/packing.md", "docs/packages.md", "docs/images.md"}},
 	{"Who owns the bytes", []string{"docs/size.md", "docs/graph.md"}},
 	{"Keep it small", []string{"docs/ci.md", "docs/release.md"}},
