@@ -58,7 +58,7 @@ func programs(dir, minsize string) error {
 		guide := browser(plain)
 		row := fmt.Sprintf("| %s | %s | %d | %d |", p.name, p.why, len(plain), guide)
 		for _, level := range []string{"safe", "max"} {
-			args := []string{"shrink", "-q", "--no-recipe", "--target", target, "--bin", p.name, "--level", level, "--objective", "brotli"}
+			args := []string{"shrink", "-q", "--no-recipe", "--target", target, "--bin", p.name, "--level", level}
 			for _, check := range p.checks {
 				args = append(args, "--check", check)
 			}

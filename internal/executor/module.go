@@ -39,7 +39,7 @@ func OpenModule(path string, data []byte, scratch string) (*Module, error) {
 	if objfile.WasmComponent(data) {
 		return nil, byteio.Refuse("minsize strip --max, which rewrites the modules inside", "a Wasm component, not a core module")
 	}
-	if _, _, err := strip.Rewrite(data, strip.Options{Level: strip.Max}); err != nil {
+	if _, _, err := strip.Rewrite(data, strip.Options{Level: strip.All}); err != nil {
 		return nil, err
 	}
 	f, err := objfile.Parse(path, data)

@@ -124,7 +124,7 @@ func Transfers(before, after []byte) ([]ladder.Transfer, error) {
 
 // mostTransferred is up to which size of a module a search tells what it weighs
 // under brotli, which takes a second for 100 KB.
-const mostTransferred = 4 << 20
+const mostTransferred = 1 << 20
 
 // Weigh adds to a search on a Wasm module what its best is when it is
 // downloaded, against what it began with.

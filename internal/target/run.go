@@ -58,7 +58,7 @@ func (t Triple) Runner() (runner []string, why string) {
 		if err != nil {
 			return nil, err.Error()
 		}
-		return firstOf("Node.js or wasmtime for "+t.Name, []string{"node", "--no-warnings", "--experimental-wasi-unstable-preview1", script}, []string{"wasmtime", "run"})
+		return firstOf("Node.js or wasmtime for "+t.Name, []string{"node", "--no-warnings", "--experimental-wasi-unstable-preview1", script}, []string{"wasmtime", "run", "--dir=."})
 	case QemuUser:
 	default:
 		return nil, "nothing here runs programs for " + t.Name
