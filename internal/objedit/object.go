@@ -163,6 +163,9 @@ type Function struct {
 	alone bool // the section holds nothing else
 }
 
+// Offset is where the function begins in its section.
+func (f Function) Offset() uint64 { return f.at.value }
+
 // Index is the section's number in the object.
 func (f Function) Index() int { return f.at.section }
 

@@ -3,6 +3,8 @@ package objedit
 // What refers to what inside an object: the exact reference graph that a
 // linker's --gc-sections walks, one node for each section.
 
+import "strings"
+
 // Reference is one edge: a place in a section needs a symbol or a section.
 type Reference struct {
 	From   int    // section
@@ -34,6 +36,10 @@ func (o *Object) LoadedSections() []SectionInfo {
 	}
 	return list
 }
+
+// Relocated says whether calls within a section have relocations, too: LLVM
+// leaves every reference to a function of a COFF object to the linker.
+func (o *Object) Relocated() bool { return !o.linux && strings.Contains(o.name, ".rcgu.o") }
 
 // SectionData is the content of a loaded section, empty for .bss. It is not to
 // be written to, nor used after the file is closed.
@@ -88,6 +94,7 @@ func (o *Object) reference(from int, r relocation) Reference {
 type Definition struct {
 	Name    string
 	Section int
+	Value   uint64 // in the section
 	Weak    bool
 }
 
@@ -97,7 +104,7 @@ func (o *Object) Definitions() []Definition {
 	for i := range o.symbols {
 		s := &o.symbols[i]
 		if s.bind != local && s.index > 0 && s.name != "" {
-			list = append(list, Definition{s.name, s.index, s.bind == weak})
+			list = append(list, Definition{s.name, s.index, s.value, s.bind == weak})
 		}
 	}
 	return list
@@ -120,7 +127,7 @@ func (o *Object) Symbols() []Definition {
 	var list []Definition
 	for i := range o.symbols {
 		if s := &o.symbols[i]; s.name != "" && s.kind != sectionSymbol {
-			list = append(list, Definition{s.name, max(s.index, 0), s.bind == weak})
+			list = append(list, Definition{s.name, max(s.index, 0), s.value, s.bind == weak})
 		}
 	}
 	return list

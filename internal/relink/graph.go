@@ -13,6 +13,7 @@ package relink
 // Lengauer-Tarjan, which wins on graphs a hundred times larger only.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -108,8 +109,61 @@ func (r *Recording) graph(cuts []Cut) (*graph, error) {
 // place is a section of an object.
 type place struct{ object, section int }
 
+// part is a function of a section that holds several.
+type part struct {
+	begin uint64
+	node  int32
+}
+
+// sectionNodes are the nodes of sections: one, or one for each function where
+// all references between the functions of a section are known.
+type sectionNodes struct {
+	whole map[place]int32
+	parts map[place][]part
+}
+
+// at is the node at an offset of a section.
+func (s *sectionNodes) at(p place, offset uint64) (int32, bool) {
+	parts := s.parts[p]
+	i, exact := slices.BinarySearchFunc(parts, offset, func(p part, offset uint64) int { return cmp.Compare(p.begin, offset) })
+	switch {
+	case exact:
+		return parts[i].node, true
+	case i > 0:
+		return parts[i-1].node, true
+	}
+	n, ok := s.whole[p]
+	return n, ok
+}
+
+// divide gives the functions of sections that hold several a node each.
+func (s *sectionNodes) divide(g *graph, object int, functions []objedit.Function) {
+	count := map[int]int{}
+	for _, f := range functions {
+		count[f.Index()]++
+	}
+	for _, f := range functions {
+		p := place{object, f.Index()}
+		whole, loaded := s.whole[p]
+		if count[f.Index()] < 2 || !loaded {
+			continue
+		}
+		s.parts[p] = append(s.parts[p], part{f.Offset(), int32(len(g.nodes))})
+		g.nodes = append(g.nodes, node{name: f.Name, size: f.Size, code: true, object: object, section: f.Index()})
+		g.out = append(g.out, nil)
+		g.nodes[whole].size = 0
+	}
+	for _, list := range s.parts {
+		slices.SortFunc(list, func(a, b part) int { return cmp.Compare(a.begin, b.begin) })
+	}
+}
+
 func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string) (*graph, error) {
-	defined := map[string]place{}
+	type definition struct {
+		place
+		value uint64
+	}
+	defined := map[string]definition{}
 	weak := map[string]bool{}
 	take := make([]bool, len(objects))
 	var pending []string
@@ -138,7 +192,7 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string)
 		}
 	}
 	g := &graph{nodes: []node{{name: "[roots]", object: -1}}, out: [][]int32{nil}}
-	number := map[place]int32{}
+	number := sectionNodes{map[place]int32{}, map[place][]part{}}
 	imported := map[string]int32{}    // of shared libraries, or the linker's own
 	startStop := map[string][]int32{} // sections that __start_NAME keeps
 	for i, o := range objects {
@@ -148,7 +202,7 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string)
 		names := o.SectionSymbols()
 		for _, s := range o.LoadedSections() {
 			n := int32(len(g.nodes))
-			number[place{i, s.Index}] = n
+			number.whole[place{i, s.Index}] = n
 			nd := node{name: names[s.Index], code: s.Code, object: i, section: s.Index}
 			if unusualSection(s.Name) {
 				nd.unusual = s.Name
@@ -169,13 +223,16 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string)
 		}
 		for _, d := range o.Definitions() {
 			if _, known := defined[d.Name]; !known || weak[d.Name] && !d.Weak {
-				defined[d.Name], weak[d.Name] = place{i, d.Section}, d.Weak
+				defined[d.Name], weak[d.Name] = definition{place{i, d.Section}, d.Value}, d.Weak
 			}
+		}
+		if o.Relocated() {
+			number.divide(g, i, o.Functions())
 		}
 	}
 	for _, entry := range entries {
-		if p, ok := defined[entry]; ok {
-			if n, ok := number[p]; ok {
+		if d, ok := defined[entry]; ok {
+			if n, ok := number.at(d.place, d.value); ok {
 				g.out[0] = append(g.out[0], n)
 			}
 		}
@@ -189,11 +246,11 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string)
 			return nil, fmt.Errorf("%s: %w", o.Name(), err)
 		}
 		for _, ref := range refs {
-			from, ok := number[place{i, ref.From}]
+			from, ok := number.at(place{i, ref.From}, ref.Offset)
 			if !ok {
 				continue
 			}
-			to := place{i, ref.To}
+			to := definition{place{i, ref.To}, ref.Value}
 			if ref.Symbol != "" {
 				if section, ok := strings.CutPrefix(ref.Symbol, "__start_"); ok {
 					g.out[from] = append(g.out[from], startStop[section]...)
@@ -209,7 +266,7 @@ func buildGraph(objects []*objedit.Object, fromArchive []bool, entries []string)
 					continue
 				}
 			}
-			if n, ok := number[to]; ok && n != from {
+			if n, ok := number.at(to.place, to.value); ok && n != from {
 				g.out[from] = append(g.out[from], n)
 			}
 		}

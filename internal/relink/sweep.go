@@ -57,9 +57,15 @@ func (p *plan) sweep() error {
 		reached[n] = true
 	}
 
-	dead := map[int]map[int]bool{} // object -> sections
+	live := map[place]bool{}
 	for n, node := range g.nodes {
-		if node.object >= 0 && !reached[n] {
+		if reached[n] {
+			live[place{node.object, node.section}] = true
+		}
+	}
+	dead := map[int]map[int]bool{} // object -> sections
+	for _, node := range g.nodes {
+		if node.object >= 0 && !live[place{node.object, node.section}] {
 			if dead[node.object] == nil {
 				dead[node.object] = map[int]bool{}
 			}
