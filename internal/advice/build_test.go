@@ -23,6 +23,7 @@ func TestFailedBuild(t *testing.T) {
 		{cargo.BuildError{Failure: cargo.FailedLink, Triple: "aarch64-unknown-linux-gnu", Foreign: true}, "export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc"},
 		{cargo.BuildError{Failure: cargo.FailedLink, Triple: "aarch64-unknown-linux-gnu"}, "minsize doctor"},
 		{cargo.BuildError{Failure: cargo.FailedLink}, "minsize doctor"},
+		{cargo.BuildError{Failure: cargo.FailedLink, Triple: "x86_64-pc-windows-gnu", Foreign: true}, "install what links for Windows"},
 	} {
 		if next := FailedBuild(&c.err); !strings.HasPrefix(next, c.want) {
 			t.Errorf("%+v: %q", c.err, next)
