@@ -65,7 +65,7 @@ var house = []lane{
 		{"inspect", "attrib byteio cargo dwarf objfile oci pack pdb refgraph strip", "testbin", "finished programs opened to be looked at, with the files that their names and debug information lie in"},
 		{"advice", "attrib byteio cargo objfile target", "testbin", "a name becomes a step that somebody can take: about findings, about what a project brings along, after a search"},
 		{"saving", "arrange attrib byteio cargo demangle dwarf machinecode objfile outline refgraph rustsyntax", "inspect", "what to change in a program's own code: a table of finders, and a bench that tries in a copy what needs no understanding"},
-		{"report", "apply arrange attrib budget byteio cargo history ladder llvmlines oci outline pack refgraph region saving strip technique", "golden", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
+		{"report", "apply arrange attrib budget byteio cargo history ladder llvmlines oci outline pack refgraph region saving strip target technique", "golden", "a result becomes one `Document`, once (a file per result); a writer per format and one line in `formats`; `assets/` scripts of the HTML figures"},
 		{"forge", "", "", "what GitHub is told of a run: its pull request's one comment, kept up to date"},
 		{"arrange", "", "", "lists sorted by one copy of the machine code"},
 		{"launch", "", "", "minsize started under another name, where a link cannot be had; whether a link concerns it, and who links else"},

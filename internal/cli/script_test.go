@@ -148,7 +148,7 @@ func scriptTarget(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil {
 			continue
 		}
-		if std, _ := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "libstd-*.rlib")); len(std) > 0 {
+		if std, _ := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "libcore-*.rlib")); len(std) > 0 {
 			ts.Setenv("PATH", bin+string(filepath.ListSeparator)+ts.Getenv("PATH"))
 			return
 		}

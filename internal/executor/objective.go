@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/pack"
 	"github.com/minsize/minsize/internal/strip"
 	"github.com/minsize/minsize/internal/target"
@@ -43,10 +44,32 @@ var Objectives = []Objective{
 	{"brotli", "brotli -q 11: what browsers fetch", through(func(w io.Writer) (io.WriteCloser, error) {
 		return brotli.NewWriterLevel(w, brotli.BestCompression), nil
 	})},
+	{Flash, "what is loaded into a machine without an operating system: its default", flash},
 	{"packed", "the file that unpacks itself (minsize pack)", func(data []byte) (int64, error) {
 		packed, _, err := pack.Pack(data, pack.Options{})
 		return int64(len(packed)), err
 	}},
+}
+
+// Flash is the objective of bare machines: their ELF file lies on no machine.
+const Flash = "flash"
+
+// flash is the bytes that are loaded, wherever they go.
+func flash(data []byte) (int64, error) {
+	f, err := objfile.Parse("program", data)
+	if err != nil {
+		return 0, err
+	}
+	n := int64(0)
+	for _, g := range f.Segments {
+		if g.Load {
+			n += int64(g.FileSize)
+		}
+	}
+	if n == 0 {
+		return 0, errors.New("nothing of it is loaded")
+	}
+	return n, nil
 }
 
 // ParseObjective reads an objective's name.

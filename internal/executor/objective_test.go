@@ -11,7 +11,22 @@ import (
 
 	"github.com/minsize/minsize/internal/ladder"
 	"github.com/minsize/minsize/internal/technique"
+	"github.com/minsize/minsize/internal/testbin"
 )
+
+// TestFlash: what is loaded counts, and what is in the file besides does not.
+func TestFlash(t *testing.T) {
+	data := testbin.ELF{Bits: 64}.Bytes()
+	n, err := flash(data)
+	must(t, err)
+	more, err := flash(append(bytes.Clone(data), make([]byte, 4096)...))
+	if err != nil || n == 0 || n != more || n > int64(len(data)) {
+		t.Errorf("%d bytes of %d, %d with 4096 behind them: %v", n, len(data), more, err)
+	}
+	if _, err := flash([]byte("no program")); err == nil {
+		t.Error("what is no program has a size")
+	}
+}
 
 // TestObjectives: each weighs a program as its format makes it, the same each
 // time, and what repeats weighs less than what does not.
@@ -24,8 +39,8 @@ func TestObjectives(t *testing.T) {
 		self = self[:1<<20]
 	}
 	for _, o := range Objectives {
-		if o.Name == "packed" {
-			continue // whole programs alone: TestRewriteObjective
+		if o.Name == "packed" || o.Name == Flash {
+			continue // whole programs alone: TestRewriteObjective, TestFlash
 		}
 		n, err := o.size(self)
 		again, _ := o.size(bytes.Clone(self))

@@ -522,7 +522,7 @@ func losses(list []*technique.Technique, f technique.Facts) (string, []string) {
 			worst = max(worst, t.Risk)
 		}
 		for _, l := range lost {
-			out = append(out, l.In(f.Target.Format))
+			out = append(out, l.In(f.Target))
 		}
 	}
 	return worst.String(), out

@@ -185,7 +185,7 @@ func linkerParts(list string) []string {
 func isDriver(program string) bool {
 	base := strings.TrimSuffix(filepath.Base(program), ".exe")
 	switch {
-	case base == "ld" || base == "rust-lld" || base == "lld" || base == "mold":
+	case base == "ld" || base == "rust-lld" || base == "lld" || base == "mold" || base == "flip-link":
 		return false
 	case strings.HasPrefix(base, "ld.") || strings.HasPrefix(base, "ld-") || strings.HasSuffix(base, "-ld") || strings.HasPrefix(base, "ld64") || strings.HasPrefix(base, "wasm-ld"):
 		return false

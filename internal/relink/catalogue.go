@@ -129,6 +129,7 @@ var Catalogue = []CatalogueCut{
 		Cut:     Cut{Name: "silent-panics", Sites: slices.Concat(sites(StubTrap, panicEntries...), sites(StubZero, rawStderr...), sites(StubZero, vectoredHandlers...))},
 		Summary: "every function by which a panic begins",
 		Loses: []Loss{{What: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic dies at once by an illegal instruction (SIGILL), as with panic=immediate-abort",
+			Bare:    "the #[panic_handler]: a panic is an illegal instruction at once, and the machine's handler of faults is called",
 			Module:  "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\"): a panic is a trap at once, as with panic=immediate-abort",
 			Windows: "panic messages, panic hooks and the runtime's last words (\"fatal runtime error\", \"thread ... has overflowed its stack\"): a panic ends the process at once by an illegal instruction (0xC000001D), as with panic=immediate-abort", Shown: []Kind{PanicHook, SignalHandler}}},
 		Risk: RiskBehaviour, Needs: []Need{NeedAbort}, Crate: "std",

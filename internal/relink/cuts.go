@@ -342,6 +342,15 @@ func (r *Recording) matcher(cuts []Cut) (*matcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.flavour.Name == target.Bare {
+		for _, c := range cuts {
+			for _, s := range c.Sites {
+				if s.Stub == StubReport || s.Stub == StubDefaultSignal {
+					return nil, fmt.Errorf("cut %s: %w: the stub %s calls Linux, and this machine has no operating system; %s ends it, too", c.Name, ErrNotApplicable, s.Stub, StubTrap)
+				}
+			}
+		}
+	}
 	return openMatcher(cuts, shut, &r.edit), nil
 }
 

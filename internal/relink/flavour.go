@@ -40,7 +40,7 @@ type Flavour struct {
 }
 
 // Flavours is the table: to add one, write its file and list it here.
-var Flavours = []*Flavour{&gnu, &mingw, &wasm}
+var Flavours = []*Flavour{&gnu, &mingw, &bare, &wasm}
 
 // FlavourOf is the flavour by which links for a target are recorded and
 // replayed, nil where they are not.

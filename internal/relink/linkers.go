@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/arrange"
+	"github.com/minsize/minsize/internal/target"
 )
 
 // LinkerKind is a linker program, by the name that -fuse-ld= wants.
@@ -99,7 +100,11 @@ func (f *Flavour) patterns() (list []string) {
 func (f *Flavour) identify(ctx context.Context, file string) (Linker, bool) {
 	args := []string{"--version"}
 	if filepath.Base(file) == "rust-lld" {
-		args = []string{"-flavor", string(f.Name), "--version"}
+		flavor := f.Name
+		if flavor != target.WasmLD {
+			flavor = target.GNU
+		}
+		args = []string{"-flavor", string(flavor), "--version"}
 	}
 	said, err := exec.CommandContext(ctx, file, args...).Output()
 	if err != nil {

@@ -10,6 +10,7 @@ type Loss struct {
 	What      string // a plain phrase without a full stop
 	Module    string // the same of a Wasm module, which no signal ends; "" where What says it
 	Windows   string // the same of a Windows program, which ends by a code
+	Bare      string // the same of a machine without an operating system, whose own handler of faults is called
 	Unwinding bool   // only what unwinds has it to lose
 	Shown     []Kind // evidence that a program relies on it
 }
@@ -17,13 +18,15 @@ type Loss struct {
 // Losing is a list of one loss.
 func Losing(what string, shown ...Kind) []Loss { return []Loss{{What: what, Shown: shown}} }
 
-// In is the phrase for programs of a format.
-func (l Loss) In(f target.Format) string {
+// In is the phrase for programs of a target.
+func (l Loss) In(t target.Triple) string {
 	switch {
-	case l.Module != "" && f == target.Wasm:
+	case l.Module != "" && t.Format == target.Wasm:
 		return l.Module
-	case l.Windows != "" && f == target.COFF:
+	case l.Windows != "" && t.Format == target.COFF:
 		return l.Windows
+	case l.Bare != "" && t.BareMetal():
+		return l.Bare
 	}
 	return l.What
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minsize/minsize/internal/ladder"
+	"github.com/minsize/minsize/internal/target"
 	"github.com/minsize/minsize/internal/technique"
 )
 
@@ -244,6 +245,8 @@ func suggestedBlock(r *ladder.Result) Block {
 	by, ending := "the recorded link", "SIGILL; =report instead of =trap says which function it was"
 	if strings.HasPrefix(r.Target, "wasm") {
 		by, ending = "its code", "a trap"
+	} else if target.Parse(r.Target).BareMetal() {
+		ending = "an illegal instruction, and the machine's handler of faults is called"
 	}
 	return Block{Heading: "Suggested cuts", Part: "suggested cut", Table: t, Notes: []string{
 		"keeps: what only this keeps in the program, by " + by + "; saves: measured by a relink on top of the best",

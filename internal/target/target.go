@@ -39,6 +39,7 @@ const (
 	MSVC   Flavour = "msvc"
 	Darwin Flavour = "darwin"
 	WasmLD Flavour = "wasm"
+	Bare   Flavour = "bare" // GNU's command line, without a compiler in front of it
 )
 
 // WasmLinkers are the programs that link modules, by name: what rustc calls, and
@@ -140,6 +141,8 @@ func (t Triple) Flavour() Flavour {
 		return Darwin
 	case t.Format == COFF && t.Env == "gnu":
 		return MinGW
+	case t.BareMetal():
+		return Bare
 	case t.Format == ELF, t.OS == "cygwin":
 		return GNU
 	case t.Format == COFF:
@@ -149,7 +152,10 @@ func (t Triple) Flavour() Flavour {
 }
 
 // CallsCC says whether rustc links with a C compiler unless told otherwise.
-func (t Triple) CallsCC() bool { return t.Env != "msvc" && t.Format != Wasm }
+func (t Triple) CallsCC() bool { return t.Env != "msvc" && t.Format != Wasm && !t.BareMetal() }
+
+// BareMetal says whether programs run on a machine without an operating system.
+func (t Triple) BareMetal() bool { return t.OS == "none" && t.Format == ELF }
 
 // gnuArch is what GNU's tools call the machine.
 func (t Triple) gnuArch() string { return cmp.Or(t.arch().GNU, t.first) }

@@ -201,7 +201,7 @@ func TestFirstOf(t *testing.T) {
 
 func TestFlavours(t *testing.T) {
 	for name, want := range map[string]Flavour{
-		"x86_64-unknown-linux-gnu": GNU, "aarch64-linux-android": GNU, "thumbv7em-none-eabihf": GNU, "x86_64-pc-windows-gnu": MinGW, "aarch64-pc-windows-gnullvm": MinGW, "x86_64-pc-cygwin": GNU,
+		"x86_64-unknown-linux-gnu": GNU, "aarch64-linux-android": GNU, "thumbv7em-none-eabihf": Bare, "x86_64-pc-windows-gnu": MinGW, "aarch64-pc-windows-gnullvm": MinGW, "x86_64-pc-cygwin": GNU,
 		"x86_64-pc-windows-msvc": MSVC, "x86_64-unknown-uefi": MSVC, "aarch64-apple-darwin": Darwin, "wasm32-wasip1": WasmLD, "wasm32-unknown-unknown": WasmLD, "nvptx64-nvidia-cuda": "",
 	} {
 		if got := Parse(name).Flavour(); got != want {

@@ -103,7 +103,7 @@ func (p Plan) Reliances(f Facts) []Reliance {
 	for _, t := range p.parts {
 		add(t, t.Losses(f), t.Against) // only its own name has let it in
 		for _, l := range t.Lost(f) {
-			add(t, l.In(f.Target.Format), l.Shown)
+			add(t, l.In(f.Target), l.Shown)
 		}
 	}
 	return list

@@ -115,8 +115,8 @@ var needs = map[Need]struct {
 	NeedWasmOpt: {"Binaryen's wasm-opt", func(f Facts, _ Plan) string {
 		return unless(f.WasmOpt, "needs wasm-opt on the PATH (Debian: binaryen)")
 	}, false},
-	NeedReplay: {"a Linux, Windows (GNU) or Wasm target", func(f Facts, _ Plan) string {
-		return unless(unixELF(f.Target) || f.mingw() || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux, Windows (GNU) and Wasm")
+	NeedReplay: {"a Linux, bare-metal, Windows (GNU) or Wasm target", func(f Facts, _ Plan) string {
+		return unless(f.native() || f.Target.Format == target.Wasm, "only for targets whose links are replayed: Linux, bare metal, Windows (GNU) and Wasm")
 	}, true},
 	NeedSections: {"for Windows: opt and llc of the compiler's LLVM", func(f Facts, p Plan) string {
 		if !f.mingw() {
@@ -127,8 +127,8 @@ var needs = map[Need]struct {
 	NeedMinGW: {"a Windows (GNU) target", func(f Facts, _ Plan) string {
 		return unless(f.mingw(), "only for Windows targets that GNU's linkers link")
 	}, true},
-	NeedNative: {"a Linux or Windows (GNU) target", func(f Facts, _ Plan) string {
-		return unless(unixELF(f.Target) || f.mingw(), "only for Linux and Windows (GNU) targets")
+	NeedNative: {"a Linux, bare-metal or Windows (GNU) target", func(f Facts, _ Plan) string {
+		return unless(f.native(), "only for Linux, bare-metal and Windows (GNU) targets")
 	}, true},
 	NeedX86ELF: {"an x86-64 Linux target", func(f Facts, _ Plan) string {
 		return unless(unixELF(f.Target) && f.Target.Arch == "x86_64", "only for x86-64 Linux")
@@ -192,6 +192,9 @@ func (f Facts) mingw() bool {
 	flavour := relink.FlavourOf(f.Target)
 	return flavour != nil && flavour.Name == target.MinGW && f.Artefact.Starts()
 }
+
+// native says whether links of objects with machine code are replayed.
+func (f Facts) native() bool { return unixELF(f.Target) || f.mingw() || f.Target.BareMetal() }
 
 func unixELF(t target.Triple) bool { return t.OS == "linux" && t.Format == target.ELF }
 

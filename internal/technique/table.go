@@ -89,6 +89,7 @@ func foreign(t Technique, args ...string) *Technique {
 
 // silentDeath is what is lost where a panic is one instruction.
 var silentDeath = []Loss{{What: "panic messages and panic hooks: the process dies by SIGILL in silence",
+	Bare:    "the #[panic_handler]: a panic is an illegal instruction at once, and the machine's handler of faults is called",
 	Module:  "panic messages and panic hooks: the module traps in silence",
 	Windows: "panic messages and panic hooks: the process ends by 0xC000001D in silence", Shown: []relink.Kind{relink.PanicHook, relink.SignalHandler}}}
 
@@ -214,7 +215,7 @@ var linkTable = sync.OnceValue(func() []*Technique {
 			Link:  &Link{Linker: string(relink.LLD)}, Twin: rustflags("-Clink-arg=-fuse-ld=lld"),
 		},
 		option("prelink", Size, Safe, NeedStaticlib, NeedUnixELF),
-		option("optimize-strings", Size, Safe, NeedLinked, NeedLLD, NeedUnixELF),
+		option("optimize-strings", Size, Safe, NeedLinked, NeedLLD, NeedNative),
 		option("no-build-id", Debuggability, Safe, NeedLinked, NeedLinker),
 		option("hash-style-gnu", Size, Safe, NeedLinked, NeedLinker),
 		option("strip-all", Debuggability, Safe, NeedLinked, NeedLinker),
@@ -232,8 +233,8 @@ var linkTable = sync.OnceValue(func() []*Technique {
 		option("norelro", Security, Asked, NeedLinked, NeedUnixELF, NeedLinker),
 		option("nognustack", Security, Asked, NeedLinked, NeedLLD, NeedUnixELF),
 		instead(option(relink.NoPIE, Security, Asked, NeedProgram, NeedUnixELF, NeedLinker), "self-relr"),
-		byName(option("icf-data", Behaviour, Asked, NeedLinked, NeedLLD, NeedUnixELF)), // breaks a promise of the language; checks seldom see it
-		option("locations-out", Behaviour, Max, NeedUnixELF),
+		byName(option("icf-data", Behaviour, Asked, NeedLinked, NeedLLD, NeedNative)), // breaks a promise of the language; checks seldom see it
+		option("locations-out", Behaviour, Max, NeedNative),
 		option("own-start", Behaviour, Max, NeedProgram, NeedX86ELF, NeedDynamicGNU),
 		option("short-start", Behaviour, Max, NeedProgram, NeedMinGW),
 	}

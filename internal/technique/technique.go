@@ -158,7 +158,7 @@ func (t *Technique) Lost(f Facts) []Loss {
 func (t *Technique) Losses(f Facts) string {
 	var words []string
 	for _, l := range t.Lost(f) {
-		words = append(words, l.In(f.Target.Format))
+		words = append(words, l.In(f.Target))
 	}
 	return strings.Join(words, "; ")
 }
