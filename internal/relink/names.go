@@ -34,15 +34,32 @@ func namesOf(symbol string) names {
 }
 
 // demangled says whether a name is a Rust path already, as wasm-bindgen leaves
-// them in modules: with the hash of the old mangling at its end. It gives the
-// path without it.
+// them in modules: with the hash of the old mangling at its end, or with that of
+// each crate behind its name and the number of a copy. It gives the path alone.
 func demangled(symbol string) (path string, ok bool) {
-	at := len(symbol) - len("::h0123456789abcdef")
-	if at <= 0 || symbol[at:at+3] != "::h" || strings.Trim(symbol[at+3:], "0123456789abcdef") != "" {
-		return "", false
+	if at := len(symbol) - len("::h0123456789abcdef"); at > 0 && symbol[at:at+3] == "::h" && isHex(symbol[at+3:]) {
+		return symbol[:at], true
 	}
-	return symbol[:at], true
+	var b strings.Builder
+	rest := symbol
+	for {
+		before, after, found := strings.Cut(rest, "[")
+		inner, behind, closed := strings.Cut(after, "]")
+		if !found || !closed {
+			b.WriteString(rest)
+			return b.String(), ok
+		}
+		b.WriteString(before)
+		crate := len(inner) >= 8 && strings.HasPrefix(behind, "::")
+		if !isHex(inner) || before == "" || !crate && behind != "" {
+			b.WriteString("[" + inner + "]")
+		}
+		ok = ok || isHex(inner) && crate
+		rest = behind
+	}
 }
+
+func isHex(text string) bool { return text != "" && strings.Trim(text, "0123456789abcdef") == "" }
 
 // withoutGenerics takes `<...>` argument lists out of a path; a leading `<T>`
 // of an inherent method becomes T, `<T as Trait>` stays.

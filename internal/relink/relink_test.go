@@ -481,8 +481,11 @@ func TestNormalNames(t *testing.T) {
 		"_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17h26364cb19a7b345dE":                   "std::rt::lang_start::{closure}",
 		"_ZN4core3ops8function6FnOnce40call_once$u7b$$u7b$vtable.shim$u7d$$u7d$17hd2a3315ab039bf1eE": "core::ops::function::FnOnce::call_once::{shim:vtable}",
 		"malloc": "malloc",
-		"<alloc::string::String as core::fmt::Display>::fmt::h0123456789abcdef": "<alloc::string::String as core::fmt::Display>::fmt", // wasm-bindgen's names
-		"app::run<T>::h0123456789ABCDEF":                                        "app::run<T>::h0123456789ABCDEF",
+		"<alloc::string::String as core::fmt::Display>::fmt::h0123456789abcdef":                         "<alloc::string::String as core::fmt::Display>::fmt", // wasm-bindgen's names
+		"core[6398a915a41d8b91]::panicking::panic_fmt":                                                  "core::panicking::panic_fmt",
+		"<alloc[275f52e401ec3529]::string::String as core[6398a915a41d8b91]::fmt::Write>::write_str[1]": "<alloc::string::String as core::fmt::Write>::write_str",
+		"f(int[10])":                     "f(int[10])",
+		"app::run<T>::h0123456789ABCDEF": "app::run<T>::h0123456789ABCDEF",
 	} {
 		if got := namesOf(symbol).normal; got != want {
 			t.Errorf("%s: %q, expected %q", symbol, got, want)
