@@ -10,6 +10,8 @@ package attrib
 // addresses are still to be filled in: relocations say which.
 
 import (
+	"slices"
+
 	"github.com/minsize/minsize/internal/objfile"
 )
 
@@ -187,6 +189,7 @@ func (c *collector) readEhFrame(data []byte, s *objfile.Section, base uint64, re
 	width := f.Bits / 8
 	big := f.Order != nil && f.Order.String() == "BigEndian"
 	cies := map[int]cie{}
+	c.unwind = slices.Grow(c.unwind, len(data)/32) // a description takes 28 bytes, most often more
 	var sectionRelocs map[uint64]uint64
 	if relocatable {
 		sectionRelocs = c.relocTargets(s.Index)
@@ -427,6 +430,7 @@ func pointerSize(encoding byte, width int) int {
 
 // addFrames turns frames into bodies.
 func (c *collector) addFrames() {
+	c.bodies = slices.Grow(c.bodies, len(c.unwind))
 	for i := range c.unwind {
 		fr := &c.unwind[i]
 		if _, kind := c.p.limit(fr.start); kind == Code && !fr.part && fr.end > fr.start {

@@ -51,6 +51,9 @@ func NewBuilder(total uint64) *Builder { return &Builder{total: total} }
 // that starts first keeps its bytes; of those that start together the one that
 // came first. Empty ranges, and what lies beyond total, claim nothing.
 func (b *Builder) Layer(ranges []Range) {
+	if len(ranges) == 0 {
+		return
+	}
 	if !slices.IsSortedFunc(ranges, byStart) {
 		slices.SortStableFunc(ranges, byStart)
 	}
