@@ -24,6 +24,8 @@ type shrinkView struct {
 	quiet bool
 
 	bar *stream.Bar
+
+	quarters int // of the tuning that were told, where nothing moves
 }
 
 func newShrinkView(e *env) *shrinkView {
@@ -88,10 +90,17 @@ func (v *shrinkView) crate(p cargo.Progress) {
 	}
 }
 
-// tuning shows how far the tuning of inlining is.
+// tuning shows how far the tuning of inlining is: behind the moving line, or
+// as a line for each quarter.
 func (v *shrinkView) tuning(p tune.Progress) {
+	saved := report.FormatBytes(p.Before-p.Now, false)
 	if v.bar != nil {
-		v.bar.Say(fmt.Sprintf("%.0f %%, -%s", p.Done*100, report.FormatBytes(p.Before-p.Now, false)))
+		v.bar.Say(fmt.Sprintf("%.0f %%, -%s", p.Done*100, saved))
+		return
+	}
+	if quarter := int(p.Done * 4); quarter > v.quarters {
+		v.quarters = quarter
+		v.line(fmt.Sprintf("%-30s %3.0f %%: %d compiles, %d calls, -%s of code", "tuned-inlining", p.Done*100, p.Compiles, p.Calls, saved))
 	}
 }
 
