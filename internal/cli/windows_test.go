@@ -15,7 +15,7 @@ import (
 // TestOnWindows runs minsize as it is for Windows, under Wine.
 func TestOnWindows(t *testing.T) {
 	dir := t.TempDir()
-	if os.Getenv("XDG_CACHE_HOME") == "" { // Go's own is kept: it has most of the program
+	if os.Getenv("GOCACHE") == "" { // it stays where it is: it has most of the program
 		if cache, err := os.UserCacheDir(); err == nil {
 			t.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
 		}
