@@ -229,42 +229,42 @@ func (d *riscv) jump(link uint32, target uint64) {
 // compressed decodes the instructions of two bytes: quadrant and funct3.
 func (d *riscv) compressed(h uint32) {
 	rd, rs2 := h>>7&31, h>>2&31
-	short := h>>2&7 + 8  // rd' of loads, rs2'
-	short1 := h>>7&7 + 8 // rs1', and rd' of arithmetic
-	switch h&3<<3 | h>>13 {
-	case 0<<3 | 0: // addi4spn
+	short := h>>2&7 + 8     // rd' of loads, rs2'
+	short1 := h>>7&7 + 8    // rs1', and rd' of arithmetic
+	switch h&3<<4 | h>>13 { // as two hexadecimal digits
+	case 0x00: // addi4spn
 		d.forget(short)
-	case 0<<3 | 2: // lw
+	case 0x02: // lw
 		d.load(short, short1, uint64(h>>6&1<<2|h>>10&7<<3|h>>5&1<<6), 2, true)
-	case 0<<3 | 3: // ld; of 32 bits flw
+	case 0x03: // ld; of 32 bits flw
 		d.load(short, short1, uint64(h>>10&7<<3|h>>5&3<<6), 3, !d.r.Narrow)
-	case 0<<3 | 4: // lbu, lhu, lh and stores (Zcb)
+	case 0x04: // lbu, lhu, lh and stores (Zcb)
 		d.forget(short)
-	case 1<<3 | 0: // addi
+	case 0x10: // addi
 		d.addi(rd, rd, signExtend(h>>12&1<<5|h>>2&31, 6))
-	case 1<<3 | 1: // addiw; of 32 bits jal
+	case 0x11: // addiw; of 32 bits jal
 		if d.r.Narrow {
 			d.jump(1, d.pc()+jumpOffset(h))
 		} else {
 			d.addi(rd, rd, signExtend(h>>12&1<<5|h>>2&31, 6))
 		}
-	case 1<<3 | 2: // li
+	case 0x12: // li
 		d.forget(rd)
-	case 1<<3 | 3: // lui; of the stack pointer addi16sp
+	case 0x13: // lui; of the stack pointer addi16sp
 		if rd == 2 {
 			d.forget(rd)
 		} else {
 			d.set(rd, d.address(signExtend(h>>12&1<<5|h>>2&31, 6)<<12), true, &d.upper)
 		}
-	case 1<<3 | 4: // arithmetic
+	case 0x14: // arithmetic
 		d.forget(short1)
-	case 1<<3 | 5: // j
+	case 0x15: // j
 		d.add(d.pc()+jumpOffset(h), Branch)
-	case 1<<3 | 6, 1<<3 | 7: // beqz, bnez
+	case 0x16, 0x17: // beqz, bnez
 		d.add(d.pc()+signExtend(h>>12&1<<8|h>>5&3<<6|h>>2&1<<5|h>>10&3<<3|h>>3&3<<1, 9), Branch)
-	case 2<<3 | 0, 2<<3 | 2, 2<<3 | 3: // slli, lwsp, ldsp
+	case 0x20, 0x22, 0x23: // slli, lwsp, ldsp
 		d.forget(rd)
-	case 2<<3 | 4: // jr, mv, ebreak, jalr, add
+	case 0x24: // jr, mv, ebreak, jalr, add
 		switch link := h >> 12 & 1; {
 		case rs2 == 0 && rd != 0:
 			if link == 1 {
