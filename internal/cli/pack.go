@@ -28,6 +28,7 @@ type packFlags struct {
 	fastStart bool
 	max       bool
 	best      bool
+	security  bool
 	budget    time.Duration
 }
 
@@ -52,7 +53,7 @@ When laying the file out afresh (minsize strip --max) makes it as small, the
 program is not packed. Programs that would break or lose something are refused
 with exit status 6: payloads in the program's own file (AppImage, PyInstaller,
 self-extractors), set-user-ID files, writable code, ELF's shared libraries, signed
-programs, .NET.`,
+programs, .NET, programs that ask for control flow guard or shadow stacks.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.pack(cmd.Context(), &f, args)
 		},
@@ -66,6 +67,7 @@ func (f *packFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.test, "test", "t", false, "unpack packed files in memory and check every sum, and write nothing")
 	f.rewriteFlags.register(flags, "say how small it would be, and write nothing")
 	flags.BoolVar(&f.privileged, "allow-privileged", false, "pack set-user-ID files and files with capabilities too")
+	flags.BoolVar(&f.security, "allow-security", false, "pack Windows programs that lose control flow guard or shadow stacks by it too")
 	flags.BoolVar(&f.payload, "allow-payload", false, "pack programs with data that is not loaded too; they find none of it in the packed file")
 	flags.BoolVar(&f.fastStart, "fast-start", false, "plain LZMA: starts faster, a few percent larger")
 	flags.BoolVar(&f.max, "max", false, "a tenth smaller (context mixing), for 1.5 seconds at each start and MB")
@@ -151,7 +153,7 @@ func (e *env) packFile(ctx context.Context, f *packFlags, path string) (report.P
 		target, file.Output = f.output, f.output
 	}
 	err = byteio.Guard(func() error {
-		out, r, err := pack.Pack(in.Data, pack.Options{FastStart: f.fastStart, Max: f.max, Best: f.best, StartupBudget: f.budget, AllowPayload: f.payload})
+		out, r, err := pack.Pack(in.Data, pack.Options{FastStart: f.fastStart, Max: f.max, Best: f.best, StartupBudget: f.budget, AllowPayload: f.payload, AllowSecurity: f.security})
 		if errors.Is(err, pack.ErrAlreadyPacked) || errors.Is(err, pack.ErrNotSmaller) {
 			file.Status, file.Packed = report.Unchanged, file.Original
 			file.Notes = append(file.Notes, err.Error())

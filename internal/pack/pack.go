@@ -36,6 +36,7 @@ type Options struct {
 	Max           bool          // context mixing too: 10 % smaller, starts 60 times slower
 	Best          bool          // search longer
 	AllowPayload  bool          // pack programs that may read their own file too
+	AllowSecurity bool          // pack programs that lose a protection by it
 	StartupBudget time.Duration // CPU time that start-up may cost; 0: no limit beyond the method's own
 
 	onlyMethod codec.Method // for tests
@@ -89,6 +90,9 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 	p := c.common()
 	if err := c.refusePayload(); err != nil && !o.AllowPayload {
 		return nil, nil, err
+	}
+	if lost := c.protections(); lost != "" && !o.AllowSecurity {
+		return nil, nil, refuse("--allow-security, if that may be given up", "it asks for %s, which the packed program has not", lost)
 	}
 	methods := c.methods()
 	if o.StartupBudget > 0 {
@@ -160,6 +164,7 @@ func Pack(data []byte, o Options) ([]byte, *Report, error) {
 type container interface {
 	common() *source
 	refusePayload() error
+	protections() string     // that the program asks for and packing takes away
 	methods() []codec.Method // that may win, by size alone
 	packRest() []byte        // what is not loaded, coded
 	packLeanest(m codec.Method, rest []byte) ([]byte, *Report, error)

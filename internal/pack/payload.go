@@ -101,6 +101,9 @@ func (p *source) note(format string, args ...any) {
 	}
 }
 
+// protections: all that the loader looks for in an ELF file is kept.
+func (p *program) protections() string { return "" }
+
 // refusePayload finds bytes that the program would look for in vain, counts
 // those of symbols and debug information, and notes what others will miss.
 func (p *program) refusePayload() error {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/machine"
@@ -500,8 +501,31 @@ func (p *windowsProgram) refusePayload() error {
 			p.symbols += uint64(s.SizeOfRawData)
 		}
 	}
-	if p.dll&peGuardCF != 0 {
-		p.note("control flow guard is off in the packed program: its table of targets is packed, too")
-	}
 	return nil
+}
+
+// What of IMAGE_DEBUG_TYPE_EX_DLLCHARACTERISTICS is meant: the entry's type,
+// and the bit of shadow stacks (PE format, "Extended DLL Characteristics").
+const (
+	peExtended  = 20
+	peCETCompat = 1
+)
+
+// protections: the table of control flow guard's targets is packed, and so is
+// what says that shadow stacks may be turned on.
+func (p *windowsProgram) protections() string {
+	var lost []string
+	if p.dll&peGuardCF != 0 {
+		lost = append(lost, "control flow guard")
+	}
+	if f, err := objfile.Parse("", p.data); err == nil {
+		entries, _ := f.PE.DebugDirectory()
+		for _, e := range entries {
+			at := uint64(e.PointerToRawData)
+			if e.Type == peExtended && e.SizeOfData >= 4 && at+4 <= uint64(len(p.data)) && p.data[at]&peCETCompat != 0 {
+				lost = append(lost, "shadow stacks (CET)")
+			}
+		}
+	}
+	return strings.Join(lost, " and ")
 }

@@ -451,8 +451,23 @@ func TestWindowsRefusals(t *testing.T) {
 			}
 			return b
 		},
-		"subsystem 1":                       func(b []byte) []byte { le.PutUint16(b[88+68:], 1); return b },
-		"a .NET program":                    func(b []byte) []byte { le.PutUint32(b[88+116+8*14:], 72); return b },
+		"subsystem 1":    func(b []byte) []byte { le.PutUint16(b[88+68:], 1); return b },
+		"a .NET program": func(b []byte) []byte { le.PutUint32(b[88+116+8*14:], 72); return b },
+		"control flow guard": func(b []byte) []byte {
+			le.PutUint16(b[88+70:], le.Uint16(b[88+70:])|peGuardCF)
+			return b
+		},
+		"shadow stacks (CET)": func(b []byte) []byte { // a debug directory of one entry, at the end of .text
+			entry := b[0x900:]
+			le.PutUint32(entry[12:], peExtended)
+			le.PutUint32(entry[16:], 4)
+			le.PutUint32(entry[20:], 0x1540)
+			le.PutUint32(entry[24:], 0x940)
+			le.PutUint32(b[0x940:], peCETCompat)
+			le.PutUint32(b[88+112+8*6:], 0x1500)
+			le.PutUint32(b[88+116+8*6:], 28)
+			return b
+		},
 		"a signed program":                  func(b []byte) []byte { le.PutUint32(b[88+116+8*4:], 8); return b },
 		"writable and executable":           func(b []byte) []byte { le.PutUint32(b[88+240+36:], 0xe0000020); return b },
 		"shared between processes":          func(b []byte) []byte { le.PutUint32(b[88+240+40+36:], 0xd0000040); return b },
@@ -471,6 +486,12 @@ func TestWindowsRefusals(t *testing.T) {
 		if !errors.As(err, &refusal) && !errors.As(err, &malformed) && !errors.Is(err, ErrAlreadyPacked) {
 			t.Errorf("%q is of no kind that the command knows: %T", reason, err)
 		}
+	}
+	// A protection goes where that is asked for, alone.
+	guarded := tinyWindowsProgram()
+	le.PutUint16(guarded[88+70:], le.Uint16(guarded[88+70:])|peGuardCF)
+	if _, _, err := Pack(guarded, Options{AllowSecurity: true}); err != nil && !errors.Is(err, ErrNotSmaller) {
+		t.Errorf("--allow-security: %v", err)
 	}
 	// What is appended comes back, where it is asked for.
 	data := append(tinyWindowsProgram(), "PK\x03\x04archive"...)
