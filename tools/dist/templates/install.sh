@@ -79,7 +79,7 @@ put() { # FILE FOLDER [NAME]: beside the old one, then in its place
 }
 put "$folder/minsize" "$prefix/bin"
 for other in "$folder"/*-minsize "$folder"/minsize-*; do
-    [ ! -L "$other" ] || put "$other" "$prefix/bin"
+    [ ! -e "$other" ] || put "$other" "$prefix/bin"
 done
 for page in "$folder"/man/man1/*.1; do
     put "$page" "$prefix/share/man/man1"
