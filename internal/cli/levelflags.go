@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/pflag"
 
 	"github.com/minsize/minsize/internal/strip"
@@ -37,6 +39,7 @@ func (f *levelFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.DropBuildID, "drop-build-id", false, "lossy: no build-id")
 	flags.BoolVar(&o.DropUnwind, "drop-unwind", false, "lossy: no unwind tables, for programs that abort on panic and never unwind")
 	flags.BoolVar(&o.WasmNames, "wasm-names", false, "keep the names of Wasm functions")
+	flags.StringSliceVar(&o.Exports, "export", nil, "with --max: of a Wasm module's functions and globals export these `NAMES` alone, with commas\nbetween them; _start, _initialize, memories, tables and tags stay exported")
 }
 
 // resolve checks the combination and settles the options; usual is the level
@@ -53,6 +56,9 @@ func (f *levelFlags) resolve(usual strip.Level) error {
 			levels++
 			o.Level = l.level
 		}
+	}
+	if len(o.Exports) > 0 && !f.max {
+		return usageError("--max --export "+strings.Join(o.Exports, ","), "--export is for --max: what is no longer exported goes where a module is written anew")
 	}
 	asked := 0
 	for _, r := range []struct {

@@ -27,6 +27,7 @@ import (
 	"github.com/minsize/minsize/internal/byteio"
 	"github.com/minsize/minsize/internal/objfile"
 	"github.com/minsize/minsize/internal/oracle"
+	"github.com/minsize/minsize/internal/wasmedit"
 	"github.com/minsize/minsize/internal/wasmoracle"
 )
 
@@ -80,7 +81,8 @@ type Options struct {
 	// Relocations is what becomes of the relative ones of ELF programs.
 	Relocations Relocations
 
-	WasmNames bool // Wasm: the name section stays
+	WasmNames bool     // Wasm: the name section stays
+	Exports   []string // Wasm, at Max: of functions and globals these are exported, and no others; nil for all
 
 	// Forget, if not nil, is told of input that is not looked at again while the
 	// plan is made: a copy has taken its place.
@@ -229,6 +231,9 @@ func Plan(data []byte, o Options) (byteio.Content, Report, error) {
 	if (o.DropBuildID || o.DropUnwind) && f.name != "ELF" {
 		return nil, r, refuse("leave them out", "--drop-build-id and --drop-unwind are for ELF programs")
 	}
+	if len(o.Exports) > 0 && (f.name != "Wasm" || objfile.WasmComponent(data)) {
+		return nil, r, refuse("leave it out", "--export is for core modules of Wasm")
+	}
 	if (o.Level == Nothing || o.Relocations == UnpackRelocations) && f.name != "ELF" {
 		return nil, r, refuse("a level", "%s files have no relative relocations that could be packed", f.name)
 	}
@@ -280,11 +285,15 @@ func Rewrite(data []byte, o Options) ([]byte, Report, error) {
 // ErrOracle.
 func Verify(old, new []byte, o Options) error {
 	masked := old
-	if isELF(old) {
-		var err error
-		if masked, _, err = withoutLossy(old, o); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case isELF(old):
+		masked, _, err = withoutLossy(old, o)
+	case len(o.Exports) > 0:
+		masked, err = wasmedit.Exporting(old, o.Exports)
+	}
+	if err != nil {
+		return err
 	}
 	if err := SameImage(masked, new); err != nil {
 		return fmt.Errorf("%w: %w", ErrOracle, err)

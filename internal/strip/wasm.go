@@ -8,6 +8,7 @@ package strip
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 
@@ -52,6 +53,18 @@ func planWasm(data []byte, o Options, r *Report) (byteio.Content, error) {
 	r.Machine = "wasm"
 	if objfile.WasmComponent(data) {
 		return planComponent(data, o, r, 0)
+	}
+	if len(o.Exports) > 0 {
+		fewer, err := wasmedit.Exporting(data, o.Exports)
+		var none *wasmedit.ExportError
+		if errors.As(err, &none) {
+			return nil, refuse("minsize size -d symbols FILE", "%v", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.remove(ReasonModule, int64(len(data)-len(fewer)))
+		data = fewer
 	}
 	if len(o.KeepSymbols) > 0 {
 		return nil, refuse("--wasm-names keeps them all", "--keep-symbol is not there for Wasm")

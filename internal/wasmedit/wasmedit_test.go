@@ -156,6 +156,13 @@ func FuzzMinimize(f *testing.F) {
 		if err := wasmoracle.Same(data, r.Data); err != nil {
 			t.Errorf("%v\nold % x\nnew % x", err, data, r.Data)
 		}
+		fewer, err := Exporting(data, nil)
+		if err != nil {
+			t.Fatalf("what is written anew cannot lose its exports: %v", err)
+		}
+		if again, err := Exporting(fewer, nil); err != nil || string(again) != string(fewer) {
+			t.Errorf("once more without exports: %v", err)
+		}
 	})
 }
 
