@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,9 @@ func (e *env) shrinkModule(ctx context.Context, cmd *cobra.Command, f *shrinkFla
 		return usageError("--yes, when it is certain; or =trap, which fits every function", "--cut with =return is only right for functions that return nothing, and a finished module does not say which")
 	}
 	in, err := byteio.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError("minsize shrink --bin "+filepath.Base(path)+" for a program of the project here; FILE.wasm is a finished module", "unexpected argument %q, which is no file", path)
+	}
 	if err != nil {
 		return rewriteError(path, err)
 	}

@@ -125,7 +125,8 @@ var ARM = &Machine{
 }
 
 // halves lays instructions of two bytes out in memory order.
-func halves(instructions ...uint16) (out []byte) {
+func halves(instructions ...uint16) []byte {
+	out := make([]byte, 0, 2*len(instructions))
 	for _, h := range instructions {
 		out = binary.LittleEndian.AppendUint16(out, h)
 	}

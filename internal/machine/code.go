@@ -80,7 +80,7 @@ func (c *Code) FillTraps(space []byte) {
 
 // Words lays instructions out in memory order.
 func Words(instructions ...uint32) []byte {
-	var out []byte
+	out := make([]byte, 0, 4*len(instructions))
 	for _, w := range instructions {
 		out = binary.LittleEndian.AppendUint32(out, w)
 	}

@@ -68,7 +68,8 @@ var mingw = Flavour{
 		}
 		return p.sweep()
 	},
-	finish: func(*plan) error { return nil },
+	finish:  func(*plan) error { return nil },
+	suggest: gnu.suggest,
 }
 
 // shortStartAvailable says why the program needs the C runtime's start.

@@ -245,6 +245,8 @@ func suggestedBlock(r *ladder.Result) Block {
 	by, ending := "the recorded link", "SIGILL; =report instead of =trap says which function it was"
 	if strings.HasPrefix(r.Target, "wasm") {
 		by, ending = "its code", "a trap"
+	} else if target.Parse(r.Target).Format == target.COFF {
+		ending = "an illegal instruction (0xC000001D)"
 	} else if target.Parse(r.Target).BareMetal() {
 		ending = "an illegal instruction, and the machine's handler of faults is called"
 	}
