@@ -36,8 +36,9 @@ func newCheckCommand(e *env) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "hold a program to its size budget: exit status 3 when something is over it",
 		Long: "Compares a program with limits: on the file, its memory image, or any row of any view of `minsize size`\n" +
-			"(a crate, a kind of bytes, a function), or a memory of a bare machine (region:flash=90%). Without FILE it is the program of the cargo project here that shrink or\n" +
-			"build left in target/minsize, or else cargo's own build; the limits of minsize.toml then count, too.\n\n" +
+			"(a crate, a kind of bytes, a function), or a memory of a bare machine (region:flash=90%). Without FILE it is the\n" +
+			"program of the cargo project here that shrink or build left in target/minsize, or else cargo's own build; the limits\n" +
+			"of minsize.toml then count, too.\n\n" +
 			"Limits come from --max and from a TOML file:\n\n" +
 			"  [budget]\n  file = \"400 KiB\"\n  \"crates:serde\" = 50000\n  \"crates:regex?\" = \"200 KiB\"   # may be absent\n  growth = \"1%\"\n\n" +
 			"A limit on a row that is not there is a mistake (exit status 2), unless ? behind its name says that it may be\n" +

@@ -61,7 +61,7 @@ func readScript(path string) ([]region.Region, error) {
 // is where crates of processors and boards look for it; none where it is
 // elsewhere.
 func projectRegions(p *cargo.Project) ([]region.Region, error) {
-	if p.Triple.OS != "none" || p.Package == nil {
+	if !p.Triple.BareMetal() || p.Package == nil {
 		return nil, nil
 	}
 	for _, dir := range []string{filepath.Dir(p.Package.ManifestPath), p.Root} {
@@ -73,9 +73,9 @@ func projectRegions(p *cargo.Project) ([]region.Region, error) {
 	return nil, nil
 }
 
-// ofRegions is the request as it is for these programs: a bare machine's is
-// counted by what it takes of its memories.
-func (l *loadedPrograms) ofRegions(r *sizeRequest) (*sizeRequest, error) {
+// byRegions settles the request for these programs: a bare machine's is counted
+// by what it takes of its memories.
+func (l *loadedPrograms) byRegions(r *sizeRequest) error {
 	r.rollup.Regions = l.regionsOf(&r.rollup)
 	known := len(r.rollup.Regions) > 0
 	switch {
@@ -85,9 +85,9 @@ func (l *loadedPrograms) ofRegions(r *sizeRequest) (*sizeRequest, error) {
 			r.show.Sort = "regions"
 		}
 	case !known && r.show.Domain == "regions":
-		return r, usageError("--region NAME=ORIGIN:LENGTH, or --memory-script FILE", "%s does not tell what memories its machine has", nameOf(l))
+		return usageError("--region NAME=ORIGIN:LENGTH, or --memory-script FILE", "%s does not tell what memories its machine has", nameOf(l))
 	}
-	return r, nil
+	return nil
 }
 
 // regionsOf are the regions that were typed, or the project's, or what the

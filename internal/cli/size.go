@@ -293,8 +293,7 @@ func (e *env) loadPrograms(ctx context.Context, f *sizeFlags, r *sizeRequest, ar
 
 // newSize rolls up what was loaded.
 func newSize(l *loadedPrograms, r *sizeRequest) (*report.SizeResult, error) {
-	r, err := l.ofRegions(r)
-	if err != nil {
+	if err := l.byRegions(r); err != nil {
 		return nil, err
 	}
 	result, err := report.NewSize(l.Inputs, &report.SizeRequest{Views: r.views, Layout: r.need == attrib.NeedLayout, Rollup: r.rollup,

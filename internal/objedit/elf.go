@@ -40,11 +40,6 @@ var (
 )
 
 const (
-	elfHeader64 = 64
-	sectionHdr  = 64 // sizeof(Elf64_Shdr)
-	symbolEntry = 24 // sizeof(Elf64_Sym)
-	relaEntry   = 24 // sizeof(Elf64_Rela)
-
 	shtCrel      = 0x40000014
 	shtX86Unwind = 0x70000001
 	shfGNURetain = 0x200000
@@ -168,22 +163,22 @@ func (o *elf) readSections(header []byte) error {
 		s.unwinding = s.name == ".eh_frame" || e.Type == shtX86Unwind
 		switch e.Type {
 		case objfile.SHT_RELA, objfile.SHT_REL:
-			relaEntry := o.rela
+			entry := o.rela
 			if e.Type == objfile.SHT_REL {
 				if o.word == 8 {
 					return fmt.Errorf("%w: section %d (%s) has relocations of type %#x, not SHT_RELA", ErrUnsupported, i, s.name, e.Type)
 				}
-				o.implicit, relaEntry = true, o.rel
+				o.implicit, entry = true, o.rel
 			}
 			if uint64(e.Info) >= shnum {
 				return byteio.Errorf(o.view.Base+s.header+o.shInfo, "sh_info", "relocations of section %d of %d", e.Info, shnum)
 			}
-			if s.size%relaEntry != 0 || e.Entsize != relaEntry {
+			if s.size%entry != 0 || e.Entsize != entry {
 				return byteio.Errorf(o.view.Base+s.header+o.shSize, "sh_size", "%d bytes are no whole number of relocations of %d bytes", s.size, e.Entsize)
 			}
 			o.headers[e.Info].rela = i
 			target := &o.sections[e.Info]
-			target.relocs, target.count, target.inCount = s.offset, s.size/relaEntry, s.size/relaEntry
+			target.relocs, target.count, target.inCount = s.offset, s.size/entry, s.size/entry
 		case shtCrel:
 			return fmt.Errorf("%w: section %d (%s) has relocations of type %#x, not SHT_RELA", ErrUnsupported, i, s.name, e.Type)
 		case objfile.SHT_SYMTAB:
@@ -230,9 +225,8 @@ func (o *elf) readSymbols() error {
 	}
 	le := binary.LittleEndian
 	st, header := &o.sections[o.symtab], &o.headers[o.symtab]
-	symbolEntry := o.symbol
-	if header.Entsize != symbolEntry || st.size%symbolEntry != 0 {
-		return byteio.Errorf(o.view.Base+st.header+o.shEntsize, "sh_entsize", "symbols of %d bytes in %d, expected %d", header.Entsize, st.size, symbolEntry)
+	if header.Entsize != o.symbol || st.size%o.symbol != 0 {
+		return byteio.Errorf(o.view.Base+st.header+o.shEntsize, "sh_entsize", "symbols of %d bytes in %d, expected %d", header.Entsize, st.size, o.symbol)
 	}
 	if uint64(header.Link) >= uint64(len(o.sections)) {
 		return byteio.Errorf(o.view.Base+st.header+o.shInfo-4, "sh_link", "names in section %d of %d", header.Link, len(o.sections))
@@ -255,12 +249,13 @@ func (o *elf) readSymbols() error {
 			extended = v.Data
 		}
 	}
-	o.symbols = make([]symbol, uint64(len(table.Data))/symbolEntry)
+	o.symbols = make([]symbol, uint64(len(table.Data))/o.symbol)
 	for i := range o.symbols {
-		e := table.Data[uint64(i)*symbolEntry:]
+		e := table.Data[uint64(i)*o.symbol:]
 		s := &o.symbols[i]
 		info := e[o.stInfo]
-		*s = symbol{header: st.offset + uint64(i)*symbolEntry, kind: elfKinds[info&0xf], bind: elfBinds[info>>4], value: o.number(e[o.stValue:]), size: o.number(e[o.stSize:])}
+		*s = symbol{header: st.offset + uint64(i)*o.symbol, kind: elfKinds[info&0xf], bind: elfBinds[info>>4], value: o.number(e[o.stValue:]), size: o.number(e[o.stSize:]),
+			exported: e[o.stInfo+1]&3 == 0} // st_other: STV_DEFAULT
 		if o.machine.ThumbBit && s.kind == functionSymbol {
 			s.odd = s.value & 1
 			s.value -= s.odd

@@ -17,7 +17,7 @@ func (o *Object) Exports() []string {
 	var names []string
 	for i := range o.symbols {
 		s := &o.symbols[i]
-		if isELF(o.data) && s.bind != local && s.index > 0 && s.name != "" && s.header+symbolEntry <= uint64(len(o.data)) && o.data[s.header+5]&3 == 0 {
+		if s.exported && s.bind != local && s.index > 0 && s.name != "" {
 			names = append(names, s.name)
 		}
 	}
@@ -78,6 +78,7 @@ func Localise(data []byte, keep func(name string) bool) ([]byte, error) {
 // localFirst sorts a symbol table in place, for local symbols stand first, and
 // says where each has gone.
 func localFirst(table []byte, names byteio.View, keep func(name string) bool) (moved []uint32, locals uint32, err error) {
+	symbolEntry := int(elf64.symbol)
 	n := len(table) / symbolEntry
 	le := binary.LittleEndian
 	first := make([]bool, n)

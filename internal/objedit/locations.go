@@ -68,7 +68,7 @@ func (o *elf) foldLocations() (int, error) {
 			if from.index == kept || from.index <= 0 || !fold[from.index] || from.bind != local || !slices.Contains(o.machine.Relocations.Data, r.kind) {
 				continue
 			}
-			entry := o.sections[i].relocs + uint64(j)*relaEntry
+			entry := o.sections[i].relocs + uint64(j)*o.rela
 			o.put64(entry+8, uint64(symbol)<<32|uint64(r.kind))
 			o.put64(entry+16, uint64(r.addend)+from.value-o.symbols[symbol].value)
 		}

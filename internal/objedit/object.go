@@ -126,6 +126,8 @@ type symbol struct {
 	value  uint64
 	size   uint64
 	odd    uint64 // 1: the function has Thumb instructions; not part of value
+
+	exported bool // ELF: a library shows it to others, where it is no local one
 }
 
 type symbolKind byte

@@ -3,6 +3,7 @@ package objedit
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -35,6 +36,25 @@ func compileText(t *testing.T, c toolchain, text string, flags ...string) []byte
 		t.Fatal(err)
 	}
 	return read(t, c.compileFile(t, file, flags...))
+}
+
+// TestExports: what is hidden is none, in every width.
+func TestExports(t *testing.T) {
+	const text = `int seen(void) { return 1; }
+__attribute__((visibility("hidden"))) int hidden(void) { return 2; }
+static __attribute__((used)) int own(void) { return 3; }
+`
+	for _, c := range toolchains {
+		t.Run(c.machine, func(t *testing.T) {
+			o, err := Parse("text.o", compileText(t, c, text), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := o.Exports(); !slices.Equal(got, []string{"seen"}) {
+				t.Errorf("exports %q", got)
+			}
+		})
+	}
 }
 
 // TestFoldLocations: what has the shape is folded, what has not stays.

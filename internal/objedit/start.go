@@ -110,7 +110,7 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 	var symbols []byte
 	numbers := map[string]uint32{}
 	symbol := func(name string, info, other byte, section uint16, size int) {
-		numbers[name] = uint32(len(symbols) / symbolEntry)
+		numbers[name] = uint32(uint64(len(symbols)) / elf64.symbol)
 		symbols = le.AppendUint32(symbols, str(name))
 		symbols = append(symbols, info, other)
 		symbols = le.AppendUint16(symbols, section)
@@ -152,7 +152,7 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 			relas = le.AppendUint64(relas, uint64(r.Addend))
 		}
 		if relas != nil {
-			sections = append(sections, sec{name: ".rela" + sections[i+1].name, shType: objfile.SHT_RELA, flags: 0x40, body: relas, info: uint32(i + 1), align: 8, entsize: relaEntry})
+			sections = append(sections, sec{name: ".rela" + sections[i+1].name, shType: objfile.SHT_RELA, flags: 0x40, body: relas, info: uint32(i + 1), align: 8, entsize: elf64.rela})
 		}
 	}
 	symtab := uint32(len(sections))
@@ -162,7 +162,7 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 		}
 	}
 	sections = append(sections,
-		sec{name: ".symtab", shType: objfile.SHT_SYMTAB, body: symbols, link: symtab + 1, info: 1, align: 8, entsize: symbolEntry},
+		sec{name: ".symtab", shType: objfile.SHT_SYMTAB, body: symbols, link: symtab + 1, info: 1, align: 8, entsize: elf64.symbol},
 		sec{name: ".strtab", shType: 3, body: []byte(strings.String()), align: 1},
 		sec{name: ".note.GNU-stack", shType: objfile.SHT_PROGBITS, align: 1}, // the stack is not executable
 		sec{name: ".shstrtab", shType: 3, align: 1},
@@ -172,7 +172,7 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 	}
 	sections[len(sections)-1].body = []byte(shstrings.String())
 
-	out := make([]byte, elfHeader64)
+	out := make([]byte, elf64.header)
 	var headers []byte
 	for i, s := range sections {
 		for i > 0 && len(out)%8 != 0 {
@@ -201,8 +201,8 @@ func newObject(m *machine.Machine, list []definition) ([]byte, error) {
 	le.PutUint16(out[18:], m.ELF[0])
 	le.PutUint32(out[20:], 1)
 	le.PutUint64(out[0x28:], uint64(len(out)))
-	le.PutUint16(out[0x34:], elfHeader64)
-	le.PutUint16(out[0x3a:], sectionHdr)
+	le.PutUint16(out[0x34:], uint16(elf64.header))
+	le.PutUint16(out[0x3a:], uint16(elf64.section))
 	le.PutUint16(out[0x3c:], uint16(len(sections)))
 	le.PutUint16(out[0x3e:], uint16(len(sections)-1))
 	return append(out, headers...), nil

@@ -121,7 +121,7 @@ func number(s string) (uint64, error) {
 // Bare says whether a file is the program of a machine without an operating
 // system, and so has an image rather than a process: an ELF file at fixed
 // addresses that no loader is named in, some part of which is loaded elsewhere
-// than it runs, or whose target has no system.
+// than it runs.
 func Bare(f *objfile.File) bool {
 	if f.ELF == nil || f.Kind != objfile.Executable || f.ELF.Interp != "" {
 		return false
